@@ -1,0 +1,1 @@
+"""The engine of cockpit: what is true about an incident, without a screen."""

@@ -1,0 +1,1 @@
+"""What is running: containers, their numbers and their logs."""

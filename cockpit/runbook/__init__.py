@@ -1,0 +1,1 @@
+"""What to do: runbooks read as people write them."""

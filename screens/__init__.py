@@ -1,0 +1,1 @@
+"""What the responder sees: all Textual code lives here."""

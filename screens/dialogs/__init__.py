@@ -1,0 +1,1 @@
+"""Panels that ask: the gate, notes, severity, resolve and their kin."""
