@@ -1,0 +1,219 @@
+"""A runbook as data: procedures, sections, steps and commands, each with its source lines.
+
+Everything here is frozen and holds the author's text as `Safe`. Nothing is ever dropped: what no
+rule takes stays as prose of the nearest step or section.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from cockpit.text import Safe
+
+
+class Phase(StrEnum):
+    """What a section is for."""
+
+    PREREQUISITES = "prerequisites"
+    SYMPTOMS = "symptoms"
+    DIAGNOSIS = "diagnosis"
+    RECOVERY = "recovery"
+    VERIFICATION = "verification"
+    ROLLBACK = "rollback"
+    POST_INCIDENT = "post_incident"
+    PREVENTION = "prevention"
+    ESCALATION = "escalation"
+    MISTAKES = "common_mistakes"
+    OVERVIEW = "overview"
+    PROCEDURE = "procedure"
+    REFERENCES = "references"
+    OTHER = "other"
+
+
+class Risk(StrEnum):
+    """What a command would do to the place where it runs; unknown counts as change."""
+
+    READ = "read"
+    CHANGE = "change"
+    DESTROY = "destroy"
+
+
+class Waits(StrEnum):
+    """Why a command needs a person or never ends by itself."""
+
+    TTY = "tty"
+    STREAM = "stream"
+    PAGER = "pager"
+    EDITOR = "editor"
+    TUI = "tui"
+    LOGIN = "login"
+    CONFIRM = "confirm"
+    PROMPT = "prompt"
+
+
+class StepKind(StrEnum):
+    """What the responder does with a step."""
+
+    STEP = "step"
+    OPTION = "option"
+    CHECK = "check"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Source lines, from 1, both ends included."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """A gap in a command that must be filled in before it can run.
+
+    text is what stands in the command (`<BACKUP_FILE>`, `$VAR`), name what to ask for.
+    """
+
+    name: Safe
+    text: Safe
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What the author says the output should be."""
+
+    text: Safe
+    lines: Lines
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A pointer to another place of the runbook; target is the id of a step or section."""
+
+    text: Safe
+    lines: Lines
+    target: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One logical shell command.
+
+    text is what runs, byte for byte as the author wrote it (prompt removed). It is not `Safe`: show
+    it through `text.clean`. risk, because and waits come from `cockpit.runbook.shell`.
+    """
+
+    id: str
+    text: str
+    lines: Lines
+    phase: Phase
+    risk: Risk
+    because: str
+    title: Safe = Safe("")
+    waits: Waits | None = None
+    placeholders: tuple[Placeholder, ...] = ()
+    expectation: Expectation | None = None
+    source: str = "fence"
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """Code that is shown but must not run: configuration, SQL session lines, output, a script."""
+
+    text: Safe
+    language: Safe
+    lines: Lines
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """A paragraph, list, table or quote of the author, as plain text with its own line breaks."""
+
+    text: Safe
+    lines: Lines
+
+
+Item = Command | Snippet | Prose | Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An item of a section that the responder does and ticks.
+
+    id is stable while the titles around it are: it is what the journal keeps. items are in the
+    order of the file.
+    """
+
+    id: str
+    title: Safe
+    kind: StepKind
+    lines: Lines
+    items: tuple[Item, ...] = ()
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        return tuple(item for item in self.items if isinstance(item, Command))
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        return tuple(item for item in self.items if isinstance(item, Reference))
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading with the steps below it; intro is what stands before the first step."""
+
+    id: str
+    title: Safe
+    phase: Phase
+    level: int
+    lines: Lines
+    intro: tuple[Item, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """A runbook inside a file that holds several; a plain file has one."""
+
+    id: str
+    title: Safe
+    lines: Lines
+    sections: tuple[Section, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Runbook:
+    """A markdown file, read.
+
+    path is as it was given; severity as the author wrote it (`P0`, `SEV1`, `critical`), None where
+    the file names none; sha256 of the file's bytes; warnings are sentences about what was odd.
+    """
+
+    path: str
+    title: Safe
+    severity: Safe | None
+    sha256: str
+    procedures: tuple[Procedure, ...] = ()
+    meta: dict[str, object] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def sections(self) -> Iterator[Section]:
+        """Every section of every procedure, in the order of the file."""
+        for procedure in self.procedures:
+            yield from procedure.sections
+
+    def steps(self) -> Iterator[tuple[Section, Step]]:
+        """Every step with its section, in the order of the file."""
+        for section in self.sections():
+            for step in section.steps:
+                yield section, step
+
+    def commands(self) -> Iterator[tuple[Section, Step, Command]]:
+        """Every command with where it stands, in the order of the file."""
+        for section, step in self.steps():
+            for command in step.commands:
+                yield section, step, command
