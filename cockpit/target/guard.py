@@ -1,0 +1,119 @@
+"""The gate every command passes: what is asked before it runs, and the token that lets it run.
+
+`ask` says what the responder must do, `answer` checks that they did it and hands out a `Pass`. A
+target starts nothing without a `Pass`, and only this module makes one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from cockpit.runbook.model import Risk
+
+_SEAL: Final = object()
+
+
+class Level(StrEnum):
+    """How much the gate asks for."""
+
+    OPEN = "open"
+    CONFIRM = "confirm"
+    TYPE_NAME = "type-name"
+
+
+class Refused(Exception):
+    """The gate stays shut; the message says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A command that the responder wants to run, with its values filled in.
+
+    names are what may be typed to confirm destruction: the containers that it touches, else the
+    host. skipped_diagnosis: a recovery command while no diagnosis step was done. stale: why what
+    the screen shows about the place may be old, empty when it is fresh.
+    """
+
+    command: str
+    host: str
+    risk: Risk
+    because: str
+    user: str = ""
+    workdir: str = ""
+    names: tuple[str, ...] = ()
+    skipped_diagnosis: bool = False
+    stale: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What must be answered before `intent` may run."""
+
+    intent: Intent
+    level: Level
+    names: tuple[str, ...]
+    reason_wanted: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Leave to run one command once on one host. Made by `answer` alone."""
+
+    command: str
+    host: str
+    risk: Risk
+    how: str
+    reason: str
+    seal: object
+
+    def __post_init__(self) -> None:
+        if self.seal is not _SEAL:
+            raise TypeError("a Pass is handed out by cockpit.target.guard.answer alone")
+
+
+def ask(intent: Intent) -> Ask:
+    """What the gate wants for this intent; pure.
+
+    Read runs without a question. Change wants a deliberate key. Destroy wants the name of a
+    container it touches, or of the host, typed out.
+    """
+    level = {
+        Risk.READ: Level.OPEN,
+        Risk.CHANGE: Level.CONFIRM,
+        Risk.DESTROY: Level.TYPE_NAME,
+    }[intent.risk]
+    names = tuple(name for name in intent.names if name != "*") or (intent.host,)
+    wanted = ""
+    if intent.skipped_diagnosis and intent.risk is not Risk.READ:
+        wanted = "No diagnosis step is done yet. Why recover first?"
+    if intent.stale and level is Level.CONFIRM:
+        wanted = wanted or f"{intent.stale} Why act on it?"
+    return Ask(intent, level, names if level is Level.TYPE_NAME else (), wanted)
+
+
+def answer(asked: Ask, *, confirmed: bool = False, typed: str = "", reason: str = "") -> Pass:
+    """The pass, when the answer is enough.
+
+    confirmed: the deliberate key was pressed. typed: what the responder wrote as the name.
+    Raises Refused with what is missing.
+    """
+    intent = asked.intent
+    if not intent.command.strip():
+        raise Refused("There is no command to run.")
+    if asked.reason_wanted and not reason.strip():
+        raise Refused(asked.reason_wanted)
+    match asked.level:
+        case Level.OPEN:
+            how = "not asked"
+        case Level.CONFIRM:
+            if not confirmed:
+                raise Refused("Not confirmed; nothing was run.")
+            how = "confirmed"
+        case Level.TYPE_NAME:
+            if typed.strip() not in asked.names:
+                wanted = " or ".join(asked.names)
+                raise Refused(f"Type {wanted} to run this; nothing was run.")
+            how = f"typed {typed.strip()}"
+    return Pass(intent.command, intent.host, intent.risk, how, reason.strip(), _SEAL)
