@@ -1,0 +1,359 @@
+"""Every event of an incident, one frozen struct each: a fact, in the past tense.
+
+The journal adds the envelope (`Record`). Fields that hold text of a person or a machine are clean
+and redacted before they get here; commands are kept as they ran, since they must be sent again as
+they were.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+SCHEMA = 1
+
+
+class Severity(StrEnum):
+    """How bad: P0 to P3, which others call SEV1 to SEV4."""
+
+    P0 = "P0"
+    P1 = "P1"
+    P2 = "P2"
+    P3 = "P3"
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """What all events share: nothing but their tag, which is `kind` on disk."""
+
+
+class StepRef(msgspec.Struct, frozen=True):
+    """A step of a runbook: the file's path and the step's id in it."""
+
+    runbook: str
+    step: str
+
+
+class JournalOpened(Event, tag="journal.opened"):
+    """First record of every journal; `salt` keys the redaction marks of this incident."""
+
+    schema: int
+    incident: str
+    salt: str
+    version: str
+
+
+class Recovered(Event, tag="recovered"):
+    """A torn tail of `lost` bytes was found and fenced off; nothing before it was touched."""
+
+    lost: int
+
+
+class SegmentOpened(Event, tag="segment.opened"):
+    """The journal goes on in this file since the one before could not be trusted any more."""
+
+    why: str
+    previous: str
+
+
+class IncidentStarted(Event, tag="incident.started"):
+    """cockpit was opened on trouble: the clock of the incident runs from here."""
+
+    training: bool = False
+
+
+class IncidentDeclared(Event, tag="incident.declared"):
+    """The responder said what it is and how bad; again to correct it."""
+
+    title: str
+    severity: Severity
+    service: str = ""
+
+
+class IncidentAcknowledged(Event, tag="incident.acknowledged"):
+    """Somebody has it."""
+
+
+class SeverityChanged(Event, tag="severity.changed"):
+    """Better or worse than thought."""
+
+    severity: Severity
+    reason: str = ""
+
+
+class IncidentMitigated(Event, tag="incident.mitigated"):
+    """Users are no longer hurt; the cause may still be there."""
+
+    note: str = ""
+
+
+class IncidentResolved(Event, tag="incident.resolved"):
+    """Over. unverified is the responder's reason when no verification passed after the last change."""
+
+    cause: str
+    fix: str
+    follow_up: str = ""
+    unverified: str = ""
+
+
+class IncidentReopened(Event, tag="incident.reopened"):
+    """It was not over."""
+
+    reason: str
+
+
+class NoteAdded(Event, tag="note.added"):
+    """The responder wrote something down; source says where a quoted line comes from."""
+
+    text: str
+    source: str = ""
+
+
+class EscalationNoted(Event, tag="escalation.noted"):
+    """Somebody else was called."""
+
+    who: str
+    reason: str = ""
+
+
+class UpdateSent(Event, tag="update.noted"):
+    """Others were told this, by the responder's own hand."""
+
+    text: str
+
+
+class HostChosen(Event, tag="host.chosen"):
+    """Commands run here from now on."""
+
+    host: str
+
+
+class LinkChanged(Event, tag="link.changed"):
+    """The connection to a host came or went."""
+
+    host: str
+    state: str
+    reason: str = ""
+
+
+class RunbookOpened(Event, tag="runbook.opened"):
+    """This runbook is followed from now on."""
+
+    path: str
+    title: str
+    sha256: str
+
+
+class StepDone(Event, tag="step.done"):
+    """The responder ticked a step."""
+
+    step: StepRef
+    title: str
+    phase: str = ""
+
+
+class StepReopened(Event, tag="step.reopened"):
+    """The tick, skip or failure of a step was taken back."""
+
+    step: StepRef
+    title: str
+
+
+class StepSkipped(Event, tag="step.skipped"):
+    """The responder chose not to do a step."""
+
+    step: StepRef
+    title: str
+    reason: str
+
+
+class StepFailed(Event, tag="step.failed"):
+    """The step did not do what it should."""
+
+    step: StepRef
+    title: str
+    reason: str = ""
+    phase: str = ""
+
+
+class CommandRequested(Event, tag="command.requested"):
+    """A command passed the gate; on disk before a byte is sent.
+
+    job is the id under which the target runs it at most once. root and boot pin where on the host
+    its directory is. command is what runs, shown what was in the runbook where they differ.
+    """
+
+    job: str
+    host: str
+    command: str
+    risk: str
+    gate: str
+    root: str
+    boot: str
+    step: StepRef | None = None
+    command_id: str = ""
+    phase: str = ""
+    user: str = ""
+    workdir: str = ""
+    reason: str = ""
+    evidence: str = ""
+
+
+class CommandClaimed(Event, tag="command.claimed"):
+    """The host took the job: from here on it is never sent again."""
+
+    job: str
+
+
+class CommandFinished(Event, tag="command.finished"):
+    """The host told how it ended. exit_status None: it was stopped before it began.
+
+    seconds: duration as cockpit saw it. size: bytes of output. tail: the last lines, redacted.
+    """
+
+    job: str
+    exit_status: int | None
+    how: str
+    seconds: float
+    size: int
+    truncated: bool = False
+    tail: str = ""
+
+
+class CommandUnknown(Event, tag="command.unknown"):
+    """Nobody can say whether it ran, or how far. It is never sent again by itself."""
+
+    job: str
+    why: str
+
+
+class StopRequested(Event, tag="command.stop-requested"):
+    """The responder wants it to end."""
+
+    job: str
+
+
+class CommandStopped(Event, tag="command.stopped"):
+    """It was ended: gently or not, and which processes were left over."""
+
+    job: str
+    how: str
+    left: tuple[int, ...] = ()
+
+
+class CommandRefused(Event, tag="command.refused"):
+    """It was never started, and why."""
+
+    command: str
+    host: str
+    why: str
+    step: StepRef | None = None
+
+
+class EvidenceSaved(Event, tag="evidence.saved"):
+    """Something was kept in a file beside the journal."""
+
+    what: str
+    file: str
+    size: int
+    host: str = ""
+    container: str = ""
+
+
+class EvidenceMissed(Event, tag="evidence.missed"):
+    """Something should have been kept, and could not be."""
+
+    what: str
+    why: str
+    host: str = ""
+    container: str = ""
+
+
+class TimeCorrected(Event, tag="time.corrected"):
+    """The record `seq` happened at `at`; what was recorded is kept."""
+
+    seq: int
+    at: datetime
+    reason: str = ""
+
+
+class MarkdownSaved(Event, tag="markdown.saved"):
+    """The incident log was written to a file of the responder's choice."""
+
+    path: str
+
+
+class CockpitOpened(Event, tag="cockpit.opened"):
+    """A cockpit took up the incident; resumed says that it was open before."""
+
+    version: str
+    resumed: bool = False
+
+
+class CockpitClosed(Event, tag="cockpit.closed"):
+    """The responder left; the incident stays as it is."""
+
+    running: int = 0
+
+
+class Unreadable(Event, tag="unreadable"):
+    """A record of a kind that this version does not know, kept as it stands. Never written."""
+
+    name: str
+    text: str
+
+
+Known = (
+    JournalOpened
+    | Recovered
+    | SegmentOpened
+    | IncidentStarted
+    | IncidentDeclared
+    | IncidentAcknowledged
+    | SeverityChanged
+    | IncidentMitigated
+    | IncidentResolved
+    | IncidentReopened
+    | NoteAdded
+    | EscalationNoted
+    | UpdateSent
+    | HostChosen
+    | LinkChanged
+    | RunbookOpened
+    | StepDone
+    | StepReopened
+    | StepSkipped
+    | StepFailed
+    | CommandRequested
+    | CommandClaimed
+    | CommandFinished
+    | CommandUnknown
+    | StopRequested
+    | CommandStopped
+    | CommandRefused
+    | EvidenceSaved
+    | EvidenceMissed
+    | TimeCorrected
+    | MarkdownSaved
+    | CockpitOpened
+    | CockpitClosed
+)
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """An event with its envelope.
+
+    seq counts from 1 within the incident. id is a ULID. ts is UTC. mono is the writer's monotonic
+    clock in seconds, comparable only within one boot. writer tells processes apart, who is the
+    person.
+    """
+
+    seq: int
+    id: str
+    ts: datetime
+    mono: float
+    boot: str
+    writer: str
+    who: str
+    event: Event
