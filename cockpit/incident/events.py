@@ -1,8 +1,7 @@
 """Every event of an incident, one frozen struct each: a fact, in the past tense.
 
-The journal adds the envelope (`Record`). Fields that hold text of a person or a machine are clean
-and redacted before they get here; commands are kept as they ran, since they must be sent again as
-they were.
+The journal adds the envelope (`Record`). Fields that hold text of a person or a machine, commands
+too, are redacted before they get here: a job is asked for by its id, never sent again from a journal.
 """
 
 from __future__ import annotations

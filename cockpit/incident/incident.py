@@ -1,0 +1,337 @@
+"""The fold: events become the incident that everything shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from cockpit.incident import events as e
+from cockpit.text import Safe, clean_line
+
+
+class Status(StrEnum):
+    """Where the incident stands."""
+
+    INVESTIGATING = "investigating"
+    IDENTIFIED = "identified"
+    MONITORING = "monitoring"
+    RESOLVED = "resolved"
+
+
+class Mark(StrEnum):
+    """What became of a step."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class RunState(StrEnum):
+    """Where a run of a command stands."""
+
+    REQUESTED = "requested"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    DONE = "done"
+    STOPPED = "stopped"
+    NEVER_STARTED = "never started"
+    UNKNOWN = "unknown"
+
+
+OVER = frozenset({RunState.DONE, RunState.STOPPED, RunState.NEVER_STARTED, RunState.UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of one command.
+
+    seq: of the record that asked for it, which orders runs. seconds and exit_status are None until
+    the host has told; exit_status stays None where it is not known.
+    """
+
+    seq: int
+    at: datetime
+    asked: e.CommandRequested
+    state: RunState = RunState.REQUESTED
+    exit_status: int | None = None
+    seconds: float | None = None
+    size: int = 0
+    truncated: bool = False
+    tail: str = ""
+    why: str = ""
+
+    @property
+    def job(self) -> str:
+        return self.asked.job
+
+    @property
+    def over(self) -> bool:
+        return self.state in OVER
+
+    @property
+    def worked(self) -> bool:
+        return self.state is RunState.DONE and self.exit_status == 0
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    """A ticked, skipped or failed step, with when and why."""
+
+    mark: Mark
+    at: datetime
+    title: Safe
+    reason: Safe = Safe("")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the timeline: one record. at is the corrected time where there is one."""
+
+    record: e.Record
+    at: datetime
+
+    @property
+    def corrected(self) -> bool:
+        return self.at != self.record.ts
+
+
+Times = Mapping[str, datetime]
+_NOTHING: Mapping[e.StepRef, StepState] = MappingProxyType({})
+_NO_RUNS: Mapping[str, Run] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """All that is known of one incident.
+
+    started is when the trouble began (cockpit's first record until corrected); detected when it was
+    first declared. salt keys the redaction marks.
+    """
+
+    id: str = ""
+    salt: str = ""
+    title: Safe = Safe("")
+    severity: e.Severity | None = None
+    service: Safe = Safe("")
+    training: bool = False
+    started: datetime | None = None
+    detected: datetime | None = None
+    acknowledged: datetime | None = None
+    mitigated: datetime | None = None
+    resolved: datetime | None = None
+    resolution: e.IncidentResolved | None = None
+    host: str = ""
+    runbook: e.RunbookOpened | None = None
+    runbooks: tuple[e.RunbookOpened, ...] = ()
+    steps: Mapping[e.StepRef, StepState] = field(default=_NOTHING)
+    runs: Mapping[str, Run] = field(default=_NO_RUNS)
+    entries: tuple[Entry, ...] = ()
+    diagnosed: bool = False
+    last_change: int = 0
+    last_verification: int = 0
+
+    @property
+    def status(self) -> Status:
+        """Derived: resolved, else monitoring once mitigated, identified once a recovery was run."""
+        if self.resolved:
+            return Status.RESOLVED
+        if self.mitigated:
+            return Status.MONITORING
+        if self.last_change:
+            return Status.IDENTIFIED
+        return Status.INVESTIGATING
+
+    @property
+    def open(self) -> bool:
+        return self.resolved is None
+
+    @property
+    def verified(self) -> bool:
+        """A verification passed after the last change (or nothing was changed and one passed)."""
+        return self.last_verification > self.last_change
+
+    def running(self) -> tuple[Run, ...]:
+        """Runs that are not over, oldest first."""
+        return tuple(run for run in self.runs.values() if not run.over)
+
+    def runs_of(self, step: e.StepRef) -> tuple[Run, ...]:
+        """The runs of a step, oldest first."""
+        return tuple(run for run in self.runs.values() if run.asked.step == step)
+
+
+def fold(records: Iterable[e.Record], start: Incident | None = None) -> Incident:
+    """The incident after these records, going on from `start`."""
+    incident = start or Incident()
+    for record in records:
+        incident = apply(incident, record)
+    return incident
+
+
+_UNSEEN = (e.JournalOpened, e.CommandClaimed)
+
+
+def apply(incident: Incident, record: e.Record) -> Incident:
+    """The incident after one more record; unknown kinds only add their line."""
+    incident = _apply(incident, record)
+    if isinstance(record.event, e.TimeCorrected):
+        return _correct(incident, record.event)
+    if isinstance(record.event, _UNSEEN):
+        return incident
+    return replace(incident, entries=(*incident.entries, Entry(record, record.ts)))
+
+
+def _apply(incident: Incident, record: e.Record) -> Incident:
+    at = record.ts
+    match record.event:
+        case e.JournalOpened(incident=id, salt=salt):
+            return replace(incident, id=id, salt=salt)
+        case e.IncidentStarted(training=training):
+            return replace(incident, started=at, training=training)
+        case e.IncidentDeclared(title=title, severity=severity, service=service):
+            return replace(
+                incident,
+                title=clean_line(title),
+                severity=severity,
+                service=clean_line(service),
+                detected=incident.detected or at,
+            )
+        case e.IncidentAcknowledged():
+            return replace(incident, acknowledged=incident.acknowledged or at)
+        case e.SeverityChanged(severity=severity):
+            return replace(incident, severity=severity)
+        case e.IncidentMitigated():
+            return replace(incident, mitigated=incident.mitigated or at)
+        case e.IncidentResolved() as resolution:
+            return replace(
+                incident,
+                resolved=at,
+                mitigated=incident.mitigated or at,
+                resolution=resolution,
+            )
+        case e.IncidentReopened():
+            return replace(incident, resolved=None, mitigated=None, resolution=None)
+        case e.HostChosen(host=host):
+            return replace(incident, host=host)
+        case e.RunbookOpened() as opened:
+            known = tuple(book for book in incident.runbooks if book.path != opened.path)
+            return replace(incident, runbook=opened, runbooks=(*known, opened))
+        case e.StepDone(step=step, title=title, phase=phase):
+            marked = _marked(incident, step, StepState(Mark.DONE, at, clean_line(title)))
+            if phase == "diagnosis":
+                marked = replace(marked, diagnosed=True)
+            if phase == "verification":
+                marked = replace(marked, last_verification=record.seq)
+            return marked
+        case e.StepSkipped(step=step, title=title, reason=reason):
+            state = StepState(Mark.SKIPPED, at, clean_line(title), clean_line(reason))
+            return _marked(incident, step, state)
+        case e.StepFailed(step=step, title=title, reason=reason, phase=phase):
+            state = StepState(Mark.FAILED, at, clean_line(title), clean_line(reason))
+            marked = _marked(incident, step, state)
+            if phase == "verification":
+                marked = replace(marked, last_verification=0)
+            return marked
+        case e.StepReopened(step=step):
+            left = {key: value for key, value in incident.steps.items() if key != step}
+            return replace(incident, steps=left)
+        case (
+            e.CommandRequested()
+            | e.CommandClaimed()
+            | e.CommandFinished()
+            | e.CommandUnknown()
+            | e.StopRequested()
+            | e.CommandStopped()
+        ):
+            return _ran(incident, record)
+        case _:
+            return incident
+
+
+def _marked(incident: Incident, step: e.StepRef, state: StepState) -> Incident:
+    return replace(incident, steps={**incident.steps, step: state})
+
+
+def _ran(incident: Incident, record: e.Record) -> Incident:
+    event = record.event
+    if isinstance(event, e.CommandRequested):
+        run = Run(record.seq, record.ts, event)
+        changed = event.risk != "read"
+        return replace(
+            incident,
+            runs={**incident.runs, event.job: run},
+            last_change=record.seq if changed else incident.last_change,
+        )
+    job: str = event.job  # type: ignore[attr-defined]
+    before = incident.runs.get(job)
+    if before is None:
+        return incident
+    run = _after(before, event)
+    passed = run.worked and run.over and not before.over
+    verification = passed and run.asked.phase == "verification" and run.asked.risk == "read"
+    return replace(
+        incident,
+        runs={**incident.runs, job: run},
+        diagnosed=incident.diagnosed or (run.over and run.asked.phase in ("diagnosis", "symptoms")),
+        last_verification=run.seq if verification else incident.last_verification,
+    )
+
+
+def _after(run: Run, event: e.Event) -> Run:
+    match event:
+        case e.CommandClaimed():
+            return run if run.over else replace(run, state=RunState.RUNNING)
+        case e.StopRequested():
+            return run if run.over else replace(run, state=RunState.STOPPING)
+        case e.CommandUnknown(why=why):
+            return replace(run, state=RunState.UNKNOWN, why=why)
+        case e.CommandFinished(how=how, exit_status=status) as end:
+            state = {
+                "done": RunState.DONE,
+                "never started": RunState.NEVER_STARTED,
+            }.get(how, RunState.STOPPED)
+            return replace(
+                run,
+                state=state,
+                exit_status=status,
+                seconds=end.seconds,
+                size=end.size,
+                truncated=end.truncated,
+                tail=end.tail,
+            )
+        case _:
+            return run
+
+
+_CLOCKS = {
+    e.IncidentStarted: "started",
+    e.IncidentDeclared: "detected",
+    e.IncidentAcknowledged: "acknowledged",
+    e.IncidentMitigated: "mitigated",
+    e.IncidentResolved: "resolved",
+}
+
+
+def _correct(incident: Incident, correction: e.TimeCorrected) -> Incident:
+    """Moves an entry and, where it set one of the incident's times, that time with it."""
+    changes: dict[str, datetime] = {}
+    entries = []
+    for entry in incident.entries:
+        if entry.record.seq == correction.seq:
+            name = _CLOCKS.get(type(entry.record.event))
+            if name and getattr(incident, name) == entry.at:
+                changes[name] = correction.at
+            entries.append(replace(entry, at=correction.at))
+        else:
+            entries.append(entry)
+    changed = replace(incident, entries=tuple(entries))
+    return replace(
+        changed,
+        started=changes.get("started", changed.started),
+        detected=changes.get("detected", changed.detected),
+        acknowledged=changes.get("acknowledged", changed.acknowledged),
+        mitigated=changes.get("mitigated", changed.mitigated),
+        resolved=changes.get("resolved", changed.resolved),
+    )

@@ -1,0 +1,230 @@
+"""Incident to markdown: the one file that tells what happened.
+
+Untrusted text stands only in code spans and fences; everything is redacted with the incident's
+salt before it gets here or here at the latest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from cockpit.incident import events as e
+from cockpit.incident.incident import Incident, Mark, Run, RunState
+from cockpit.incident.timeline import duration, line, outcome, size
+from cockpit.text import Redactor, Safe, clean, clean_line, code_span, fence
+
+HEAD_LINES = 15
+TAIL_LINES = 25
+
+OutputOf = Callable[[Run], bytes]
+
+
+def report(incident: Incident, output_of: OutputOf, *, trouble: str = "") -> str:
+    """The incident log as markdown.
+
+    output_of: the raw output of a run as far as it is held; it is cleaned, redacted and shortened
+    here. trouble: a sentence about the journal itself, such as damage, that a reader must know.
+    Pure but for output_of. The text ends with a newline and holds no control characters.
+    """
+    redact = Redactor(incident.salt.encode())
+    parts = [
+        _head(incident, redact, trouble),
+        _summary(incident, redact),
+        _timeline(incident, redact),
+        _commands(incident, redact, output_of),
+        _steps(incident, redact),
+        _still_open(incident, redact),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def prose(text: str, redact: Redactor) -> str:
+    """One line of a person's or a machine's text, so that markdown and HTML stay text."""
+    safe = redact(clean_line(text))
+    return "".join(f"\\{c}" if c in "\\`*_[]<>#|~&!" else c for c in safe)
+
+
+def _spans(text: Safe, redact: Redactor) -> str:
+    """A timeline line: what stands between backticks becomes a code span, the rest is escaped."""
+    pieces = str(redact(text)).split("`")
+    if len(pieces) % 2 == 0:
+        return prose(text, redact)
+    return "".join(
+        (code_span(Safe(piece)) if piece else "") if index % 2 else prose(piece, redact)
+        for index, piece in enumerate(pieces)
+    )
+
+
+def stamp(at: datetime | None) -> str:
+    """A time for a header."""
+    return f"{at:%Y-%m-%d %H:%M:%S}" if at else "not yet"
+
+
+def _head(incident: Incident, redact: Redactor, trouble: str) -> str:
+    title = prose(incident.title, redact) if incident.title else "Incident"
+    lines = [f"# {title}", ""]
+    if incident.training:
+        lines += ["**Training**, not a real incident.", ""]
+    if trouble:
+        lines += [f"**Journal:** {prose(trouble, redact)}", ""]
+    severity = incident.severity.value if incident.severity else "not set"
+    rows = [
+        ("Severity", severity),
+        ("Status", incident.status.value),
+        ("Service", prose(incident.service, redact) or "not named"),
+        ("Host", prose(incident.host, redact) or "not chosen"),
+        ("Runbooks", ", ".join(prose(b.title or b.path, redact) for b in incident.runbooks)),
+        ("Incident", incident.id),
+    ]
+    lines += [f"- **{name}:** {value or 'none'}" for name, value in rows]
+    lines += ["", "All times are UTC.", "", "| Time | When | Since start |", "|---|---|---|"]
+    for name in ("started", "detected", "acknowledged", "mitigated", "resolved"):
+        at: datetime | None = getattr(incident, name)
+        since = duration(at - incident.started) if at and incident.started else ""
+        lines.append(f"| {name} | {stamp(at)} | {since} |")
+    return "\n".join(lines)
+
+
+_DURATIONS = (
+    ("Total downtime", "started", "mitigated", "from started to mitigated"),
+    ("Time to acknowledge", "started", "acknowledged", "from started to acknowledged"),
+    ("Time to mitigate", "detected", "mitigated", "from detected to mitigated"),
+    ("Time to resolve", "started", "resolved", "from started to resolved"),
+)
+
+
+def _summary(incident: Incident, redact: Redactor) -> str:
+    lines = ["| Duration | | Definition |", "|---|---|---|"]
+    for name, start, end, definition in _DURATIONS:
+        first: datetime | None = getattr(incident, start)
+        last: datetime | None = getattr(incident, end)
+        value = duration(last - first) if first and last else "not yet known"
+        lines.append(f"| {name} | {value} | {definition} |")
+    if incident.resolution:
+        done = incident.resolution
+        lines += [
+            "",
+            "## Resolution",
+            "",
+            f"- **Cause:** {prose(done.cause, redact) or 'not known'}",
+            f"- **Fix:** {prose(done.fix, redact) or 'none noted'}",
+            f"- **Follow-up:** {prose(done.follow_up, redact) or 'none'}",
+        ]
+        if done.unverified:
+            reason = prose(done.unverified, redact)
+            lines.append(f"- **Resolved without a passed verification:** {reason}")
+    return "\n".join(lines)
+
+
+def _timeline(incident: Incident, redact: Redactor) -> str:
+    lines = ["## Timeline", "", "Times are UTC."]
+    day = None
+    for entry in sorted(incident.entries, key=lambda entry: (entry.at, entry.record.seq)):
+        if entry.at.date() != day:
+            day = entry.at.date()
+            lines += ["", f"**{day:%Y-%m-%d}**", ""]
+        text = _spans(line(entry.record.event, incident), redact)
+        was = f" (recorded at {entry.record.ts:%H:%M})" if entry.corrected else ""
+        # Two spaces: a markdown line break, so that the lines stay lines and read well with cat.
+        lines.append(f"[{entry.at:%H:%M}] {text}{was}  ")
+    return "\n".join(lines)
+
+
+def _commands(incident: Incident, redact: Redactor, output_of: OutputOf) -> str:
+    if not incident.runs:
+        return "## Commands\n\nNone was run."
+    blocks = ["## Commands"]
+    for number, run in enumerate(incident.runs.values(), 1):
+        blocks.append(_run(number, run, redact, output_of))
+    return "\n\n".join(blocks)
+
+
+def _run(number: int, run: Run, redact: Redactor, output_of: OutputOf) -> str:
+    asked = run.asked
+    facts = [f"- **Host:** {prose(asked.host, redact)}"]
+    if asked.user:
+        facts[0] += f" as {prose(asked.user, redact)}"
+    if asked.workdir:
+        facts[0] += f" in {code_span(redact(clean_line(asked.workdir)))}"
+    facts += [
+        f"- **At:** {run.at:%Y-%m-%d %H:%M:%S}",
+        f"- **Ended:** {ended(run)}",
+        f"- **Duration:** {duration(run.seconds) if run.seconds is not None else 'not known'}",
+        f"- **Risk:** {asked.risk} ({prose(asked.gate, redact)})",
+    ]
+    if asked.reason:
+        facts.append(f"- **Reason:** {prose(asked.reason, redact)}")
+    output = shorten(redact(clean(output_of(run))), run, asked.evidence)
+    command = fence(redact(clean(asked.command.strip())), "sh")
+    return "\n".join([f"### {number}. {prose(_first(asked.command), redact)}", "", command, ""]) + (
+        "\n".join(facts) + "\n\n" + (fence(output) if output else "No output.")
+    )
+
+
+def ended(run: Run) -> str:
+    """How a run ended, in words."""
+    match run.state:
+        case RunState.UNKNOWN:
+            return f"not known: {clean_line(run.why)}"
+        case RunState.DONE:
+            return outcome("done", run.exit_status)
+        case RunState.STOPPED | RunState.NEVER_STARTED:
+            return outcome(run.state.value, run.exit_status)
+        case _:
+            return f"still {run.state.value} when this was written"
+
+
+def shorten(text: Safe, run: Run, evidence: str) -> Safe:
+    """The first and last lines of a long output, with where the whole of it is."""
+    lines = text.rstrip("\n").split("\n") if text.strip() else []
+    pointer = f"{size(run.size)} in all: {evidence} beside the journal" if evidence else ""
+    if run.truncated:
+        pointer += " (the host cut it at its limit)"
+    if len(lines) <= HEAD_LINES + TAIL_LINES:
+        return Safe("\n".join([*lines, f"[cut by the host; {pointer}]"] if run.truncated else lines))
+    left_out = len(lines) - HEAD_LINES - TAIL_LINES
+    middle = f"[… {left_out} lines left out; {pointer}]"
+    return Safe("\n".join([*lines[:HEAD_LINES], middle, *lines[-TAIL_LINES:]]))
+
+
+def _first(command: str) -> str:
+    first = command.strip().split("\n")[0]
+    return first if len(first) <= 70 else first[:69] + "…"
+
+
+def _steps(incident: Incident, redact: Redactor) -> str:
+    if not incident.steps:
+        return ""
+    words = {Mark.DONE: "[x]", Mark.SKIPPED: "[-] skipped:", Mark.FAILED: "[!] failed:"}
+    lines = ["## Steps", ""]
+    for state in incident.steps.values():
+        reason = f" ({prose(state.reason, redact)})" if state.reason else ""
+        lines.append(f"- {words[state.mark]} {prose(state.title, redact)}{reason}")
+    return "\n".join(lines)
+
+
+def _still_open(incident: Incident, redact: Redactor) -> str:
+    lines = []
+    if not incident.resolved:
+        lines.append(f"- The incident is {incident.status.value}, not resolved.")
+    if not incident.acknowledged:
+        lines.append("- Nobody has acknowledged it.")
+    for run in incident.runs.values():
+        command = code_span(redact(clean_line(_first(run.asked.command))))
+        if not run.over:
+            lines.append(f"- {command} on {prose(run.asked.host, redact)} is {run.state.value}.")
+        elif run.state is RunState.UNKNOWN:
+            lines.append(
+                f"- Nobody knows whether {command} on {prose(run.asked.host, redact)} ran: "
+                f"{prose(run.why, redact)}"
+            )
+    for state in incident.steps.values():
+        if state.mark is Mark.FAILED:
+            lines.append(f"- Failed step: {prose(state.title, redact)}")
+    if incident.last_change and not incident.verified:
+        lines.append("- No verification has passed since the last change.")
+    if incident.resolution and incident.resolution.follow_up:
+        lines.append(f"- Follow-up: {prose(incident.resolution.follow_up, redact)}")
+    return "## Still open\n\n" + ("\n".join(lines) or "Nothing.")
+

@@ -1,0 +1,146 @@
+"""An event in words: the line that stands on the timeline, on screen and in markdown."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from cockpit.incident import events as e
+from cockpit.incident.incident import Incident
+from cockpit.text import Safe, clean_line
+
+
+def duration(delta: timedelta | float) -> str:
+    """A length of time as people say it: `4 s`, `12 min 41 s`, `2 h 5 min`, `3 d 4 h`."""
+    seconds = delta.total_seconds() if isinstance(delta, timedelta) else delta
+    if seconds < 0:
+        return f"-{duration(-seconds)}"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    days, rest = divmod(whole, 86_400)
+    hours, rest = divmod(rest, 3_600)
+    minutes, left = divmod(rest, 60)
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    if minutes:
+        return f"{minutes} min {left} s"
+    return f"{left} s"
+
+
+def size(count: int) -> str:
+    """A number of bytes as people say it."""
+    value = float(count)
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} GiB"
+
+
+def outcome(how: str, exit_status: int | None) -> str:
+    """How a command ended: `exit 0`, `stopped, exit 143`, `never started`."""
+    status = "no exit status" if exit_status is None else f"exit {exit_status}"
+    if how == "done":
+        return status
+    return how if exit_status is None else f"{how}, {status}"
+
+
+def line(event: e.Event, incident: Incident) -> Safe:
+    """What happened, in one line. Pure; a kind that is not known says its name."""
+    return clean_line(_words(event, incident))
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""
+
+
+def _command(incident: Incident, job: str) -> str:
+    run = incident.runs.get(job)
+    return f"`{run.asked.command.strip()}` on {run.asked.host}" if run else f"job {job}"
+
+
+def _words(event: e.Event, incident: Incident) -> str:
+    match event:
+        case e.IncidentStarted(training=training):
+            return "Training incident started" if training else "Incident started"
+        case e.IncidentDeclared(title=title, severity=severity, service=service):
+            return f"Declared {severity}: {title}" + (f" ({service})" if service else "")
+        case e.IncidentAcknowledged():
+            return "Acknowledged"
+        case e.SeverityChanged(severity=severity, reason=reason):
+            return f"Severity is now {severity}{_because(reason)}"
+        case e.IncidentMitigated(note=note):
+            return f"Mitigated{_because(note)}"
+        case e.IncidentResolved(cause=cause, fix=fix):
+            return f"Resolved. Cause: {cause or 'not known'}. Fix: {fix or 'none noted'}"
+        case e.IncidentReopened(reason=reason):
+            return f"Reopened{_because(reason)}"
+        case e.NoteAdded(text=text, source=source):
+            return f"Note: {text}" + (f" [{source}]" if source else "")
+        case e.EscalationNoted(who=who, reason=reason):
+            return f"Escalated to {who}{_because(reason)}"
+        case e.UpdateSent(text=text):
+            return f"Update given: {text}"
+        case e.HostChosen(host=host):
+            return f"Commands run on {host}"
+        case e.LinkChanged(host=host, state=state, reason=reason):
+            return f"Link to {host} {state}{_because(reason)}"
+        case e.RunbookOpened(title=title, path=path):
+            return f"Runbook: {title or path}"
+        case e.StepDone(title=title):
+            return f"Done: {title}"
+        case e.StepReopened(title=title):
+            return f"Not done after all: {title}"
+        case e.StepSkipped(title=title, reason=reason):
+            return f"Skipped: {title} ({reason})"
+        case e.StepFailed(title=title, reason=reason):
+            return f"Failed: {title}" + (f" ({reason})" if reason else "")
+        case _:
+            return _command_words(event, incident)
+
+
+def _command_words(event: e.Event, incident: Incident) -> str:
+    match event:
+        case e.CommandRequested() as asked:
+            risk = "" if asked.risk == "read" else f" [{asked.risk}, {asked.gate}]"
+            why = f" Reason: {asked.reason}" if asked.reason else ""
+            return f"Run on {asked.host}: `{asked.command.strip()}`{risk}{why}"
+        case e.CommandFinished(job=job, how=how, exit_status=status, seconds=seconds):
+            ended = f"{outcome(how, status)} after {duration(seconds)}"
+            return f"{_command(incident, job)}: {ended}"
+        case e.CommandUnknown(job=job, why=why):
+            return f"{_command(incident, job)}: nobody knows whether it ran: {why}"
+        case e.StopRequested(job=job):
+            return f"Stop asked for: {_command(incident, job)}"
+        case e.CommandStopped(job=job, how=how, left=left):
+            rest = f"; still there: {', '.join(map(str, left))}" if left else ""
+            return f"Stopped {how}: {_command(incident, job)}{rest}"
+        case e.CommandRefused(command=command, host=host, why=why):
+            return f"Not run on {host}: `{command.strip()}`: {why}"
+        case e.EvidenceSaved(what=what, file=file, size=count):
+            return f"Saved {what} to {file} ({size(count)})"
+        case e.EvidenceMissed(what=what, why=why):
+            return f"Could not save {what}: {why}"
+        case e.TimeCorrected(seq=seq, at=at, reason=reason):
+            return f"Time of entry {seq} corrected to {_stamp(at)}{_because(reason)}"
+        case e.MarkdownSaved(path=path):
+            return f"Incident log saved to {path}"
+        case e.CockpitOpened(resumed=resumed):
+            return "Cockpit taken up again" if resumed else "Cockpit opened"
+        case e.CockpitClosed(running=running):
+            left = f"; {running} commands go on on their hosts" if running else ""
+            return f"Cockpit closed; the incident stays open{left}"
+        case e.Recovered(lost=lost):
+            return f"Journal taken up after a crash; {lost} bytes of an unfinished line left out"
+        case e.SegmentOpened(why=why):
+            return f"Journal goes on in a new file: {why}"
+        case e.Unreadable(name=name):
+            return f"A record of kind {name}, which this version does not know"
+        case _:
+            return type(event).__name__
+
+
+def _stamp(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"

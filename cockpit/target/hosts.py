@@ -1,0 +1,56 @@
+"""Which hosts there are to choose from, and the target of each."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cockpit.target.target import Local, Target
+
+if TYPE_CHECKING:
+    from cockpit.config import Config
+
+THIS_MACHINE = "this machine"
+
+
+def names(config: Config) -> list[str]:
+    """This machine, the hosts of cockpit.yaml, then the plain aliases of the ssh configuration."""
+    start = Path(config.ssh_config) if config.ssh_config else Path.home() / ".ssh" / "config"
+    found = [THIS_MACHINE, *config.hosts, *_aliases(start, depth=0)]
+    return list(dict.fromkeys(found))
+
+
+def target(name: str, config: Config) -> Target:
+    """The target of that name: this machine, a host of cockpit.yaml, or any ssh alias or address."""
+    if name in ("", THIS_MACHINE):
+        return Local()
+    from cockpit.target.ssh import SshTarget
+
+    host = config.hosts.get(name)
+    ssh_config = Path(config.ssh_config) if config.ssh_config else None
+    if host is None:
+        return SshTarget(name, name, ssh_config=ssh_config)
+    return SshTarget(
+        name, host.ssh or name, user=host.user, workdir=host.workdir, ssh_config=ssh_config
+    )
+
+
+def _aliases(path: Path, depth: int) -> list[str]:
+    """Host lines without patterns, Include followed as OpenSSH does; unreadable files are passed."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    found: list[str] = []
+    for line in lines:
+        keyword, _, rest = line.strip().replace("=", " ", 1).partition(" ")
+        if keyword.lower() == "host":
+            found += [word for word in rest.split() if not set(word) & set("*?!")]
+        elif keyword.lower() == "include" and depth < 4:
+            for pattern in rest.split():
+                place = Path(pattern).expanduser()
+                place = place if place.is_absolute() else Path.home() / ".ssh" / place
+                for match in sorted(glob.glob(str(place))):
+                    found += _aliases(Path(match), depth + 1)
+    return found
