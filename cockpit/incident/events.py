@@ -24,7 +24,11 @@ class Severity(StrEnum):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
-    """What all events share: nothing but their tag, which is `kind` on disk."""
+    """What all events share: nothing but their tag, which is `kind` on disk.
+
+    On disk an event's fields lie beside those of its envelope, so one that has the name of an
+    envelope field (`Record`) goes by another name there.
+    """
 
 
 class StepRef(msgspec.Struct, frozen=True):
@@ -34,7 +38,7 @@ class StepRef(msgspec.Struct, frozen=True):
     step: str
 
 
-class JournalOpened(Event, tag="journal.opened"):
+class JournalOpened(Event, tag="journal.opened", frozen=True):
     """First record of every journal; `salt` keys the redaction marks of this incident."""
 
     schema: int
@@ -43,26 +47,26 @@ class JournalOpened(Event, tag="journal.opened"):
     version: str
 
 
-class Recovered(Event, tag="recovered"):
+class Recovered(Event, tag="recovered", frozen=True):
     """A torn tail of `lost` bytes was found and fenced off; nothing before it was touched."""
 
     lost: int
 
 
-class SegmentOpened(Event, tag="segment.opened"):
+class SegmentOpened(Event, tag="segment.opened", frozen=True):
     """The journal goes on in this file since the one before could not be trusted any more."""
 
     why: str
     previous: str
 
 
-class IncidentStarted(Event, tag="incident.started"):
+class IncidentStarted(Event, tag="incident.started", frozen=True):
     """cockpit was opened on trouble: the clock of the incident runs from here."""
 
     training: bool = False
 
 
-class IncidentDeclared(Event, tag="incident.declared"):
+class IncidentDeclared(Event, tag="incident.declared", frozen=True):
     """The responder said what it is and how bad; again to correct it."""
 
     title: str
@@ -70,24 +74,24 @@ class IncidentDeclared(Event, tag="incident.declared"):
     service: str = ""
 
 
-class IncidentAcknowledged(Event, tag="incident.acknowledged"):
+class IncidentAcknowledged(Event, tag="incident.acknowledged", frozen=True):
     """Somebody has it."""
 
 
-class SeverityChanged(Event, tag="severity.changed"):
+class SeverityChanged(Event, tag="severity.changed", frozen=True):
     """Better or worse than thought."""
 
     severity: Severity
     reason: str = ""
 
 
-class IncidentMitigated(Event, tag="incident.mitigated"):
+class IncidentMitigated(Event, tag="incident.mitigated", frozen=True):
     """Users are no longer hurt; the cause may still be there."""
 
     note: str = ""
 
 
-class IncidentResolved(Event, tag="incident.resolved"):
+class IncidentResolved(Event, tag="incident.resolved", frozen=True):
     """Over. unverified is the responder's reason when no verification passed after the last change."""
 
     cause: str
@@ -96,39 +100,39 @@ class IncidentResolved(Event, tag="incident.resolved"):
     unverified: str = ""
 
 
-class IncidentReopened(Event, tag="incident.reopened"):
+class IncidentReopened(Event, tag="incident.reopened", frozen=True):
     """It was not over."""
 
     reason: str
 
 
-class NoteAdded(Event, tag="note.added"):
+class NoteAdded(Event, tag="note.added", frozen=True):
     """The responder wrote something down; source says where a quoted line comes from."""
 
     text: str
     source: str = ""
 
 
-class EscalationNoted(Event, tag="escalation.noted"):
+class EscalationNoted(Event, tag="escalation.noted", frozen=True):
     """Somebody else was called."""
 
-    who: str
+    who: str = msgspec.field(name="called")
     reason: str = ""
 
 
-class UpdateSent(Event, tag="update.noted"):
+class UpdateSent(Event, tag="update.noted", frozen=True):
     """Others were told this, by the responder's own hand."""
 
     text: str
 
 
-class HostChosen(Event, tag="host.chosen"):
+class HostChosen(Event, tag="host.chosen", frozen=True):
     """Commands run here from now on."""
 
     host: str
 
 
-class LinkChanged(Event, tag="link.changed"):
+class LinkChanged(Event, tag="link.changed", frozen=True):
     """The connection to a host came or went."""
 
     host: str
@@ -136,7 +140,7 @@ class LinkChanged(Event, tag="link.changed"):
     reason: str = ""
 
 
-class RunbookOpened(Event, tag="runbook.opened"):
+class RunbookOpened(Event, tag="runbook.opened", frozen=True):
     """This runbook is followed from now on."""
 
     path: str
@@ -144,7 +148,7 @@ class RunbookOpened(Event, tag="runbook.opened"):
     sha256: str
 
 
-class StepDone(Event, tag="step.done"):
+class StepDone(Event, tag="step.done", frozen=True):
     """The responder ticked a step."""
 
     step: StepRef
@@ -152,14 +156,14 @@ class StepDone(Event, tag="step.done"):
     phase: str = ""
 
 
-class StepReopened(Event, tag="step.reopened"):
+class StepReopened(Event, tag="step.reopened", frozen=True):
     """The tick, skip or failure of a step was taken back."""
 
     step: StepRef
     title: str
 
 
-class StepSkipped(Event, tag="step.skipped"):
+class StepSkipped(Event, tag="step.skipped", frozen=True):
     """The responder chose not to do a step."""
 
     step: StepRef
@@ -167,7 +171,7 @@ class StepSkipped(Event, tag="step.skipped"):
     reason: str
 
 
-class StepFailed(Event, tag="step.failed"):
+class StepFailed(Event, tag="step.failed", frozen=True):
     """The step did not do what it should."""
 
     step: StepRef
@@ -176,7 +180,7 @@ class StepFailed(Event, tag="step.failed"):
     phase: str = ""
 
 
-class CommandRequested(Event, tag="command.requested"):
+class CommandRequested(Event, tag="command.requested", frozen=True):
     """A command passed the gate; on disk before a byte is sent.
 
     job is the id under which the target runs it at most once. root and boot pin where on the host
@@ -189,7 +193,7 @@ class CommandRequested(Event, tag="command.requested"):
     risk: str
     gate: str
     root: str
-    boot: str
+    boot: str = msgspec.field(name="host_boot")
     step: StepRef | None = None
     command_id: str = ""
     phase: str = ""
@@ -199,13 +203,13 @@ class CommandRequested(Event, tag="command.requested"):
     evidence: str = ""
 
 
-class CommandClaimed(Event, tag="command.claimed"):
+class CommandClaimed(Event, tag="command.claimed", frozen=True):
     """The host took the job: from here on it is never sent again."""
 
     job: str
 
 
-class CommandFinished(Event, tag="command.finished"):
+class CommandFinished(Event, tag="command.finished", frozen=True):
     """The host told how it ended. exit_status None: it was stopped before it began.
 
     seconds: duration as cockpit saw it. size: bytes of output. tail: the last lines, redacted.
@@ -220,20 +224,20 @@ class CommandFinished(Event, tag="command.finished"):
     tail: str = ""
 
 
-class CommandUnknown(Event, tag="command.unknown"):
+class CommandUnknown(Event, tag="command.unknown", frozen=True):
     """Nobody can say whether it ran, or how far. It is never sent again by itself."""
 
     job: str
     why: str
 
 
-class StopRequested(Event, tag="command.stop-requested"):
+class StopRequested(Event, tag="command.stop-requested", frozen=True):
     """The responder wants it to end."""
 
     job: str
 
 
-class CommandStopped(Event, tag="command.stopped"):
+class CommandStopped(Event, tag="command.stopped", frozen=True):
     """It was ended: gently or not, and which processes were left over."""
 
     job: str
@@ -241,7 +245,7 @@ class CommandStopped(Event, tag="command.stopped"):
     left: tuple[int, ...] = ()
 
 
-class CommandRefused(Event, tag="command.refused"):
+class CommandRefused(Event, tag="command.refused", frozen=True):
     """It was never started, and why."""
 
     command: str
@@ -250,7 +254,7 @@ class CommandRefused(Event, tag="command.refused"):
     step: StepRef | None = None
 
 
-class EvidenceSaved(Event, tag="evidence.saved"):
+class EvidenceSaved(Event, tag="evidence.saved", frozen=True):
     """Something was kept in a file beside the journal."""
 
     what: str
@@ -260,7 +264,7 @@ class EvidenceSaved(Event, tag="evidence.saved"):
     container: str = ""
 
 
-class EvidenceMissed(Event, tag="evidence.missed"):
+class EvidenceMissed(Event, tag="evidence.missed", frozen=True):
     """Something should have been kept, and could not be."""
 
     what: str
@@ -269,34 +273,34 @@ class EvidenceMissed(Event, tag="evidence.missed"):
     container: str = ""
 
 
-class TimeCorrected(Event, tag="time.corrected"):
+class TimeCorrected(Event, tag="time.corrected", frozen=True):
     """The record `seq` happened at `at`; what was recorded is kept."""
 
-    seq: int
+    seq: int = msgspec.field(name="of")
     at: datetime
     reason: str = ""
 
 
-class MarkdownSaved(Event, tag="markdown.saved"):
+class MarkdownSaved(Event, tag="markdown.saved", frozen=True):
     """The incident log was written to a file of the responder's choice."""
 
     path: str
 
 
-class CockpitOpened(Event, tag="cockpit.opened"):
+class CockpitOpened(Event, tag="cockpit.opened", frozen=True):
     """A cockpit took up the incident; resumed says that it was open before."""
 
     version: str
     resumed: bool = False
 
 
-class CockpitClosed(Event, tag="cockpit.closed"):
+class CockpitClosed(Event, tag="cockpit.closed", frozen=True):
     """The responder left; the incident stays as it is."""
 
     running: int = 0
 
 
-class Unreadable(Event, tag="unreadable"):
+class Unreadable(Event, tag="unreadable", frozen=True):
     """A record of a kind that this version does not know, kept as it stands. Never written."""
 
     name: str
@@ -345,7 +349,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     seq counts from 1 within the incident. id is a ULID. ts is UTC. mono is the writer's monotonic
     clock in seconds, comparable only within one boot. writer tells processes apart, who is the
-    person.
+    person. extra holds what a newer version wrote beside the fields known here, as a JSON object.
     """
 
     seq: int
@@ -356,3 +360,4 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     writer: str
     who: str
     event: Event
+    extra: str = ""

@@ -1,0 +1,61 @@
+"""Where things live on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+VAR_TMP = Path("/var/tmp")
+
+
+def home() -> Path:
+    """The state directory: $COCKPIT_HOME, else the platform's. May not exist; never raises.
+
+    Without a home directory (no $HOME, no passwd entry) it is the first of the spare directories.
+    """
+    chosen = os.environ.get("COCKPIT_HOME")
+    if chosen:
+        return _absolute(chosen)
+    import platformdirs
+
+    state = Path(platformdirs.user_state_dir("cockpit", appauthor=False))
+    return state if state.is_absolute() else _spare(VAR_TMP)
+
+
+def incidents() -> Path:
+    """The folder that holds one folder per incident."""
+    return home() / "incidents"
+
+
+def config_files() -> list[Path]:
+    """Where cockpit.yaml is looked for, first one first; they need not exist."""
+    import platformdirs
+
+    chosen = os.environ.get("COCKPIT_CONFIG")
+    files = [_absolute(chosen)] if chosen else []
+    files.append(_absolute("cockpit.yaml"))
+    user = Path(platformdirs.user_config_dir("cockpit", appauthor=False))
+    if user.is_absolute():
+        files.append(user / "cockpit.yaml")
+    return files
+
+
+def fallbacks() -> list[Path]:
+    """Where a journal may go, best first: the state directory, its spare, the temp directory."""
+    places = [home(), _spare(VAR_TMP), _spare(Path(os.environ.get("TMPDIR") or "/tmp"))]
+    return list(dict.fromkeys(places))
+
+
+def _spare(parent: Path) -> Path:
+    """Ours under a directory that all users share, one for each $COCKPIT_HOME."""
+    chosen = os.environ.get("COCKPIT_HOME")
+    mark = "-" + hashlib.sha256(os.fsencode(chosen)).hexdigest()[:8] if chosen else ""
+    return parent / f"cockpit-{os.getuid()}{mark}"
+
+
+def _absolute(name: str) -> Path:
+    try:
+        return Path(os.path.abspath(os.path.expanduser(name)))  # noqa: PTH100, PTH111 (never raises)
+    except OSError:  # the working directory is gone
+        return Path(name)
