@@ -1,6 +1,8 @@
-"""Shared by all tests: the async backend."""
+"""Shared by all tests: the async backend, and the lab's fixtures."""
 
 import pytest
+
+pytest_plugins = ["tests.lab.fixtures"]
 
 
 @pytest.fixture

@@ -1,0 +1,264 @@
+"""The lab as tests and people use it: start prod-1, break it, look at it, take it away."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lab import host
+from tests.lab.image.build import BUSYBOX, PROGRAMS
+from tests.lab.proxy import Proxy
+from tests.lab.sshd import write_client_config
+
+ROOT = Path(__file__).parents[2]
+NEEDED = (
+    "dockerd containerd runc docker sshd ssh ssh-keygen unshare nsenter setsid ip hostname ldd curl"
+)
+COMPOSE_PLUGIN_FOLDERS = (
+    "/usr/libexec/docker/cli-plugins",
+    "/usr/lib/docker/cli-plugins",
+    "/usr/local/lib/docker/cli-plugins",
+    "/usr/local/libexec/docker/cli-plugins",
+)
+
+
+def missing() -> list[str]:
+    """Why the lab cannot start here, one reason an entry; empty when it can."""
+    reasons = []
+    if sys.platform != "linux":
+        return [f"{sys.platform} is not Linux"]
+    if os.geteuid() != 0:
+        reasons.append("not root")
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    programs = [name for name in NEEDED.split() if not shutil.which(name, path=path)]
+    programs += [program.name for program in (*PROGRAMS, BUSYBOX) if not program.exists()]
+    if not any(Path(folder, "docker-compose").exists() for folder in COMPOSE_PLUGIN_FOLDERS):
+        programs.append("docker compose v2")
+    if programs:
+        reasons.append("not installed: " + ", ".join(programs))
+    if not reasons:
+        tried = subprocess.run(["unshare", "-mnpui", "--fork", "true"], capture_output=True)
+        if tried.returncode:
+            reasons.append("no right to make namespaces (a container without privileges?)")
+    return reasons
+
+
+@dataclass
+class Lab:
+    """A running lab. Paths without "remote" are on this machine.
+
+    ssh_config: knows the one host "prod-1", with key and known_hosts; `ssh -F ssh_config prod-1`.
+    socket: the engine's socket, seen from this machine; remote_socket: seen on the host.
+    workdir: the directory of compose.yaml on the host.
+    """
+
+    state: Path
+    ssh_port: int
+    init: int
+    serve: int
+    process: subprocess.Popen[bytes] | None = None
+
+    name = host.NAME
+    workdir = host.WORKDIR
+    remote_socket = "/var/run/docker.sock"
+    user = "root"
+    secret = host.SECRET
+
+    @property
+    def ssh_config(self) -> Path:
+        return self.state / "ssh_config"
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.state / "known_hosts"
+
+    @property
+    def user_key(self) -> Path:
+        return self.state / "user_key"
+
+    @property
+    def host_key(self) -> Path:
+        return self.state / "host/ssh/ssh_host_ed25519_key"
+
+    @property
+    def socket(self) -> Path:
+        return self.state / "host/run/docker.sock"
+
+    # -- start and stop ---------------------------------------------------------------------------
+
+    @classmethod
+    def start(cls, state: Path | None = None) -> "Lab":
+        """Start a lab. Without state it lives in a temp folder and ends with this process.
+
+        Raises RuntimeError with the log when it does not come up within 90 s.
+        """
+        attached = state is None
+        if state is None:
+            for old in Path(tempfile.gettempdir()).glob("cockpit-lab-*"):
+                host.sweep(old)
+            state = Path(tempfile.mkdtemp(prefix="cockpit-lab-"))
+        elif not host.sweep(state):
+            raise RuntimeError(f"a lab is running already, its state is in {state}")
+        state.mkdir(exist_ok=True)
+        log = state / "serve.log"
+        verb = "serve-attached" if attached else "serve"
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.lab", verb, "--state", str(state)],
+                cwd=ROOT,
+                stdin=subprocess.PIPE if attached else subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline and process.poll() is None:
+            lab = cls.find(state)
+            if lab is not None:
+                lab.process = process
+                return lab
+            time.sleep(0.05)
+        process.terminate()
+        process.wait(20)
+        raise RuntimeError(f"the lab did not come up ({log}):\n{log.read_text()[-4000:]}")
+
+    @classmethod
+    def find(cls, state: Path) -> "Lab | None":
+        """The lab that runs with this state folder, or None."""
+        if host.holder(state) is None:
+            return None
+        try:
+            return cls(state=state, **json.loads((state / "lab.json").read_text()))
+        except FileNotFoundError:
+            return None
+
+    def stop(self) -> None:
+        """End the host and everything on it, and remove its files."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.serve, signal.SIGTERM)
+        if self.process is not None:
+            self.process.wait(20)
+            if self.process.stdin:
+                self.process.stdin.close()
+        deadline = time.monotonic() + 20
+        while not host.sweep(self.state):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the lab's process {self.serve} does not end")
+            time.sleep(0.05)
+
+    # -- the host ---------------------------------------------------------------------------------
+
+    def run(
+        self, command: str, *, check: bool = True, timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a shell command on the host, in workdir, without SSH. check: raise on failure."""
+        script = f"cd {self.workdir} && {command}"
+        done = subprocess.run(
+            [*host.enter(self.init), "sh", "-c", script],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=host.environment(),
+        )
+        if check and done.returncode:
+            raise RuntimeError(f"{command!r} exit {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def ssh(self, command: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run a command on the host through the OpenSSH client, in the user's home."""
+        return subprocess.run(
+            ["ssh", "-F", str(self.ssh_config), self.name, command],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+    def path(self, remote: str) -> Path:
+        """Where a file of the host is on this machine: below /opt, /root, /run, /tmp, /var/tmp."""
+        for there, here in (("/var/tmp", "var-tmp"), ("/etc/ssh", "ssh"), ("/var/run", "run")):
+            if remote.startswith(there + "/"):
+                return self.state / "host" / here / remote.removeprefix(there + "/")
+        return self.state / "host" / remote.lstrip("/")
+
+    def proxy(self) -> Proxy:
+        """A proxy before the host's sshd; use with `async with`, then client_config(its port)."""
+        return Proxy("127.0.0.1", self.ssh_port)
+
+    def client_config(self, folder: Path, port: int) -> Path:
+        """An ssh_config for the same host through another port, as of a Proxy."""
+        return write_client_config(
+            folder,
+            name=self.name,
+            port=port,
+            user=self.user,
+            user_key=self.user_key,
+            host_key=self.host_key,
+        )
+
+    # -- the service and its engine ---------------------------------------------------------------
+
+    def health(self) -> int:
+        """The status of /health, asked on the host; 0 when nothing answers."""
+        status = "curl -s -o /dev/null -w '%{http_code}' --max-time 3 localhost:8000/health"
+        return int(self.run(status, check=False).stdout or 0)
+
+    def wait_health(self, status: int, timeout: float = 20) -> None:
+        """Wait until /health answers status."""
+        deadline = time.monotonic() + timeout
+        while (now := self.health()) != status:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"/health is {now}, not {status}, after {timeout} s")
+            time.sleep(0.1)
+
+    def post_event(self, secret: str | None = None) -> str:
+        """What Stripe does: post a signed event. Returns "STATUS EVENT_ID ANSWER"."""
+        send = "python3 /app/kamiyo.py send-test-event"
+        env = f"-e STRIPE_WEBHOOK_SECRET={secret or self.secret}"
+        return self.run(f"docker exec {env} kamiyo {send}", check=False).stdout.strip()
+
+    def lose_database(self) -> None:
+        """Move the database file away: /health says 503 from now on."""
+        self.run("mv data/kamiyo.db data/kamiyo.db.moved")
+
+    def corrupt_database(self) -> None:
+        """Overwrite the start of the database file in place, as a broken copy does."""
+        self.run("dd if=/dev/zero of=data/kamiyo.db bs=1024 count=8 conv=notrunc")
+
+    def break_secret(self, secret: str = "whsec_lab_of_another_endpoint") -> None:
+        """Give the service a webhook secret that is not Stripe's: events get 400."""
+        host.write_secret(self.path(f"{self.workdir}/.env"), secret)
+        self.run("docker compose up -d kamiyo")
+        self.wait_health(200)
+
+    def reset(self) -> None:
+        """Bring the service back to its first state: healthy, right secret, fresh data."""
+        if not host.engine_answers(self.socket):
+            self.start_engine()
+        host.write_secret(self.path(f"{self.workdir}/.env"), self.secret)
+        shutil.copy(host.IMAGE_DIR / "compose.yaml", self.path(f"{self.workdir}/compose.yaml"))
+        self.run("docker compose down -t 1; rm -rf data && mkdir data && docker compose up -d")
+        self.wait_health(200)
+
+    def pause_engine(self) -> None:
+        """Hang dockerd (SIGSTOP): it takes connections and answers nothing. Containers go on."""
+        self.run("kill -STOP $(cat /run/docker.pid)")
+
+    def resume_engine(self) -> None:
+        self.run("kill -CONT $(cat /run/docker.pid)")
+
+    def stop_engine(self) -> None:
+        """Stop dockerd, and with it all containers."""
+        self.run("kill $(cat /run/docker.pid); while [ -e /run/docker.pid ]; do sleep 0.1; done")
+
+    def start_engine(self) -> None:
+        """Start dockerd again. Containers with a restart policy come back by themselves."""
+        host.start_engine(self.state, self.init, self.serve)

@@ -1,0 +1,157 @@
+"""A TCP proxy that does to a link what trains and tunnels do: cut, stall, delay, refuse."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Callable
+from typing import Literal, Self
+
+Side = Literal["up", "down", "both"]  # up: what the client sends
+CHUNK = 65536
+HELD_CHUNKS = 256  # beyond this the sender sees its window close, as on a real dead link
+
+
+class _Half:
+    """One direction of one connection: bytes read at once, given on when due and allowed."""
+
+    def __init__(self, source: socket.socket, sink: socket.socket) -> None:
+        self.source, self.sink = source, sink
+        self.held: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(HELD_CHUNKS)
+
+    async def read(self, delay: Callable[[], float], count: Callable[[int], None]) -> None:
+        loop = asyncio.get_running_loop()
+        data = b"-"
+        while data:
+            data = await loop.sock_recv(self.source, CHUNK)
+            count(len(data))
+            await self.held.put((loop.time() + delay(), data))
+
+    async def write(self, flowing: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due, data = await self.held.get()
+            await asyncio.sleep(due - loop.time())
+            await flowing.wait()
+            if not data:
+                self.sink.shutdown(socket.SHUT_WR)
+                return
+            await loop.sock_sendall(self.sink, data)
+
+
+class Proxy:
+    """Forwards a loopback port to (host, port). Use as `async with Proxy(h, p) as proxy`.
+
+    port: where to connect; it stays the same, and stays ours, through cut and restore.
+    bytes_up, bytes_down: bytes taken from the client, from the server, since the start.
+    accepted: connections ever accepted. open: connections now.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self.target = (host, port)
+        self.port = 0
+        self.bytes_up = self.bytes_down = self.accepted = 0
+        self._delay_s = 0.0
+        self._flowing = {"up": asyncio.Event(), "down": asyncio.Event()}
+        self._pairs: dict[asyncio.Task[None], tuple[socket.socket, socket.socket]] = {}
+        self._accepting: asyncio.Task[None] | None = None
+
+    @property
+    def open(self) -> int:
+        return len(self._pairs)
+
+    async def __aenter__(self) -> Self:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        # Linux keeps a port over shutdown() and listen() only where bind() named it.
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.setblocking(False)
+        self._listener.bind(("127.0.0.1", self.port))
+        self.restore()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.cut()
+        self._listener.close()
+
+    async def cut(self, how: Literal["rst", "fin"] = "rst") -> None:
+        """Break every connection, and refuse new ones until restore()."""
+        await self.refuse()
+        await self.drop(how)
+
+    async def drop(self, how: Literal["rst", "fin"] = "rst") -> None:
+        """Break every connection; new ones are still taken. What was held is lost."""
+        pairs = dict(self._pairs)
+        for ends in pairs.values():
+            for end in ends:
+                if how == "rst":
+                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                else:
+                    with contextlib.suppress(OSError):
+                        end.shutdown(socket.SHUT_RDWR)
+        for task in pairs:
+            task.cancel()
+        await asyncio.gather(*pairs, return_exceptions=True)
+
+    async def refuse(self) -> None:
+        """New connections get "connection refused" until restore(); old ones go on."""
+        if self._accepting is not None:
+            self._accepting.cancel()
+            await asyncio.gather(self._accepting, return_exceptions=True)
+            self._accepting = None
+            # Linux stops listening but keeps the port bound: nobody else can take it meanwhile.
+            self._listener.shutdown(socket.SHUT_RDWR)
+
+    def stall(self, side: Side = "both") -> None:
+        """A black hole: connections stay open and are still taken, no byte passes."""
+        for name, event in self._flowing.items():
+            if side in (name, "both"):
+                event.clear()
+
+    def restore(self) -> None:
+        """Undo cut, refuse and stall. Held bytes arrive, as TCP would send them again."""
+        for event in self._flowing.values():
+            event.set()
+        if self._accepting is None:
+            self._listener.listen(128)
+            self._accepting = asyncio.get_running_loop().create_task(self._accept())
+
+    def delay(self, ms: float) -> None:
+        """Milliseconds each byte waits from now on, one way; a round trip waits twice."""
+        self._delay_s = ms / 1000
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            client, _ = await loop.sock_accept(self._listener)
+            self.accepted += 1
+            server = socket.socket()
+            task = loop.create_task(self._connect(client, server))
+            self._pairs[task] = (client, server)
+            task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        for end in self._pairs.pop(task):
+            end.close()
+        if not task.cancelled():
+            task.exception()  # a reset by either end is what this class is for
+
+    async def _connect(self, client: socket.socket, server: socket.socket) -> None:
+        for end in (client, server):
+            end.setblocking(False)
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(server, self.target)
+        up, down = _Half(client, server), _Half(server, client)
+        async with asyncio.TaskGroup() as both:
+            both.create_task(up.read(lambda: self._delay_s, self._count_up))
+            both.create_task(up.write(self._flowing["up"]))
+            both.create_task(down.read(lambda: self._delay_s, self._count_down))
+            both.create_task(down.write(self._flowing["down"]))
+
+    def _count_up(self, count: int) -> None:
+        self.bytes_up += count
+
+    def _count_down(self, count: int) -> None:
+        self.bytes_down += count
