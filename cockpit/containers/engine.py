@@ -1,0 +1,341 @@
+"""Docker Engine API over a unix socket, tcp+tls, or through the ssh link."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import msgspec
+
+from cockpit import text
+from cockpit.containers import address as addresses
+from cockpit.containers.address import Address, BadAddress
+from cockpit.containers.reach import Unreachable, Way
+from cockpit.containers.wire import Event, Inspected, Listed, Stats, Version
+from cockpit.target.target import LinkDown, LinkLost, Local, Target
+from cockpit.text import Safe
+
+if TYPE_CHECKING:
+    import httpx
+
+OLDEST: Final = (1, 41)
+NEWEST: Final = (1, 47)
+ANSWER_WITHIN: Final = 5.0
+EVENTS: Final = (
+    *("create", "start", "die", "oom", "health_status"),
+    *("pause", "unpause", "rename", "update", "destroy"),
+)
+T = TypeVar("T")
+
+
+class EngineTrouble(Exception):
+    """The engine does not give what was asked; the message says why and what to do."""
+
+
+class NoSuchContainer(EngineTrouble):
+    """The container is not, or no longer, there."""
+
+
+class Engine:
+    """The Docker engine of a target.
+
+    docker: the `docker` key of the host: a socket path or URL, "" for the default. Every method
+    raises EngineTrouble and nothing else, also when the link is lost. Nothing is connected
+    before the first call.
+    """
+
+    def __init__(self, target: Target, docker: str = "") -> None:
+        self.target = target
+        self.where = Safe(text.clean_line(target.name))
+        self.version_text = Safe("")
+        self._docker = docker
+        self._way: Way | None = None
+        self._client: httpx.AsyncClient | None = None
+        self._api = ""
+        self._clock_ahead = timedelta()
+
+    async def version(self) -> Version:
+        """What the engine is; settles the API version that all other calls use."""
+        async with self._answer("/version") as response:
+            got = _decode(await response.aread(), Version, self.where)
+            self._set_clock(response)
+        self._api = _api_version(got, self.where)
+        self.version_text = text.clean_line(got.version)
+        return got
+
+    async def ping(self) -> None:
+        """Return when the engine has answered anything."""
+        async with self._answer("/_ping") as response:
+            await response.aread()
+
+    async def list(self, all: bool = True) -> tuple[Listed, ...]:
+        """All containers, or the running ones, in one request."""
+        body = await self._get("/containers/json", {"all": str(int(all))})
+        return _decode(body, tuple[Listed, ...], self.where)
+
+    async def inspect(self, container: str) -> Inspected:
+        """One container, by id or name. Raises NoSuchContainer."""
+        return _decode(await self.inspect_raw(container), Inspected, self.where)
+
+    async def inspect_raw(self, container: str) -> bytes:
+        """The JSON of `inspect` as the engine sent it."""
+        return await self._get(f"/containers/{_quoted(container)}/json")
+
+    async def stats(self, container: str) -> Stats:
+        """The counters of one container now, without the second that the engine else waits."""
+        path = f"/containers/{_quoted(container)}/stats"
+        body = await self._get(path, {"stream": "0", "one-shot": "1"})
+        return _decode(body, Stats, self.where)
+
+    async def stats_stream(self, container: str) -> AsyncIterator[Stats]:
+        """The counters of one container about once a second, until it is removed."""
+        decode = msgspec.json.Decoder(Stats).decode
+        path = f"/containers/{_quoted(container)}/stats"
+        async with self._stream(path, {"stream": "1"}) as chunks:
+            async for line in _lines(chunks):
+                yield _guarded(decode, line, self.where)
+
+    async def events_stream(
+        self, since: datetime, *, container: str = "", events: Iterable[str] = EVENTS
+    ) -> AsyncIterator[Event]:
+        """What happens to containers, from `since` on the engine's clock, for ever.
+
+        Old events that the engine still knows come first. Commands run in a container by
+        health checks are left out by the engine.
+        """
+        filters: dict[str, list[str]] = {"type": ["container"], "event": [*events]}
+        if container:
+            filters["container"] = [container]
+        query = {
+            "since": f"{since.timestamp():.6f}",
+            "filters": msgspec.json.encode(filters).decode(),
+        }
+        decode = msgspec.json.Decoder(Event).decode
+        async with self._stream("/events", query) as chunks:
+            async for line in _lines(chunks):
+                yield _guarded(decode, line, self.where)
+
+    async def logs(
+        self,
+        container: str,
+        *,
+        follow: bool,
+        since: int = 0,
+        tail: int | None = None,
+        timestamps: bool = True,
+    ) -> AsyncIterator[bytes]:
+        """The bytes of a log as the engine sends them: framed, or raw when it has a terminal.
+
+        since: nanoseconds UTC on the engine's clock, 0 for the start. tail: at most that many
+        of the newest lines, None for all. Ends when the container stops.
+        """
+        query = {
+            "follow": str(int(follow)),
+            "stdout": "1",
+            "stderr": "1",
+            "timestamps": str(int(timestamps)),
+            "tail": "all" if tail is None else str(tail),
+        }
+        if since:
+            query["since"] = f"{since // 10**9}.{since % 10**9:09d}"
+        async with self._stream(f"/containers/{_quoted(container)}/logs", query) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def named(self, names: Iterable[str]) -> builtins.list[str]:
+        """The containers that go by one of these names or Compose services; all for "*"."""
+        wanted = set(names)
+        found = []
+        for row in await self.list():
+            own = {row.id, row.id[:12], *(name.lstrip("/") for name in row.names or ())}
+            own.add((row.labels or {}).get("com.docker.compose.service", ""))
+            if "*" in wanted or own & wanted:
+                found.append((row.names or [row.id])[0].lstrip("/"))
+        return found
+
+    @property
+    def through(self) -> str:
+        """The command that carries the connection, "" when the socket itself does.
+
+        Every connection then is a process and a session on the host: use few.
+        """
+        return self._way.command if self._way else ""
+
+    def now(self) -> datetime:
+        """The engine's clock, within about a second."""
+        return datetime.now(UTC) + self._clock_ahead
+
+    async def close(self) -> None:
+        """Close every connection; the next call opens one again."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def _get(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
+        async with self._answer(await self._versioned(path), query) as response:
+            return await response.aread()
+
+    @asynccontextmanager
+    async def _stream(
+        self, path: str, query: Mapping[str, str]
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        async with self._answer(await self._versioned(path), query, endless=True) as response:
+            yield response.aiter_raw()
+
+    async def _versioned(self, path: str) -> str:
+        if not self._api:
+            await self.version()
+        return f"/v{self._api}{path}"
+
+    @asynccontextmanager
+    async def _answer(
+        self, path: str, query: Mapping[str, str] | None = None, *, endless: bool = False
+    ) -> AsyncIterator[httpx.Response]:
+        """The answer to a GET, checked. Every way in which it can fail becomes an EngineTrouble."""
+        client = self._client or await self._connect()
+        import httpx
+
+        patience = httpx.Timeout(ANSWER_WITHIN, read=None if endless else ANSWER_WITHIN)
+        try:
+            async with client.stream("GET", path, params=query, timeout=patience) as response:
+                if response.status_code >= 400:
+                    raise _refused(response.status_code, await response.aread(), self.where)
+                yield response
+        except (LinkLost, LinkDown) as lost:
+            why = str(lost) or "it is dialed again by itself"
+            raise EngineTrouble(
+                f"The link to {self.where} is lost: {text.clean_line(why)}"
+            ) from lost
+        except httpx.TimeoutException as late:
+            raise EngineTrouble(
+                f"Docker at {self.where} has not answered within {ANSWER_WITHIN:.0f} s. "
+                "If it stays so, look at it there: systemctl status docker"
+            ) from late
+        except Unreachable as closed:
+            raise EngineTrouble(str(closed)) from closed
+        except httpx.ConnectError as closed:
+            raise EngineTrouble(
+                f"No Docker at {client.base_url}: {text.clean_line(str(closed))}. "
+                "Check docker: in cockpit.yaml, or $DOCKER_HOST and the docker context."
+            ) from closed
+        except (httpx.HTTPError, OSError) as broken:
+            raise EngineTrouble(
+                f"Docker at {self.where} ended the connection. It is asked again by itself."
+            ) from broken
+
+    async def _connect(self) -> httpx.AsyncClient:
+        local = isinstance(self.target, Local)
+        try:
+            found = await asyncio.to_thread(addresses.find, self._docker, local=local)
+        except BadAddress as wrong:
+            raise EngineTrouble(text.clean_line(str(wrong))) from wrong
+        if self._client is None:
+            self._client = self._client_for(found)
+        return self._client
+
+    def _client_for(self, found: Address) -> httpx.AsyncClient:
+        import httpx
+
+        from cockpit.containers.transport import NO_LIMIT, DialedTransport
+
+        if found.path:
+            self._way = Way(self.target, found, chosen=bool(self._docker))
+            transport: httpx.AsyncHTTPTransport = DialedTransport(self._way.dial)
+            base = "http://docker"
+        else:
+            transport = httpx.AsyncHTTPTransport(
+                verify=_tls(found), trust_env=False, limits=NO_LIMIT
+            )
+            base = found.url
+        return httpx.AsyncClient(
+            transport=transport,
+            base_url=base,
+            trust_env=False,
+            headers={"Accept-Encoding": "identity", "User-Agent": "cockpit"},
+        )
+
+    def _set_clock(self, response: httpx.Response) -> None:
+        try:
+            theirs = parsedate_to_datetime(response.headers["date"])
+        except (KeyError, ValueError):
+            return
+        ahead = theirs - datetime.now(UTC)
+        # The header counts whole seconds: less than two apart is no difference.
+        self._clock_ahead = ahead if abs(ahead) > timedelta(seconds=2) else timedelta()
+
+
+def _decode(body: bytes, kind: type[T], where: str) -> T:
+    return _guarded(lambda data: msgspec.json.decode(data, type=kind), body, where)
+
+
+def _guarded(decode: Callable[[bytes], T], body: bytes, where: str) -> T:
+    try:
+        return decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+        begin = text.clean_line(body[:60])
+        raise EngineTrouble(
+            f"What answers at {where} is not Docker's API: {begin!r}. "
+            "Check docker: in cockpit.yaml."
+        ) from wrong
+
+
+def _refused(status: int, body: bytes, where: str) -> EngineTrouble:
+    try:
+        said = msgspec.json.decode(body)["message"]
+    except (msgspec.DecodeError, KeyError, TypeError):
+        said = f"HTTP {status}"
+    sentence = text.clean_line(str(said))
+    if status == 404 and "container" in sentence.lower():
+        return NoSuchContainer(f"{where}: {sentence}")
+    return EngineTrouble(f"Docker at {where} says: {sentence}")
+
+
+def _api_version(got: Version, where: str) -> str:
+    """The lower of theirs and ours, and never below their minimum."""
+    theirs, least = _numbers(got.api_version), _numbers(got.min_api_version)
+    if theirs < OLDEST:
+        raise EngineTrouble(
+            f"Docker at {where} is too old: API {text.clean_line(got.api_version)}, cockpit needs "
+            f"{OLDEST[0]}.{OLDEST[1]} (Docker 20.10) or later. Update Docker there."
+        )
+    major, minor = max(min(theirs, NEWEST), least)
+    return f"{major}.{minor}"
+
+
+def _numbers(version: str) -> tuple[int, int]:
+    major, _, minor = version.partition(".")
+    return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else (0, 0)
+
+
+def _quoted(container: str) -> str:
+    from urllib.parse import quote
+
+    return quote(container, safe="")
+
+
+def _tls(found: Address) -> ssl.SSLContext | bool:
+    if found.url.startswith("http://"):
+        return False
+    context = ssl.create_default_context(cafile=found.ca or None)
+    if not found.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if found.cert and found.key:
+        context.load_cert_chain(found.cert, found.key)
+    return context
+
+
+async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Whole lines of a stream whose chunks may end anywhere."""
+    held = b""
+    async for chunk in chunks:
+        *whole, held = (held + chunk).split(b"\n") if held else chunk.split(b"\n")
+        for line in whole:
+            if line:
+                yield line
