@@ -1,0 +1,562 @@
+"""A command that runs at most once on a target, outlives the link, and gives back every byte.
+
+The id is chosen and journaled here before anything is sent; the target decides, by one atomic
+claim under that id, whether the command is launched (the protocol is in job.sh). So the same order
+may be sent again after a lost link, and nobody ever has to guess: a job is running, ended, never
+started, or honestly unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+import shlex
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Final, Literal, NewType
+
+from cockpit.target.guard import Pass
+from cockpit.target.target import LinkDown, LinkLost, Reader, Target
+
+JobId = NewType("JobId", str)
+
+_SEAL: Final = object()
+_LEASE_S: Final = 60
+_NO_DIRECTORY: Final = 125
+_BROKEN_SHELLS: Final = 5
+
+
+def new_id() -> JobId:
+    """A fresh id of 80 random bits, to be journaled before the order is sent."""
+    return JobId(secrets.token_hex(10))
+
+
+class NoPlace(Exception):
+    """The target has no directory for jobs; the message says what was tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where jobs live on a target and in which life of it; journaled before the first order.
+
+    Good until the link was lost: the host may have been restarted meanwhile, and an order for
+    another boot is refused there. kill_on_logout: systemd there ends jobs when the link drops.
+    """
+
+    root: str
+    boot: str
+    mark: str
+    uid: int
+    interp: str
+    kill_on_logout: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A script for one target under one id. Made by `order` alone."""
+
+    id: JobId
+    host: str
+    script: bytes
+    timeout_s: int
+    limit_kib: int
+    seal: object
+
+    def __post_init__(self) -> None:
+        if self.seal is not _SEAL:
+            raise TypeError("an Order is made by cockpit.target.job.order alone")
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The target has launched the command; it runs free of the link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Bytes of stdout and stderr, as they came; offset of the first."""
+
+    data: bytes
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """It will not run on. exit_status: 128 + n for signal n, None when it never started.
+
+    ended_at: the host's clock, seconds since 1970. size: bytes of output. truncated: output beyond
+    the cap, or what did not fit on the host's disk, was thrown away. why: for "never started".
+    """
+
+    exit_status: int | None
+    how: Literal["done", "stopped", "timeout", "never started"]
+    ended_at: float | None
+    size: int
+    truncated: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody can say whether, or how far, the command ran. Ask the responder; never send again."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Launched and not ended; size: bytes of output so far."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The target has no claim under this id: it does not run, an order on its way may start it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What it took. left: pids that the job started and moved out of its process group."""
+
+    how: Literal["gently", "killed", "was over", "never started"]
+    left: tuple[int, ...]
+
+
+def order(leave: Pass, id: JobId, *, workdir: str = "", timeout_s: int = 0) -> Order:
+    """The order for the command that the gate let pass.
+
+    workdir: "" is the home directory, a leading ~ too. timeout_s: 0 is none; then TERM, and KILL
+    ten seconds later. Raises TypeError without a Pass.
+    """
+    if not isinstance(leave, Pass):
+        raise TypeError("an order needs a Pass from cockpit.target.guard.answer")
+    script = f"{_enter(workdir)}{leave.command}\n".encode(errors="surrogateescape")
+    return Order(id, leave.host, script, timeout_s, 65536, _SEAL)
+
+
+def _enter(workdir: str) -> str:
+    if not workdir:
+        return ""
+    if workdir == "~" or workdir.startswith("~/"):
+        path = '"$HOME"' + (shlex.quote(workdir[1:]) if workdir != "~" else "")
+    else:
+        path = shlex.quote(workdir)
+    said = shlex.quote(f"cockpit: cannot enter the directory {workdir}; the command was not run")
+    return f"CDPATH= cd -- {path} || {{ echo {said} >&2; exit {_NO_DIRECTORY}; }}\n"
+
+
+async def hello(target: Target, root: str | None = None) -> Place:
+    """Ask the target where jobs can live; one round trip.
+
+    root: the directory chosen earlier, to look after jobs there even when its disk is full now.
+    Raises LinkLost, LinkDown, NoPlace.
+    """
+    try:
+        said = await _ask(target, _line("ck_hello", root or ""), "hello")
+    except _Refused:
+        raise NoPlace(
+            f"{target.name} has no directory for jobs: ~/.cache, /var/tmp, /tmp and /dev/shm are"
+            " full, read-only or not private. Free some space there and try again."
+        ) from None
+    except _Broken as broken:
+        raise LinkDown(broken.sentence(target.name)) from None
+    return Place(
+        root=said["root"],
+        boot=said["boot"],
+        mark=said["mark"],
+        uid=int(said["uid"]),
+        interp=said["interp"],
+        kill_on_logout=said["kill"] in ("yes", "true", "1", "on"),
+    )
+
+
+async def follow(
+    target: Target, place: Place, id: JobId, *, order: Order | None, claimed: bool, offset: int
+) -> AsyncGenerator[Claimed | Output | Ended | Unknown, None]:
+    """Start a job, or take it up again, and tell all about it until it has ended.
+
+    order: None only re-attaches; with an order, it is sent until the target has claimed it, never
+    after. claimed: a Claimed was seen before. offset: bytes of output already held; the consumer
+    keeps each Output before it asks for more. The last item is Ended or Unknown. Lost links are
+    waited out. Raises LinkDown when the link will not come back by itself: follow again later.
+    Close it with `contextlib.aclosing`; the job goes on.
+    """
+    if order is not None and (order.id != id or order.host != target.name):
+        raise ValueError(f"the order is for {order.host} under {order.id}, not for {target.name}")
+    patience = _Patience(target)
+    refused = ""
+    while True:
+        await target.ready()
+        if claimed:
+            body = b""
+        elif refused:
+            body = _line("ck_settle", place.root, id, place.mark, place.boot)
+        else:
+            body = _start(place, order) if order else b""
+        body += _line("ck_tail", place.root, id, offset, _LEASE_S)
+        said: dict[str, str] = {}
+        try:
+            async with _Call(target, body) as call:
+                while "state" not in said or offset < int(said["size"]):
+                    item = await call.next()
+                    if item is None:
+                        break
+                    if isinstance(item, bytes):
+                        patience.progress()
+                        yield Output(item, offset)
+                        offset += len(item)
+                    elif "claim" in item:
+                        if not claimed and _launched(item["claim"]):
+                            patience.progress()
+                            claimed = True
+                            yield Claimed()
+                    else:
+                        said |= item
+        except LinkLost:
+            await patience.lost()
+            continue
+        except _Broken as broken:
+            await patience.broken(broken)
+            continue
+        except _Refused as refusal:
+            # Whatever kept it from starting: have the target promise that it never will.
+            refused = refusal.sentence(target.name)
+            continue
+        match said["state"]:
+            case "running":
+                continue
+            case "done" if offset < int(said["size"]):
+                continue
+            case "absent" | "prepared" if not claimed and not refused and _same_life(place, said):
+                refused = "it was never sent"
+                continue
+        yield _verdict(target, place, said, claimed, offset, refused)
+        return
+
+
+async def stop(target: Target, place: Place, id: JobId, grace_s: int = 5) -> Stopped:
+    """End a job: TERM to its process group, KILL after the grace; one not started never will be.
+
+    Waits out lost links. Raises LinkDown.
+    """
+    patience = _Patience(target)
+    body = _line("ck_stop", place.root, id, place.mark, place.boot, grace_s)
+    while True:
+        await target.ready()
+        try:
+            said = await _ask(target, body, "state")
+        except LinkLost:
+            await patience.lost()
+            continue
+        except _Broken as broken:
+            await patience.broken(broken)
+            continue
+        if said["state"] == "abandoned":
+            return Stopped("never started", ())
+        left = tuple(int(pid) for pid in said["left"].split(",") if pid)
+        match said["how"]:
+            case "gently":
+                return Stopped("gently", left)
+            case "killed":
+                return Stopped("killed", left)
+            case _:
+                return Stopped("was over", left)
+
+
+async def state(target: Target, place: Place, id: JobId) -> Running | Ended | Absent | Unknown:
+    """What the target says about a job now; changes nothing. Raises LinkLost, LinkDown."""
+    try:
+        said = await _ask(target, _line("ck_stat", place.root, id), "state")
+    except _Broken as broken:
+        raise LinkDown(broken.sentence(target.name)) from None
+    if said["state"] == "running":
+        return Running(int(said["size"]))
+    if said["state"] in ("absent", "prepared") and _same_life(place, said):
+        return Absent()
+    return _verdict(target, place, said, False, int(said["size"]), "")
+
+
+def _same_life(place: Place, said: dict[str, str]) -> bool:
+    return said["boot"] == place.boot and said["mark"] == place.mark
+
+
+def _launched(claim: str) -> bool:
+    return bool(claim) and not claim.startswith("tombstone:")
+
+
+def _verdict(
+    target: Target, place: Place, said: dict[str, str], claimed: bool, offset: int, refused: str
+) -> Ended | Unknown:
+    """The last word on a job that is not running."""
+    name = target.name
+    check = f"Look on {name} what it did before you run it again."
+    match said["state"]:
+        case "done" | "exit":
+            how: Literal["done", "stopped", "timeout"] = "done"
+            if said["cancel"]:
+                how = "timeout" if said["cancel"] == "timeout" else "stopped"
+            return Ended(
+                exit_status=int(said["rc"]),
+                how=how,
+                ended_at=float(said["end"]),
+                size=offset if said["state"] == "exit" else int(said["size"]),
+                truncated=bool(said["trunc"]),
+            )
+        case "abandoned":
+            return Ended(None, "never started", None, 0, False, refused)
+        case "rebooted":
+            return Unknown(
+                f"{name} was restarted while the command ran; how far it came is not known. {check}"
+            )
+        case "lost":
+            return Unknown(
+                f"the process that watched the command on {name} was killed, as when memory runs"
+                f" out; the command is over and its exit status is not known. {check}"
+            )
+        case "orphan":
+            return Unknown(
+                f"the process that watched the command on {name} was killed; the command still runs"
+                f" there and its exit status will not be known. Look at it on {name}."
+            )
+        case _ if said["boot"] != place.boot:
+            return Unknown(
+                f"{name} was restarted since the command was sent, and has no trace of it; whether"
+                f" it ran is not known. {check}"
+            )
+        case _ if claimed or said["mark"] != place.mark:
+            return Unknown(
+                f"{place.root} on {name} was deleted, and all that was known of the command with it."
+                f" {check}"
+            )
+        case _:
+            return Unknown(
+                f"{refused or 'it has no trace there'}; whether it ran is not known. {check}"
+            )
+
+
+# -- one call of the protocol ----------------------------------------------------------------------
+
+
+class _Refused(Exception):
+    """The target said no; code: of job.sh, heard: what its tools printed."""
+
+    def __init__(self, code: str, heard: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.heard = heard
+
+    def sentence(self, name: str) -> str:
+        what = {
+            "write": f"{name} could not store the command",
+            "nodir": f"{name} could not make a directory for the command",
+            "noclaim": f"{name} did not start the command within ten seconds",
+            "cut": f"{name} received the command damaged",
+        }.get(self.code, f"{name} refused the command ({self.code})")
+        return f"{what}: {self.heard}" if self.heard else what
+
+
+class _Broken(Exception):
+    """The shell on the target ended without an answer, and not because of the link."""
+
+    def __init__(self, status: int, heard: str) -> None:
+        super().__init__(heard)
+        self.status = status
+        self.heard = heard
+
+    def sentence(self, name: str) -> str:
+        heard = f' and said "{self.heard}"' if self.heard else ""
+        return (
+            f"{name} lets us in but its shell ended with status {self.status}{heard}."
+            f" Try: ssh {name} /bin/sh -c date"
+        )
+
+
+class _Patience:
+    """How long to wait before the next try, where the link itself does not say."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._tries = 0
+        self._breaks = 0
+
+    def progress(self) -> None:
+        self._tries = self._breaks = 0
+
+    async def lost(self) -> None:
+        if self._target.link.state.usable:
+            await asyncio.sleep(min(0.05 * 2**self._tries, 2))
+            self._tries = min(self._tries + 1, 8)
+
+    async def broken(self, broken: _Broken) -> None:
+        """Raises LinkDown when it is broken for good."""
+        self._breaks += 1
+        if self._breaks >= _BROKEN_SHELLS:
+            raise LinkDown(broken.sentence(self._target.name)) from None
+        await asyncio.sleep(0.2 * self._breaks)
+
+
+class _Call:
+    """One shell on the target that runs job.sh and one line of it; a context manager."""
+
+    def __init__(self, target: Target, body: bytes) -> None:
+        self._target = target
+        self._nonce = secrets.token_hex(6)
+        self._body = body
+        self._queue: asyncio.Queue[dict[str, str] | bytes | Exception | None] = asyncio.Queue(16)
+        self._noise = b""
+        self._answered = False
+
+    async def __aenter__(self) -> _Call:
+        self._channel = await self._target.shell()
+        self._channel.stdin.write(f"CK_N={self._nonce}\n".encode() + _library() + self._body)
+        self._channel.stdin.write_eof()
+        self._pumps = [
+            asyncio.create_task(self._pump(self._data(self._channel.stdout))),
+            asyncio.create_task(self._pump(self._control(self._channel.stderr))),
+        ]
+        self._flowing = len(self._pumps)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for pump in self._pumps:
+            pump.cancel()
+        self._channel.close()
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    async def next(self) -> dict[str, str] | bytes | None:
+        """A control line, or output; None after the last. Raises LinkLost, _Refused, _Broken."""
+        while self._flowing:
+            item = await self._queue.get()
+            if item is None:
+                self._flowing -= 1
+            elif isinstance(item, Exception):
+                raise item
+            elif isinstance(item, dict) and "error" in item:
+                if item["error"] == "short":
+                    raise LinkLost("the call was cut short")
+                raise _Refused(item["error"], self._heard())
+            else:
+                if isinstance(item, dict) and ("state" in item or "hello" in item):
+                    self._answered = True
+                return item
+        if self._answered:
+            return None
+        status = await self._channel.wait()
+        if status is None:
+            raise LinkLost("the link ended before the answer")
+        raise _Broken(status, self._heard())
+
+    async def _pump(self, source: AsyncGenerator[dict[str, str] | bytes, None]) -> None:
+        try:
+            async for item in source:
+                await self._queue.put(item)
+            await self._queue.put(None)
+        except (LinkLost, OSError) as lost:
+            await self._queue.put(lost if isinstance(lost, LinkLost) else LinkLost(str(lost)))
+
+    async def _data(self, stdout: Reader) -> AsyncGenerator[dict[str, str] | bytes, None]:
+        """What a login shell prints, dropped; the sentinel as a claim; then output."""
+        sentinel = f"@ck {self._nonce} data ".encode()
+        held = b""
+        while chunk := await stdout.read(65536):
+            held += chunk
+            before, found, after = held.partition(sentinel)
+            claim, line_end, output = after.partition(b"\n")
+            if found and line_end:
+                yield {"claim": claim.decode("ascii", "replace")}
+                if output:
+                    yield output
+                break
+            if not found:
+                held = before[-len(sentinel) :]
+        while chunk := await stdout.read(65536):
+            yield chunk
+
+    async def _control(self, stderr: Reader) -> AsyncGenerator[dict[str, str] | bytes, None]:
+        held = b""
+        while chunk := await stderr.read(65536):
+            *lines, held = (held + chunk).split(b"\n")
+            held = held[-65536:]
+            for line in lines:
+                # A tool may have printed half a line before ours.
+                noise, found, fields = line.partition(f"@ck {self._nonce} ".encode())
+                self._hear(noise)
+                if found:
+                    yield _fields(fields.decode("utf-8", "surrogateescape"))
+        self._hear(held)
+
+    def _hear(self, noise: bytes) -> None:
+        self._noise = (self._noise + b" " + noise.strip()).strip()[-300:]
+
+    def _heard(self) -> str:
+        return self._noise.decode("utf-8", "replace")
+
+
+def _fields(line: str) -> dict[str, str]:
+    line, _, root = line.partition(" root=")
+    fields = dict(word.partition("=")[::2] for word in line.split())
+    return fields | {"root": root} if root else fields
+
+
+async def _ask(target: Target, body: bytes, key: str) -> dict[str, str]:
+    """The control lines of a call, up to the one with `key`."""
+    said: dict[str, str] = {}
+    async with _Call(target, body) as call:
+        while key not in said:
+            item = await call.next()
+            if isinstance(item, dict):
+                said |= item
+    return said
+
+
+def _line(function: str, *arguments: object) -> bytes:
+    words = [function, *(shlex.quote(str(argument)) for argument in arguments), "=END="]
+    return " ".join(words).encode("utf-8", "surrogateescape") + b"\n"
+
+
+def _start(place: Place, order: Order) -> bytes:
+    checksum = f"{hashlib.sha256(order.script).hexdigest()}:{_cksum(order.script)}"
+    call = _line(
+        "ck_start",
+        place.root,
+        order.id,
+        place.mark,
+        place.boot,
+        checksum,
+        order.limit_kib,
+        order.timeout_s,
+        place.interp,
+    )
+    end = f"CK{secrets.token_hex(12)}".encode()
+    return call.rstrip(b"\n") + b" <<'" + end + b"' || exit\n" + order.script + end + b"\n"
+
+
+@cache
+def _library() -> bytes:
+    """job.sh without its comments: they need not travel."""
+    text = resources.files("cockpit.target").joinpath("job.sh").read_bytes()
+    lines = text.splitlines(keepends=True)
+    return b"".join(line for line in lines if line.strip() and not line.lstrip().startswith(b"#"))
+
+
+def _cksum(data: bytes) -> str:
+    """What POSIX `cksum` prints: a CRC-32 of its own kind, and the length."""
+    length = len(data)
+    crc = 0
+    for byte in data + length.to_bytes((length.bit_length() + 7) // 8, "little"):
+        crc = (crc << 8 & 0xFFFFFFFF) ^ _crc_table()[crc >> 24 ^ byte]
+    return f"{crc ^ 0xFFFFFFFF} {length}"
+
+
+@cache
+def _crc_table() -> tuple[int, ...]:
+    def entry(value: int) -> int:
+        for _ in range(8):
+            value = (value << 1 ^ 0x04C11DB7 if value & 0x80000000 else value << 1) & 0xFFFFFFFF
+        return value
+
+    return tuple(entry(index << 24) for index in range(256))

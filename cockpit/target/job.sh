@@ -1,0 +1,321 @@
+# The job protocol: a command that runs at most once and outlives the link. POSIX sh, no agent.
+#
+# Sent on stdin to `/bin/sh -s`, after a line CK_N=<nonce> and before one line that calls a
+# function below. Every call ends in =END=, so an upload cut short by a dying link is a syntax error
+# or a refused call, never half a command.
+#
+#   root/                 private, 0700, chosen once per host by ck_hello and pinned by the client
+#     mark -> nonce       the identity of this root: another mark means that claims were deleted
+#     jobs/<id>/
+#       claim -> pid:start:boot:nonce     made by the detached supervisor: the one launch
+#             -> tombstone:nonce          made by ck_stop first: this id will never run
+#       pid -> pid:start                  the command (leader of its own session)
+#       out                               stdout and stderr; the client asks by byte offset
+#       pending.<nonce>, then exit.<status>.<time>, then done.<status>.<time>
+#       cancel -> user | timeout          why it was signalled
+#       trunc                             output beyond the cap or the disk was thrown away
+#
+# State is in names (symlink, rename): atomic, and it works on a full disk.
+# Control lines are `@ck <nonce> key=value ...`: login shells and banners may print around them.
+
+ck_say() { printf '@ck %s %s\n' "$CK_N" "$*" >&2; }
+ck_die() { ck_say "error=$1"; exit "$2"; }
+ck_nap() { sleep "$1" 2>/dev/null || sleep 1; }   # not every sleep takes fractions
+
+ck_proc() { # pid -> CK_ST start time (a pid's identity), CK_PG group; false when gone or a zombie
+  CK_ST= CK_PG=
+  if [ -r /proc/self/stat ]; then
+    ck_l=; { IFS= read -r ck_l < "/proc/$1/stat"; } 2>/dev/null || return 1
+    ck_l=${ck_l##*) }
+    set -- $ck_l
+    case $1 in Z|X) return 1;; esac
+    CK_PG=$3; shift 19; CK_ST=$1
+  else
+    CK_ST=$(ps -o lstart= -p "$1" 2>/dev/null | tr -d ' :') && [ -n "$CK_ST" ] &&
+      CK_PG=$(ps -o pgid= -p "$1" 2>/dev/null | tr -d ' ')
+  fi
+}
+
+ck_boot() { # -> CK_BOOT: kernel boot id and start of pid 1 (a container restarts without a boot)
+  CK_BOOT=
+  { read -r CK_BOOT < /proc/sys/kernel/random/boot_id; } 2>/dev/null ||
+    CK_BOOT=$(sysctl -n kern.boottime 2>/dev/null | tr -cd 0-9)
+  ck_proc 1
+  CK_BOOT=${CK_BOOT:-none}.${CK_ST:-0}
+}
+
+ck_link() { # path -> CK_L: what a symlink says; readlink is not everywhere
+  CK_L=
+  CK_L=$(readlink "$1" 2>/dev/null) || {
+    [ -L "$1" ] && CK_L=$(ls -l "$1") && CK_L=${CK_L##* -> }; }
+}
+
+ck_try() { # dir -> may it be the root: ours, private, writable, with symlinks
+  case $1 in /*) ;; *) return 1;; esac
+  ( umask 077; mkdir -p "$1" ) 2>/dev/null
+  [ -d "$1" ] && [ ! -L "$1" ] || return 1
+  ck_d=$1
+  set -- $(ls -ldn "$1" 2>/dev/null)
+  [ "$3" = "$CK_UID" ] || return 1
+  case $1 in d???------*) ;; *) chmod 700 "$ck_d" 2>/dev/null || return 1;; esac
+  # A real write, not df: it sees read-only mounts, quotas and full disks.
+  ck_w=$(dd if=/dev/zero bs=1024 count=64 2>/dev/null > "$ck_d/.w.$$" && wc -c < "$ck_d/.w.$$")
+  rm -f "$ck_d/.w.$$"
+  [ "$((ck_w))" -eq 65536 ] 2>/dev/null || return 1
+  rm -f "$ck_d/.l.$$"; ln -s t "$ck_d/.l.$$" 2>/dev/null && rm -f "$ck_d/.l.$$"
+}
+
+ck_hello() { # pinned-root|'' =END= : choose or confirm the root, say what the host has
+  [ "$2" = "=END=" ] || ck_die short 65
+  CK_UID=$(id -u)
+  ck_r=$1
+  if [ -z "$ck_r" ]; then
+    # Never $XDG_RUNTIME_DIR: logind removes it when the link drops.
+    ck_h=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}
+    for ck_r in "${ck_h:+$ck_h/cockpit}" "/var/tmp/cockpit-$CK_UID" \
+                "/tmp/cockpit-$CK_UID" "/dev/shm/cockpit-$CK_UID"; do
+      ck_try "$ck_r" && break
+      ck_r=
+    done
+    [ -n "$ck_r" ] || ck_die noroot 73
+    ln -s "$CK_N" "$ck_r/mark" 2>/dev/null
+  fi
+  ck_link "$ck_r/mark"; ck_boot
+  ck_i=sh; command -v bash >/dev/null 2>&1 && ck_i=bash
+  ck_k=$(sed -n 's/^ *KillUserProcesses *= *//p' /etc/systemd/logind.conf 2>/dev/null | tail -n 1)
+  ck_say "hello=1 uid=$CK_UID boot=$CK_BOOT mark=$CK_L interp=$ck_i kill=${ck_k:-no} root=$ck_r"
+}
+
+ck_result() { # job dir -> is an exit status recorded
+  for ck_f in "$1"/done.* "$1"/exit.*; do
+    [ -f "$ck_f" ] || continue
+    ck_f=${ck_f##*/}; CK_S=${ck_f%%.*}; ck_f=${ck_f#*.}; CK_RC=${ck_f%%.*}; CK_END=${ck_f#*.}
+    return 0
+  done
+  return 1
+}
+
+ck_state() { # job dir -> CK_S, CK_RC, CK_END; no side effects
+  CK_S=absent CK_RC= CK_END=
+  [ -d "$1" ] || return 0
+  CK_S=prepared
+  [ -L "$1/claim" ] || return 0
+  ck_link "$1/claim"
+  case $CK_L in tombstone:*) CK_S=abandoned; return 0;; esac
+  ck_result "$1" && return 0
+  ck_boot
+  ck_o=$IFS; IFS=:; set -- "$1" $CK_L; IFS=$ck_o       # dir pid start boot nonce
+  if [ "$4" != "$CK_BOOT" ]; then CK_S=rebooted; return 0; fi
+  if ck_proc "$2" && [ "$CK_ST" = "$3" ]; then CK_S=running; return 0; fi
+  ck_result "$1" && return 0     # it may have ended after the first look
+  CK_S=lost
+  if [ -L "$1/pid" ]; then
+    ck_link "$1/pid"
+    # The command lives, but nobody is left to record its exit.
+    ck_proc "${CK_L%%:*}" && [ "$CK_ST" = "${CK_L#*:}" ] && CK_S=orphan
+  fi
+}
+
+ck_report() { # root id
+  ck_d=$1/jobs/$2
+  ck_state "$ck_d"
+  ck_boot
+  ck_z=0; [ -f "$ck_d/out" ] && ck_z=$(( $(wc -c < "$ck_d/out") ))
+  ck_t=; [ -L "$ck_d/trunc" ] && ck_t=1
+  ck_link "$ck_d/cancel"; ck_c=$CK_L
+  ck_link "$1/mark"
+  ck_say "state=$CK_S rc=$CK_RC end=$CK_END size=$ck_z trunc=$ck_t cancel=$ck_c boot=$CK_BOOT mark=$CK_L"
+}
+
+ck_sum() { # file sha256 cksum-and-length -> does the file match, by the best tool there is
+  if command -v sha256sum >/dev/null 2>&1; then set -- "$2" $(sha256sum < "$1"); [ "$1" = "$2" ]
+  elif command -v shasum >/dev/null 2>&1; then set -- "$2" $(shasum -a 256 < "$1"); [ "$1" = "$2" ]
+  elif command -v cksum >/dev/null 2>&1; then [ "$(cksum < "$1")" = "$3" ]
+  else [ "$(( $(wc -c < "$1") ))" = "${3#* }" ]; fi
+}
+
+ck_start() { # root id mark boot sha256:cksum limit_kib timeout_s interp =END= ; the script on stdin
+  [ "$9" = "=END=" ] || ck_die short 65
+  case $2 in *[!A-Za-z0-9_-]*|'') ck_die badid 65;; esac
+  ck_d=$1/jobs/$2
+  [ -L "$ck_d/claim" ] && return 0
+  # An order holds for one boot and one root: elsewhere an earlier claim may have been wiped.
+  ck_boot; [ "$CK_BOOT" = "$4" ] || ck_die otherboot 75
+  ck_link "$1/mark"; [ "$CK_L" = "$3" ] || ck_die othermark 75
+  ck_u=$(umask); umask 077
+  mkdir -p "$1/jobs"; mkdir "$ck_d" 2>/dev/null
+  [ -d "$ck_d" ] && [ ! -L "$ck_d" ] || ck_die nodir 73
+  cat > "$ck_d/s.$CK_N" || ck_die write 74
+  ck_sum "$ck_d/s.$CK_N" "${5%%:*}" "${5#*:}" || {
+    rm -f "$ck_d/s.$CK_N"
+    [ -L "$ck_d/claim" ] || ck_die cut 65     # else the same order, sent before, has tidied up
+    umask "$ck_u"; return 0; }
+  ck_sup > "$ck_d/sup.$CK_N" || ck_die write 74
+  ck_ss=; command -v setsid >/dev/null 2>&1 && ck_ss=setsid
+  # Detach without `&`: POSIX has an asynchronous list ignore SIGINT and SIGQUIT, and the command
+  # would inherit that for good. A pipeline does not; its second half kills the shell that waits.
+  { sh -c 'ss=$1; shift; $ss sh "$@" </dev/null >/dev/null 2>&1 | kill -9 $$' ck "$ck_ss" \
+      "$ck_d/sup.$CK_N" "$ck_d" "$CK_N" "$ck_u" "$6" "$7" "$8" "$CK_BOOT" "$ck_ss"
+  } >/dev/null 2>&1 </dev/null
+  ck_i=0
+  while [ ! -L "$ck_d/claim" ]; do
+    ck_i=$((ck_i+1)); [ $ck_i -gt 1000 ] && ck_die noclaim 75
+    ck_nap 0.01
+  done
+  umask "$ck_u"
+}
+
+ck_sup() { cat <<'CKSUP'
+# The supervisor of one job: dir nonce umask limit_kib timeout_s interp boot setsid
+cd "$1" || exit 1
+n=$2 um=$3 lim=$4 tmo=$5 it=$6 boot=$7 ss=$8
+trap : HUP INT TERM QUIT
+umask 077
+l=; { IFS= read -r l < "/proc/$$/stat"; } 2>/dev/null && { l=${l##*) }; set -- $l; shift 19; st=$1; } ||
+  st=$(ps -o lstart= -p $$ 2>/dev/null | tr -d ' :')
+: >> out && : >> "pending.$n" || exit 1
+ln -s "$$:$st:$boot:$n" claim 2>/dev/null || { rm -f "pending.$n"; exit 0; }
+if [ "$tmo" -gt 0 ]; then
+  ( trap - HUP INT TERM QUIT; i=0
+    while [ $i -lt "$tmo" ]; do sleep 1; i=$((i+1)); [ -f "pending.$n" ] || exit 0; done
+    ln -s timeout cancel 2>/dev/null
+    p=$(readlink pid) || { p=$(ls -l pid); p=${p##* -> }; }
+    p=${p%%:*}; [ -n "$p" ] || exit 0
+    kill -TERM "-$p" || kill -TERM "$p"
+    i=0; while [ $i -lt 10 ]; do sleep 1; i=$((i+1)); [ -f "pending.$n" ] || exit 0; done
+    kill -KILL "-$p" || kill -KILL "$p" ) </dev/null >/dev/null 2>&1 &
+fi
+{
+  # ( exec ... ): dash applies the redirections of a simple command to itself while it waits, and
+  # would print "Terminated" into the output of the job.
+  # eval of the file: errors then say "cockpit: line 1", and `pkill -f` does not find itself in ps.
+  ( exec $ss sh -c '
+    u=$1 s=$2 it=$3 d=$4
+    st=; { IFS= read -r l < "/proc/$$/stat"; } 2>/dev/null && { l=${l##*) }; set -- $l; shift 19; st=$1; }
+    ln -s "$$:$st" "$d/pid" || exit 126
+    umask "$u"; cd "${HOME:-/}" 2>/dev/null || cd /
+    COCKPIT_JOB=${d##*/}; export COCKPIT_JOB
+    exec $it -c "CK=\$(cat \"\$1\"); shift; eval \"\$CK\"" cockpit "$s"' ck "$um" "$PWD/s.$n" "$it" "$PWD" 2>&1 </dev/null )
+  rc=$?
+  mv "pending.$n" "exit.$rc.$(date +%s)"
+} | {
+  # A pipe, not a file, and read on to the end: a full disk or the cap must never reach the command
+  # as ENOSPC or SIGPIPE.
+  ( trap '' XFSZ; ulimit -f "$((lim*2))" 2>/dev/null; exec cat >> out ) || ln -s 1 trunc
+  cat > /dev/null
+}
+rm -f s.* sup.*
+for f in exit.*; do mv "$f" "done.${f#exit.}"; done
+CKSUP
+}
+
+ck_tail() { # root id offset lease_s =END= : stdout is a sentinel line, then bytes from the offset
+  [ "$5" = "=END=" ] || ck_die short 65
+  ck_d=$1/jobs/$2
+  ck_link "$ck_d/claim"
+  # The claim is told on stdout, so that it is known before the first byte of output.
+  printf '@ck %s data %s\n' "$CK_N" "$CK_L"
+  ck_z=0; [ -f "$ck_d/out" ] && ck_z=$(( $(wc -c < "$ck_d/out") ))
+  # Shorter than what was already read: a crash took it. The report says the rest.
+  if [ ! -f "$ck_d/out" ] || [ "$ck_z" -lt "$3" ]; then ck_report "$1" "$2"; return 0; fi
+  exec 3< "$ck_d/out"
+  [ "$3" -eq 0 ] || dd bs=1 skip="$3" count=0 <&3 2>/dev/null >/dev/null    # a seek
+  ck_r=$1 ck_id=$2 ck_ms=0 ck_look=0 ck_g=0 ck_fin=
+  while :; do
+    set -- "$ck_d"/done.*; [ -f "$1" ] && ck_fin=1
+    if [ -z "$ck_fin" ] && [ $ck_ms -ge $ck_look ]; then     # liveness costs a fork: now and then
+      ck_look=$((ck_ms+1000))
+      ck_state "$ck_d"; case $CK_S in done|lost|rebooted|abandoned) ck_fin=1;; esac
+    fi
+    # Ended, but something it left in the background holds the pipe: give that a moment, no more.
+    set -- "$ck_d"/exit.*; [ -f "$1" ] && { ck_g=$((ck_g+1)); [ $ck_g -gt 20 ] && ck_fin=1; }
+    cat <&3 || return 1
+    [ -n "$ck_fin" ] && break
+    [ $ck_ms -ge "$4"000 ] && break
+    if [ $ck_ms -lt 200 ]; then ck_w=0.01 ck_ms=$((ck_ms+10))
+    elif [ $ck_ms -lt 30000 ]; then ck_w=0.04 ck_ms=$((ck_ms+40))
+    else ck_w=0.1 ck_ms=$((ck_ms+100)); fi
+    sleep $ck_w 2>/dev/null || { sleep 1; ck_ms=$((ck_ms+960)); }
+  done
+  exec 3<&-
+  ck_report "$ck_r" "$ck_id"
+}
+
+ck_stat() { # root id =END=
+  [ "$3" = "=END=" ] || ck_die short 65
+  ck_report "$1" "$2"
+}
+
+ck_left() { # id -> CK_LEFT: live pids that carry the job's cookie in their environment
+  CK_LEFT=
+  for ck_f in $(grep -ls "COCKPIT_JOB=$1" /proc/[0-9]*/environ 2>/dev/null); do
+    ck_f=${ck_f#/proc/}; ck_f=${ck_f%/environ}
+    ck_proc "$ck_f" && CK_LEFT="${CK_LEFT:+$CK_LEFT }$ck_f"
+  done
+}
+
+ck_group() { # signal id pid -> CK_IN: how many of the job's group lived; each is signalled (0: only counted)
+  CK_IN=0
+  ck_left "$2"
+  for ck_q in $CK_LEFT; do
+    # Without setsid(1) there is no group of its own: the cookie alone says whose it is.
+    ck_proc "$ck_q" || continue
+    [ "$CK_PG" = "$3" ] || ! command -v setsid >/dev/null 2>&1 || continue
+    CK_IN=$((CK_IN+1)); [ "$1" = 0 ] || kill "-$1" "$ck_q" 2>/dev/null
+  done
+}
+
+ck_bury() { # root id mark boot : whoever has the claim has the say; taken here, the id never runs
+  ck_d=$1/jobs/$2
+  ck_boot; ck_link "$1/mark"
+  [ "$CK_BOOT" = "$4" ] && [ "$CK_L" = "$3" ] || return 0
+  ( umask 077; mkdir -p "$1/jobs"; mkdir "$ck_d"; ln -s "tombstone:$CK_N" "$ck_d/claim" ) 2>/dev/null
+  return 0
+}
+
+ck_settle() { # root id mark boot =END= : see to it that an id without a claim never runs
+  [ "$5" = "=END=" ] || ck_die short 65
+  ck_bury "$1" "$2" "$3" "$4"
+}
+
+ck_stop() { # root id mark boot grace_s =END=
+  [ "$6" = "=END=" ] || ck_die short 65
+  ck_d=$1/jobs/$2
+  ck_bury "$1" "$2" "$3" "$4"
+  ck_state "$ck_d"
+  case $CK_S in running|orphan) ;; *) ck_say "how=over left="; ck_report "$1" "$2"; return 0;; esac
+  ln -s user "$ck_d/cancel" 2>/dev/null
+  ck_i=0
+  while [ ! -L "$ck_d/pid" ] && [ $ck_i -lt 50 ]; do ck_i=$((ck_i+1)); ck_nap 0.05; done
+  ck_link "$ck_d/pid"; ck_p=${CK_L%%:*}
+  ck_how=gently
+  # The group at once when its leader is still the same process, else by cookie.
+  ck_proc "$ck_p" && [ "$CK_ST" = "${CK_L#*:}" ] && kill -TERM "-$ck_p" 2>/dev/null ||
+    ck_group TERM "$2" "$ck_p"
+  ck_i=0
+  while [ $ck_i -lt $(($5*10)) ]; do
+    ck_state "$ck_d"
+    case $CK_S in
+      done) break;;
+      exit|lost) ck_group 0 "$2" "$ck_p"; [ $CK_IN -eq 0 ] && break;;
+    esac
+    ck_i=$((ck_i+1)); sleep 0.1 2>/dev/null || { sleep 1; ck_i=$((ck_i+9)); }
+  done
+  ck_link "$ck_d/pid"; ck_alive=
+  ck_proc "$ck_p" && [ "$CK_ST" = "${CK_L#*:}" ] && ck_alive=1
+  ck_group 0 "$2" "$ck_p"
+  if [ -n "$ck_alive" ] || [ $CK_IN -gt 0 ]; then
+    ck_how=killed
+    [ -z "$ck_alive" ] || kill -KILL "-$ck_p" 2>/dev/null
+    ck_group KILL "$2" "$ck_p"
+    ck_i=0      # until its end is on record
+    while [ $ck_i -lt 20 ]; do
+      ck_state "$ck_d"; case $CK_S in running|orphan) ;; *) break;; esac
+      ck_i=$((ck_i+1)); ck_nap 0.05
+    done
+    ck_left "$2"
+  fi
+  ck_o=; for ck_q in $CK_LEFT; do ck_o=${ck_o:+$ck_o,}$ck_q; done
+  ck_say "how=$ck_how left=$ck_o"
+  ck_report "$1" "$2"
+}

@@ -1,0 +1,233 @@
+"""Where commands run: the link to a host and what goes over it; this machine is one such host."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+
+class LinkState(StrEnum):
+    """Whether a host can be reached now."""
+
+    CONNECTING = "connecting"
+    UP = "up"
+    DEGRADED = "degraded"
+    LOST = "lost"
+    DOWN = "down"
+
+    @property
+    def usable(self) -> bool:
+        return self in (LinkState.UP, LinkState.DEGRADED)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The link as it is now.
+
+    reason: what is wrong and what to do next, empty while up. since, retry_at: time.monotonic();
+    retry_at is None unless an attempt is due. rtt: seconds, None before the first answer.
+    """
+
+    state: LinkState
+    reason: str
+    since: float
+    retry_at: float | None = None
+    rtt: float | None = None
+
+
+class LinkLost(Exception):
+    """The host cannot be reached now; what runs there goes on. Ask again when the link is up."""
+
+
+class LinkDown(Exception):
+    """The link will not come back by itself; the message says why and what to do."""
+
+
+class Reader(Protocol):
+    """The reading half of an asyncio stream. Raises LinkLost where the link ended, not the data."""
+
+    async def read(self, n: int = -1) -> bytes: ...
+    async def readline(self) -> bytes: ...
+    async def readexactly(self, n: int) -> bytes: ...
+    async def readuntil(self, separator: bytes = b"\n") -> bytes: ...
+    def at_eof(self) -> bool: ...
+
+
+class Writer(Protocol):
+    """The writing half of an asyncio stream. Writing to a lost link is silent; reading tells."""
+
+    def write(self, data: bytes) -> None: ...
+    def write_eof(self) -> None: ...
+    async def drain(self) -> None: ...
+    def close(self) -> None: ...
+    async def wait_closed(self) -> None: ...
+    def is_closing(self) -> bool: ...
+
+
+class Channel(Protocol):
+    """One `/bin/sh -s` on the target. Close it in a `finally`: it holds a session on the host."""
+
+    @property
+    def stdin(self) -> Writer: ...
+    @property
+    def stdout(self) -> Reader: ...
+    @property
+    def stderr(self) -> Reader: ...
+
+    async def wait(self) -> int | None:
+        """Its exit status when it ends; None when that is not known, as after a lost link."""
+
+    def close(self) -> None:
+        """End it, at once and for good; may be called twice."""
+
+
+Listener = Callable[[Link], None]
+
+
+class Target(Protocol):
+    """A host that commands run on."""
+
+    name: str
+    user: str
+    workdir: str
+
+    @property
+    def link(self) -> Link: ...
+
+    def watch(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` on the event loop when the link changes; returns how to stop that."""
+
+    async def open(self) -> None:
+        """Begin to keep the link. Returns at once and never raises; `link` tells."""
+
+    async def ready(self) -> None:
+        """Wait until the link is up. Raises LinkDown."""
+
+    async def shell(self) -> Channel:
+        """A fresh `/bin/sh -s`. Raises LinkLost, LinkDown."""
+
+    async def dial(self, path: str) -> tuple[Reader, Writer]:
+        """Connect to a unix socket on the target.
+
+        Raises LinkLost, LinkDown, or an OSError whose text says what is wrong with the socket.
+        """
+
+    def retry_now(self) -> None:
+        """Do not wait for the next attempt."""
+
+    async def close(self) -> None:
+        """Give the link up. Jobs on the target go on."""
+
+
+@dataclass(slots=True)
+class _Process:
+    """A Channel over a subprocess."""
+
+    process: asyncio.subprocess.Process
+    stdin: asyncio.StreamWriter
+    stdout: asyncio.StreamReader
+    stderr: asyncio.StreamReader
+
+    async def wait(self) -> int | None:
+        return await self.process.wait()
+
+    def close(self) -> None:
+        # The shell alone, never its group: without setsid(1) a job it started is in that group.
+        self.stdin.close()
+        if self.process.returncode is None:
+            # Not process.kill(): its poll() takes the exit status away from asyncio's watcher.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid, signal.SIGKILL)
+
+
+class Local:
+    """This machine: always up.
+
+    shell, environ: what stands in for /bin/sh and the environment of cockpit.
+    """
+
+    def __init__(
+        self,
+        *,
+        workdir: str = "",
+        shell: str = "/bin/sh",
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = "this machine"
+        self.user = _login_name()
+        self.workdir = workdir
+        self._shell = shell
+        self._environ = environ
+        self._link = Link(LinkState.UP, "", time.monotonic(), rtt=0.0)
+
+    @property
+    def link(self) -> Link:
+        return self._link
+
+    def watch(self, listener: Listener) -> Callable[[], None]:
+        return lambda: None
+
+    async def open(self) -> None:
+        pass
+
+    async def ready(self) -> None:
+        pass
+
+    async def shell(self) -> Channel:
+        # A session of its own: ctrl+c and a closed terminal must not reach it.
+        process = await asyncio.create_subprocess_exec(
+            self._shell,
+            "-s",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=self._environ,
+            start_new_session=True,
+        )
+        assert process.stdin and process.stdout and process.stderr
+        return _Process(process, process.stdin, process.stdout, process.stderr)
+
+    async def dial(self, path: str) -> tuple[Reader, Writer]:
+        try:
+            return await asyncio.open_unix_connection(path)
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{path} is not there on {self.name}") from None
+        except PermissionError:
+            raise PermissionError(
+                f"{self.user} may not use {path} on {self.name}{_group_hint(path)}"
+            ) from None
+        except ConnectionRefusedError:
+            raise ConnectionRefusedError(f"nothing answers at {path} on {self.name}") from None
+
+    def retry_now(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _group_hint(path: str) -> str:
+    """Which group would be let in, for a socket that refuses us."""
+    import grp
+
+    try:
+        group = grp.getgrgid(Path(path).stat().st_gid).gr_name
+    except (KeyError, OSError):
+        return ""
+    return f"; members of the group {group} may"
