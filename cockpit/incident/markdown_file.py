@@ -1,0 +1,50 @@
+"""incident.md: always whole, always the latest that could be written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from cockpit.incident.segments import sync_directory
+
+NAME = "incident.md"
+
+_PREFIX = ".incident.md."
+_STALE_SECONDS = 60
+
+
+def write_markdown(folder: Path, text: str) -> str:
+    """Replaces incident.md in an incident's folder at once; readers see the old one or the new.
+
+    Returns a sentence that says why it could not be, empty when it was. Never raises: the journal
+    is the truth, this is made from it and can be made again.
+    """
+    temporary = ""
+    try:
+        fd, temporary = tempfile.mkstemp(prefix=_PREFIX, dir=folder)
+        with os.fdopen(fd, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(folder / NAME)
+        temporary = ""
+        sync_directory(folder)
+    except OSError as error:
+        if temporary:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+        words = (error.strerror or str(error)).lower()
+        return f"{folder / NAME} is not up to date ({words}). The journal is not touched by this."
+    return ""
+
+
+def sweep(folder: Path) -> None:
+    """Removes what writers that were killed left behind; what is fresh may still be written."""
+    with contextlib.suppress(OSError):
+        for path in folder.glob(f"{_PREFIX}*"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                    path.unlink()
