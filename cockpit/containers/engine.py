@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -93,7 +93,7 @@ class Engine:
         body = await self._get(path, {"stream": "0", "one-shot": "1"})
         return _decode(body, Stats, self.where)
 
-    async def stats_stream(self, container: str) -> AsyncIterator[Stats]:
+    async def stats_stream(self, container: str) -> AsyncGenerator[Stats, None]:
         """The counters of one container about once a second, until it is removed."""
         decode = msgspec.json.Decoder(Stats).decode
         path = f"/containers/{_quoted(container)}/stats"
@@ -103,7 +103,7 @@ class Engine:
 
     async def events_stream(
         self, since: datetime, *, container: str = "", events: Iterable[str] = EVENTS
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """What happens to containers, from `since` on the engine's clock, for ever.
 
         Old events that the engine still knows come first. Commands run in a container by
@@ -129,7 +129,7 @@ class Engine:
         since: int = 0,
         tail: int | None = None,
         timestamps: bool = True,
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """The bytes of a log as the engine sends them: framed, or raw when it has a terminal.
 
         since: nanoseconds UTC on the engine's clock, 0 for the start. tail: at most that many
@@ -230,14 +230,19 @@ class Engine:
             ) from broken
 
     async def _connect(self) -> httpx.AsyncClient:
-        local = isinstance(self.target, Local)
         try:
-            found = await asyncio.to_thread(addresses.find, self._docker, local=local)
+            found = await asyncio.to_thread(self._prepare)
         except BadAddress as wrong:
             raise EngineTrouble(text.clean_line(str(wrong))) from wrong
         if self._client is None:
             self._client = self._client_for(found)
         return self._client
+
+    def _prepare(self) -> Address:
+        """What takes long the first time, off the event loop: the address, and importing httpx."""
+        import cockpit.containers.transport  # noqa: F401
+
+        return addresses.find(self._docker, local=isinstance(self.target, Local))
 
     def _client_for(self, found: Address) -> httpx.AsyncClient:
         import httpx
