@@ -1,0 +1,402 @@
+"""The driver in a real terminal: the same screens as Textual's own, and a loop that never waits."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from screens.driver import Driver, driver_class
+from tests.screens.pty_terminal import Terminal
+
+APPS = str(Path(__file__).with_name("driver_apps.py"))
+SIZES = [(80, 24), (120, 40)]
+
+Script = Callable[[Terminal], None]
+Start = Callable[..., Terminal]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "report.json"
+
+
+@pytest.fixture
+def start(log: Path) -> Iterator[Start]:
+    """Start an app of driver_apps in a terminal, with our driver unless told otherwise."""
+    running: list[Terminal] = []
+
+    def run(
+        app: str,
+        *words: str,
+        size: tuple[int, int] = (80, 24),
+        driver: str = "cockpit",
+        answers: bool = True,
+        **env: str,
+    ) -> Terminal:
+        terminal = Terminal(
+            [sys.executable, APPS, app, str(log), *words],
+            size=size,
+            answers=answers,
+            env={"COCKPIT_DRIVER": driver, **env},
+        )
+        running.append(terminal)
+        return terminal
+
+    yield run
+    for terminal in running:
+        terminal.close()
+
+
+def rests(terminal: Terminal) -> None:
+    terminal.read_until(lambda: "resting" in terminal.text())
+    terminal.read_until_quiet(0.3)
+
+
+def palette(terminal: Terminal) -> None:
+    rests(terminal)
+    terminal.type("\x10")
+    terminal.read_until(lambda: "Search for commands" in terminal.text())
+    terminal.type("qu")
+    terminal.read_until_quiet(0.6)
+
+
+def modal(terminal: Terminal) -> None:
+    rests(terminal)
+    terminal.type("\x1bOQ")
+    terminal.read_until(lambda: "really?" in terminal.text())
+    terminal.read_until_quiet(0.3)
+
+
+def modal_closed(terminal: Terminal) -> None:
+    modal(terminal)
+    terminal.type("\x1b")
+    terminal.read_until(lambda: "really?" not in terminal.text())
+    terminal.read_until_quiet(0.3)
+
+
+def resized(terminal: Terminal) -> None:
+    terminal.read_until(lambda: "line of the log" in terminal.text())
+    terminal.resize(100, 30)
+    terminal.read_for(0.2)
+    terminal.resize(71, 21)
+    rests(terminal)
+
+
+def grown(terminal: Terminal) -> None:
+    terminal.read_until(lambda: "61 of it" in terminal.text())
+    terminal.read_until_quiet(0.3)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize(
+    ("app", "script"),
+    [
+        ("Panes", rests),
+        ("Panes", resized),
+        ("Log", grown),
+        ("Still", palette),
+        ("Modal", modal),
+        ("Modal", modal_closed),
+    ],
+    ids=lambda it: it if isinstance(it, str) else it.__name__,
+)
+def test_the_screen_is_the_same_as_with_the_driver_of_textual(
+    start: Start, app: str, script: Script, size: tuple[int, int]
+) -> None:
+    screens = []
+    sent = []
+    for driver in ("textual", "cockpit"):
+        terminal = start(app, size=size, driver=driver)
+        script(terminal)
+        cursor = terminal.screen.cursor
+        screens.append((terminal.cells(), (cursor.y, cursor.x, cursor.hidden)))
+        sent.append(terminal.received)
+        terminal.close()
+    assert screens[0] == screens[1]
+    assert sent[1] < sent[0] / 2
+
+
+@pytest.mark.parametrize(
+    "env",
+    [{"NO_COLOR": "1"}, {"TEXTUAL_COLOR_SYSTEM": "standard"}, {"TERM": "screen"}],
+    ids=["no color", "16 colors", "GNU screen"],
+)
+def test_the_screen_is_the_same_with_fewer_colors(start: Start, env: dict[str, str]) -> None:
+    screens = []
+    for driver in ("textual", "cockpit"):
+        terminal = start("Still", driver=driver, **env)
+        rests(terminal)
+        screens.append(terminal.cells())
+        terminal.close()
+    assert screens[0] == screens[1]
+
+
+def test_text_of_disputed_width_leaves_everything_else_in_its_place(start: Start) -> None:
+    terminal = start("Emoji")
+    terminal.read_until_quiet(1.0)
+    turns = ["__ family", "__ heart", "__ tone", "plain text"]
+    for index in range(6):
+        expected = f"<{turns[(8 + index) % 4]}> after{'.' * index} |end {index}"
+        for x, character in enumerate(expected):
+            if character != "_":
+                assert terminal.screen.buffer[index][x].data == character, terminal.text()
+
+
+@pytest.fixture
+def tmux(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Run tmux commands on a server of our own."""
+    if shutil.which("tmux") is None:
+        pytest.skip("no tmux: the screens inside tmux were not compared")
+
+    def run(*command: str) -> str:
+        argv = ["tmux", "-f", "/dev/null", "-S", str(tmp_path / "tmux"), *command]
+        return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+    yield run
+    subprocess.run(["tmux", "-S", str(tmp_path / "tmux"), "kill-server"], check=False)
+
+
+@pytest.mark.tmux
+@pytest.mark.parametrize("app", ["Panes", "Log"])
+def test_the_screen_is_the_same_inside_tmux(tmux: Callable[..., str], app: str) -> None:
+    last = {"Panes": "resting", "Log": "61 of it"}[app]
+    screens = []
+    for driver in ("textual", "cockpit"):
+        shown = in_tmux(tmux, app, driver, last)
+        screens.append(styled(shown))
+    assert screens[0] == screens[1]
+
+
+@pytest.mark.tmux
+def test_text_of_disputed_width_leaves_the_rest_whole_inside_tmux(tmux: Callable[..., str]) -> None:
+    lines = in_tmux(tmux, "Emoji", "cockpit", "end 5").split("\n")
+    turns = [" family", " heart", " tone", "plain text"]
+    for index in range(6):
+        plain = re.sub(r"\x1b\[[\d;]*m", "", lines[index])
+        assert plain.rstrip().endswith(f"{turns[index % 4]}> after{'.' * index} |end {index}")
+
+
+def in_tmux(tmux: Callable[..., str], app: str, driver: str, last: str) -> str:
+    """The screen of an app that has come to rest, as tmux has it."""
+    env = f"COCKPIT_DRIVER={driver} TEXTUAL_ANIMATIONS=none LANG=C.UTF-8 COLORTERM=truecolor"
+    command = f"env {env} {sys.executable} {APPS} {app}"
+    tmux("new-session", "-d", "-s", driver, "-x", "80", "-y", "24", command)
+    give_up = time.monotonic() + 10
+    while last not in tmux("capture-pane", "-p", "-t", driver):
+        assert time.monotonic() < give_up, tmux("capture-pane", "-p", "-t", driver)
+        time.sleep(0.1)
+    time.sleep(1.0)
+    return tmux("capture-pane", "-e", "-p", "-t", driver)
+
+
+def styled(captured: str) -> list[list[tuple[str, str]]]:
+    """Characters with the style in force; blanks with their background only."""
+    lines = []
+    sgr: dict[str, str] = {}
+    for line in captured.split("\n"):
+        cells = []
+        for codes, character in re.findall(r"\x1b\[([\d;]*)m|([^\x1b])", line):
+            if character:
+                kept = {"bg"} if character == " " and "line" not in sgr else sgr.keys()
+                cells.append(
+                    (character, ",".join(f"{k}={sgr[k]}" for k in sorted(kept & sgr.keys())))
+                )
+                continue
+            for code in re.findall(r"[34]8;2;\d+;\d+;\d+|[34]8;5;\d+|\d+", codes or "0"):
+                if code == "0":
+                    sgr.clear()
+                elif re.match(r"38|3\d|9\d", code):
+                    sgr["fg"] = code
+                elif re.match(r"48|4\d|10\d", code) and code != "4":
+                    sgr["bg"] = code
+                else:
+                    sgr["line" if code in ("4", "7", "9") else "attribute " + code] = code
+        while cells and cells[-1] == (" ", ""):
+            cells.pop()
+        lines.append(cells)
+    return lines
+
+
+def finished(terminal: Terminal, log: Path, *, keys: str = "q") -> dict[str, Any]:
+    terminal.type(keys)
+    assert terminal.wait() == 0
+    report: dict[str, Any] = json.loads(log.read_text())
+    return report
+
+
+def test_the_loop_goes_on_while_nobody_reads(start: Start, log: Path) -> None:
+    terminal = start("Ticking", size=(120, 40))
+    terminal.read_until(lambda: "line of the log" in terminal.text())
+    time.sleep(5)
+    terminal.type("xyz")
+    time.sleep(0.2)
+    terminal.read_until(lambda: "xyz" not in terminal.text() and terminal.asked > 5)
+    terminal.read_for(1.0)
+    newest = max(map(int, re.findall(r"(\d{3}) line of the log", terminal.text())))
+    assert newest >= 90, "the screen shows what is wanted now, not a backlog"
+    rows = [line for line in terminal.text().split("\n") if "line of the log" in line]
+    assert len(rows) == 8
+    report = finished(terminal, log)
+    assert report["keys"] >= 4
+    assert report["gap"] < 0.2
+    assert terminal.screen.columns == 120
+
+
+@pytest.mark.parametrize("how", ["q", "SIGTERM"])
+def test_it_ends_and_gives_the_terminal_back_while_nobody_reads(
+    start: Start, log: Path, how: str
+) -> None:
+    terminal = start("Ticking", size=(120, 40))
+    terminal.read_until(lambda: "line of the log" in terminal.text())
+    terminal.answers = False
+    stuff(terminal)
+    time.sleep(1.5)
+    began = time.monotonic()
+    if how == "q":
+        terminal.type("q")
+    else:
+        terminal.signal(signal.SIGTERM)
+    assert terminal.wait(4.0, reading=False) == 0
+    assert time.monotonic() - began < 2.0
+    assert json.loads(log.read_text())["gap"] < 0.2
+    terminal.read_until_quiet(0.2)
+    assert terminal.raw.endswith(b"\x1b[?1049l\x1b[?25h\x1b[?1004l")
+
+
+def stuff(terminal: Terminal) -> None:
+    """Fill the pty until it takes nothing more."""
+    slave = os.open(os.ptsname(terminal.fd), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(slave, b"." * 512)
+    os.close(slave)
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_terminal_that_answers_and_one_that_does_not(
+    start: Start, log: Path, answers: bool
+) -> None:
+    terminal = start("Panes", answers=answers)
+    rests(terminal)
+    report = finished(terminal, log)
+    assert (report["rtt"] is not None) == answers
+    assert report["lag"] == (0.0 if answers else None)
+    assert report["positions"] == []
+    if answers:
+        assert 0 < report["rtt"] < 0.5
+    else:
+        assert 1 <= terminal.asked <= 8
+
+
+def test_an_answer_that_the_app_asked_for_reaches_it(start: Start, log: Path) -> None:
+    terminal = start("Asking")
+    rests(terminal)
+    terminal.type("\x1bOQ")
+    terminal.read_until(lambda: "asked" in terminal.text())
+    terminal.read_until_quiet(0.3)
+    report = finished(terminal, log)
+    assert len(report["positions"]) == 1
+    assert b"]52;c;ZXZpbA" not in terminal.raw
+    title = terminal.raw.index(b"\x1b]2;a title\x07")
+    assert title < terminal.raw.index(b"\x1b]52;c;Y29waWVk\x07")
+
+
+def test_an_answer_in_the_middle_of_a_paste_is_no_part_of_it(start: Start, log: Path) -> None:
+    terminal = start("Still")
+    rests(terminal)
+    terminal.type("\t")
+    terminal.read_until_quiet(0.3)
+    terminal.type("\x1b[200~docker \x1b[1;1Rrestart\x1b[201~")
+    terminal.read_until(lambda: "docker restart" in terminal.text())
+
+
+def test_at_rest_it_sends_nothing(start: Start) -> None:
+    terminal = start("Still")
+    rests(terminal)
+    received, asked = terminal.received, terminal.asked
+    terminal.read_for(2.0)
+    assert (terminal.received, terminal.asked) == (received, asked)
+
+
+def test_repaint_sends_everything_again(start: Start) -> None:
+    terminal = start("Still")
+    rests(terminal)
+    whole = terminal.cells()
+    terminal.stream.feed(b"\x1b[2J\x1b[3;3Hgarbage\x1b[5;9r")
+    terminal.type("\x0c")
+    terminal.read_until_quiet(0.4)
+    assert terminal.cells() == whole
+
+
+def test_the_terminal_is_handed_to_another_program_and_taken_back(start: Start) -> None:
+    terminal = start("Shell")
+    rests(terminal)
+    whole = terminal.cells()
+    terminal.type("\x1bOQ")
+    terminal.read_until(lambda: b"in the shell" in terminal.raw)
+    handed = terminal.raw[: terminal.raw.index(b"in the shell")]
+    assert handed.endswith(b"\x1b[?1049l\x1b[?25h\x1b[?1004l")
+    terminal.type("hello\n")
+    terminal.read_until(lambda: b"got hello" in terminal.raw)
+    assert b"\x1b[1;1R" not in terminal.raw
+    rests(terminal)
+    assert terminal.cells() == whole
+    terminal.type("q")
+    assert terminal.wait() == 0
+
+
+def test_it_is_suspended_and_continued(start: Start) -> None:
+    terminal = start("Still")
+    rests(terminal)
+    whole = terminal.cells()
+    terminal.signal(signal.SIGTSTP)
+    terminal.read_until(lambda: terminal.raw.endswith(b"\x1b[?1004l"))
+    os.waitpid(terminal.pid, os.WUNTRACED)
+    terminal.stream.feed(b"\x1b[2J")
+    terminal.signal(signal.SIGCONT)
+    rests(terminal)
+    assert terminal.cells() == whole
+    terminal.signal(signal.SIGCONT)
+    terminal.read_until_quiet(0.3)
+    assert terminal.cells() == whole
+    terminal.type("q")
+    assert terminal.wait() == 0
+    assert terminal.raw.endswith(b"\x1b[?1049l\x1b[?25h\x1b[?1004l")
+
+
+@pytest.mark.parametrize("words", [(), ("ignore-hangup",)])
+def test_it_ends_when_the_terminal_is_gone(start: Start, log: Path, words: tuple[str, ...]) -> None:
+    terminal = start("Ticking", *words)
+    terminal.read_until(lambda: "line of the log" in terminal.text())
+    os.close(terminal.fd)
+    terminal.fd = -1
+    status = terminal.wait(5.0, reading=False)
+    assert status == (0 if words else -signal.SIGHUP)
+
+
+def test_the_mouse_works(start: Start) -> None:
+    terminal = start("Still", "mouse")
+    rests(terminal)
+    assert b"\x1b[?1003h" in terminal.raw
+    terminal.type("\x1b[<0;3;24M\x1b[<0;3;24m")
+    assert terminal.wait() == 0
+    assert b"\x1b[?1003l" in terminal.raw
+
+
+def test_an_environment_variable_switches_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COCKPIT_DRIVER", raising=False)
+    assert driver_class() is Driver
+    monkeypatch.setenv("COCKPIT_DRIVER", "textual")
+    assert driver_class() is None
