@@ -1,0 +1,317 @@
+"""The log of one container: followed over cuts and restarts, or saved as evidence."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import aclosing, suppress
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from cockpit import text
+from cockpit.containers.container import moment
+from cockpit.containers.engine import Engine, EngineTrouble, NoSuchContainer
+from cockpit.containers.frames import STDERR, Framed, Joined, Lined, Message, Resume
+from cockpit.target.target import LinkDown
+from cockpit.text import Safe
+
+KEPT_LINES: Final = 50_000
+KEPT_CHARS: Final = 32 << 20
+BUSY: Final = 0.005
+TOLD_EVERY: Final = 0.1
+SAVED_BYTES: Final = 20 << 20
+SAVED_LINES: Final = 200_000
+
+
+class Source(StrEnum):
+    """Where a line comes from. GAP: from cockpit, in place of lines that cannot be had."""
+
+    STDOUT = "stdout"
+    STDERR = "stderr"
+    GAP = "gap"
+
+
+class Line(NamedTuple):
+    """at: nanoseconds UTC on the engine's clock, 0 when it is not known."""
+
+    at: int
+    source: Source
+    text: Safe
+
+
+class Tail:
+    """Follows the log of one container until closed, over cuts of the link and restarts.
+
+    container: id or name. first: how many old lines to begin with. lines: the newest, bounded in
+    number and size; total counts all that ever came, so lines[i] is number total - len(lines) +
+    i. note: why nothing new comes and what to do, "" while it follows. on_change is called on the
+    event loop, at most ten times a second.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        container: str,
+        *,
+        first: int = 500,
+        keep: int = KEPT_LINES,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.lines: deque[Line] = deque()
+        self.total = 0
+        self.note = Safe("")
+        self._engine = engine
+        self._container = container
+        self._first = first
+        self._keep = keep
+        self._on_change = on_change
+        self._resume = Resume()
+        self._joined = Joined()
+        self._chars = 0
+        self._rate = _Rate()
+        self._main: asyncio.Task[None] | None = None
+        self._telling: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to follow; returns at once. Errors become `note`."""
+        if self._main is None:
+            self._main = asyncio.create_task(self._run(), name=f"log of {self._container}")
+
+    async def close(self) -> None:
+        """Stop following; the lines stay."""
+        main, self._main = self._main, None
+        if main is not None:
+            main.cancel()
+            with suppress(asyncio.CancelledError):
+                await main
+        if self._telling is not None:
+            self._telling.cancel()
+
+    @property
+    def rate(self) -> float:
+        """Lines a second, over the last second or two."""
+        return self._rate.now(time.monotonic())
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            began = time.monotonic()
+            try:
+                await self._follow()
+                await self._until_started()
+                failures = 0
+                continue
+            except NoSuchContainer:
+                self._say("This container was removed; its log ends here.")
+                return
+            except EngineTrouble as trouble:
+                self._say(str(trouble))
+            except Exception as fault:
+                said = text.clean_line(repr(fault))
+                self._say(f"A fault of cockpit's own: {said}. It tries again.")
+            failures = 0 if time.monotonic() - began > 10 else failures + 1
+            await self._rest(min(0.1 * 2**failures, 2.0))
+
+    async def _rest(self, seconds: float) -> None:
+        target = self._engine.target
+        if target.link.state.usable:
+            await asyncio.sleep(seconds)
+            return
+        try:
+            await target.ready()
+        except LinkDown:
+            await asyncio.sleep(2.0)
+
+    async def _follow(self) -> None:
+        """Read until the engine ends the log, which is when the container stops."""
+        got = await self._engine.inspect(self._container)
+        parser = Lined() if got.config.tty else Framed()
+        since = self._resume.since()
+        stream = self._engine.logs(
+            self._container, follow=True, since=since, tail=None if since else self._first
+        )
+        rested = time.monotonic()
+        self._say("")
+        async with aclosing(stream) as chunks:
+            async for chunk in chunks:
+                self._add(parser.feed(chunk))
+                if time.monotonic() - rested > BUSY:
+                    await asyncio.sleep(0)
+                    rested = time.monotonic()
+
+    async def _until_started(self) -> None:
+        """Wait for the next start. Raises NoSuchContainer when there will be none."""
+        got = await self._engine.inspect(self._container)
+        if got.state.status == "running":
+            await asyncio.sleep(0.2)
+            return
+        self._say("This container does not run; its log goes on when it starts.")
+        since = moment(got.state.finished_at) or self._engine.now()
+        events = self._engine.events_stream(since, container=got.id, events=("start", "destroy"))
+        async with aclosing(events) as happened:
+            async for event in happened:
+                if event.action == "start":
+                    return
+                raise NoSuchContainer(self._container)
+        raise EngineTrouble(f"Docker at {self._engine.where} stopped. It is asked again by itself.")
+
+    def _add(self, messages: list[Message]) -> None:
+        before = self.total
+        for message in messages:
+            new, hole = self._resume.fresh(message)
+            if hole:
+                self._append(Line(message.at, Source.GAP, GAP))
+            if not new:
+                continue
+            joined = self._joined.add(message)
+            if joined is not None:
+                source = Source.STDERR if message.stream == STDERR else Source.STDOUT
+                self._append(Line(message.at, source, _clean(*joined)))
+        if self.total > before:
+            self._rate.add(self.total - before, time.monotonic())
+            self._changed()
+
+    def _append(self, line: Line) -> None:
+        lines = self.lines
+        lines.append(line)
+        self.total += 1
+        self._chars += len(line.text)
+        while len(lines) > self._keep or (self._chars > KEPT_CHARS and len(lines) > 1):
+            self._chars -= len(lines.popleft().text)
+
+    def _say(self, note: str) -> None:
+        if note != self.note:
+            self.note = Safe(note)
+            self._changed()
+
+    def _changed(self) -> None:
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(TOLD_EVERY, self._tell)
+
+    def _tell(self) -> None:
+        self._telling = None
+        self._on_change()
+
+
+GAP: Final = Safe(
+    "… lines are missing here: the log was rotated or emptied while cockpit could not read it"
+)
+
+
+class _Rate:
+    """Counts a second full, then says what came in it."""
+
+    def __init__(self) -> None:
+        self._began = 0.0
+        self._count = 0
+        self._last = 0.0
+
+    def add(self, count: int, now: float) -> None:
+        self._turn(now)
+        self._count += count
+
+    def now(self, now: float) -> float:
+        self._turn(now)
+        return self._last
+
+    def _turn(self, now: float) -> None:
+        passed = now - self._began
+        if passed >= 1.0:
+            self._last = self._count / passed
+            self._began, self._count = now, 0
+
+
+def _clean(body: bytes, missing: int) -> Safe:
+    line = text.clean_line(body)
+    return Safe(f"{line} …[and {missing:,} bytes more]") if missing else line
+
+
+async def save(engine: Engine, container: str, path: Path) -> int:
+    """Save the log and the inspect output to a new file of mode 0600, on disk when this returns.
+
+    Returns its size in bytes. When the engine fails on the way, what came is saved all the same.
+    Raises EngineTrouble, OSError (FileExistsError when the file is there).
+    """
+    parts: list[bytes] = []
+    try:
+        return await save_logs(engine, container, parts.append)
+    finally:
+        if parts:
+            await asyncio.to_thread(_write, path, parts)
+
+
+async def save_logs(
+    engine: Engine,
+    container: str,
+    write: Callable[[bytes], object],
+    *,
+    tail: int = SAVED_LINES,
+    limit: int = SAVED_BYTES,
+) -> int:
+    """Evidence before a change: the newest log lines with time and stream, then inspect's JSON.
+
+    tail, limit: at most that many lines, and bytes of them. The bytes are as the container wrote
+    them, not cleaned. Returns how many bytes were written. Raises EngineTrouble, after writing
+    what had come.
+    """
+    raw = await engine.inspect_raw(container)
+    tty = (await engine.inspect(container)).config.tty
+    parser = Lined() if tty else Framed()
+    held: deque[bytes] = deque()
+    size = left_out = 0
+    trouble: EngineTrouble | None = None
+    try:
+        async with aclosing(engine.logs(container, follow=False, tail=tail)) as chunks:
+            async for chunk in chunks:
+                for message in parser.feed(chunk):
+                    held.append(_evidence(message))
+                    size += len(held[-1])
+                while size > limit and held:
+                    size -= len(held.popleft())
+                    left_out += 1
+                await asyncio.sleep(0)
+    except EngineTrouble as failed:
+        trouble = failed
+    written = 0
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    about = f"log of {container} on {engine.where}, saved {now}"
+    if left_out or len(held) >= tail:
+        about += ", older lines left out"
+    if trouble:
+        about += f", cut short: {trouble}"
+    for part in (f"# {about}\n".encode(), *held, b"\n# docker inspect\n", _pretty(raw), b"\n"):
+        write(part)
+        written += len(part)
+    if trouble:
+        raise trouble
+    return written
+
+
+def _evidence(message: Message) -> bytes:
+    at = datetime.fromtimestamp(message.at // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    stream = b"stderr" if message.stream == STDERR else b"stdout"
+    stamp = f"{at}.{message.at % 10**9:09d}Z ".encode() if message.at else b""
+    end = b"" if message.body.endswith(b"\n") else b"\n"
+    return stamp + stream + b" " + message.body + end
+
+
+def _pretty(raw: bytes) -> bytes:
+    try:
+        return msgspec.json.format(raw, indent=2)
+    except msgspec.DecodeError:
+        return raw
+
+
+def _write(path: Path, parts: list[bytes]) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        file.writelines(parts)
+        file.flush()
+        os.fsync(file.fileno())
