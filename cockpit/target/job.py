@@ -329,7 +329,7 @@ def _verdict(
             )
         case _ if claimed or said["mark"] != place.mark:
             return Unknown(
-                f"{place.root} on {name} was deleted, and all that was known of the command with it."
+                f"{place.root} on {name} was deleted, and with it what was known of the command."
                 f" {check}"
             )
         case _:
