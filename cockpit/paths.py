@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Literal
 
 VAR_TMP = Path("/var/tmp")
 
@@ -17,10 +18,7 @@ def home() -> Path:
     chosen = os.environ.get("COCKPIT_HOME")
     if chosen:
         return _absolute(chosen)
-    import platformdirs
-
-    state = Path(platformdirs.user_state_dir("cockpit", appauthor=False))
-    return state if state.is_absolute() else _spare(VAR_TMP)
+    return _of_user("user_state_dir") or _spare(VAR_TMP)
 
 
 def incidents() -> Path:
@@ -30,21 +28,28 @@ def incidents() -> Path:
 
 def config_files() -> list[Path]:
     """Where cockpit.yaml is looked for, first one first; they need not exist."""
-    import platformdirs
-
     chosen = os.environ.get("COCKPIT_CONFIG")
     files = [_absolute(chosen)] if chosen else []
     files.append(_absolute("cockpit.yaml"))
-    user = Path(platformdirs.user_config_dir("cockpit", appauthor=False))
-    if user.is_absolute():
-        files.append(user / "cockpit.yaml")
-    return files
+    user = _of_user("user_config_dir")
+    return [*files, user / "cockpit.yaml"] if user else files
 
 
 def fallbacks() -> list[Path]:
     """Where a journal may go, best first: the state directory, its spare, the temp directory."""
     places = [home(), _spare(VAR_TMP), _spare(Path(os.environ.get("TMPDIR") or "/tmp"))]
     return list(dict.fromkeys(places))
+
+
+def _of_user(kind: Literal["user_state_dir", "user_config_dir"]) -> Path | None:
+    """The platform's directory of that kind; None for a user without a home."""
+    import platformdirs
+
+    try:
+        found = Path(getattr(platformdirs, kind)("cockpit", appauthor=False))
+    except RuntimeError:
+        return None
+    return found if found.is_absolute() else None  # older platformdirs leave the ~ as it is
 
 
 def _spare(parent: Path) -> Path:

@@ -87,9 +87,9 @@ def scan(folder: Path) -> list[File]:
 
 
 def incident_id(lines: list[Line]) -> str:
-    """The incident's id from its first record, empty when that is lost."""
-    first = next((line.record.event for line in lines[:1]), None)
-    return first.incident if isinstance(first, JournalOpened) else ""
+    """The incident's id, empty when the record that holds it is lost."""
+    opened = (line.record.event for line in lines if isinstance(line.record.event, JournalOpened))
+    return next((event.incident for event in opened), "")
 
 
 def merge(folder: Path, scans: list[File]) -> History:

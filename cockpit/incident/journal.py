@@ -100,6 +100,7 @@ class Journal:
         self.on_trouble: Callable[[str], None] = lambda trouble: None
         self._disk = disk
         self._boot = _boot()
+        self._spare_salt = secrets.token_hex(16)
         self._records = list(history.records)
         self._seq = self.saved
         self._pending: deque[tuple[int, bytes]] = deque()
@@ -122,13 +123,7 @@ class Journal:
         disk = Disk(root, folder, incident)
         disk.found(folder.name)
         journal = cls(disk, who=who, incident=incident, history=History())
-        opened = JournalOpened(
-            schema=SCHEMA,
-            incident=incident,
-            salt=secrets.token_hex(16),
-            version=cockpit.__version__,
-        )
-        journal.append(opened)
+        journal._begin()
         journal._thread.start()
         return journal
 
@@ -145,12 +140,15 @@ class Journal:
         disk.lock()
         scans = scan(folder)
         main = next((found for found in scans if found.path == folder / MAIN), File(folder / MAIN))
-        disk.incident = incident_id(main.lines)
-        journal = cls(disk, who=who, incident=disk.incident, history=merge(folder, scans))
+        history = merge(folder, scans)
+        disk.incident = incident_id(main.lines) if history.records else ulid(now())
+        journal = cls(disk, who=who, incident=disk.incident, history=history)
         disk.resume(main, _strays(folder, scans))
         sweep(folder)
         if main.unfinished and not main.whole:
             journal.append(Recovered(lost=main.unfinished))
+        if not history.records:  # it was killed before it could begin
+            journal._begin()
         journal._thread.start()
         return journal
 
@@ -167,9 +165,10 @@ class Journal:
 
     @property
     def salt(self) -> str:
-        """Keys the redaction marks of this incident; empty when the first record is lost."""
-        first = self._records[0].event if self._records else None
-        return first.salt if isinstance(first, JournalOpened) else ""
+        """Keys the redaction marks of this incident; a new one when the first record is lost."""
+        opened = (record.event for record in self._records)
+        salts = (event.salt for event in opened if isinstance(event, JournalOpened))
+        return next(salts, self._spare_salt)
 
     @property
     def unsaved(self) -> int:
@@ -243,6 +242,11 @@ class Journal:
         if not self._thread.is_alive():  # else it hangs in the kernel, and its files with it
             self._disk.close()
         return self.unsaved
+
+    def _begin(self) -> None:
+        salt, version = secrets.token_hex(16), cockpit.__version__
+        opened = JournalOpened(schema=SCHEMA, incident=self.incident, salt=salt, version=version)
+        self.append(opened)
 
     def _run(self) -> None:
         try:

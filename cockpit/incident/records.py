@@ -102,9 +102,9 @@ def decode(line: bytes) -> Record:
     """
     try:
         text = line.decode("ascii")
-        fields = json.loads(text)
+        fields = _parse(line)
         envelope = msgspec.convert(fields, _Envelope)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, msgspec.ValidationError) as error:
         raise Bad(f"no readable record: {error}") from None
     kind, names = _KINDS.get(envelope.kind, (None, frozenset()))
     event: Event = Unreadable(name=envelope.kind, text=text)
@@ -125,3 +125,10 @@ def decode(line: bytes) -> Record:
         event=event,
         extra=extra,
     )
+
+
+def _parse(line: bytes) -> Any:
+    try:
+        return msgspec.json.decode(line)
+    except msgspec.DecodeError:  # half a surrogate pair: strict parsers refuse it, Python writes it
+        return json.loads(line)

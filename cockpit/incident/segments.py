@@ -77,7 +77,9 @@ class Segment:
         _sync(self._fd)
         if self._fresh:
             sync_directory(self.path.parent)
-            sync_directory(self.path.parent.parent)
+            for above in self.path.parent.parents[:2]:  # they may be new as well
+                with contextlib.suppress(PermissionError):
+                    sync_directory(above)
             self._fresh = False
         self._size += len(data)
         self._torn = False
@@ -164,6 +166,9 @@ def sync_directory(directory: Path) -> None:
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         _sync(fd)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some file systems sync no directories
+            raise
     finally:
         os.close(fd)
 
