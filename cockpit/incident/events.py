@@ -183,8 +183,8 @@ class StepFailed(Event, tag="step.failed", frozen=True):
 class CommandRequested(Event, tag="command.requested", frozen=True):
     """A command passed the gate; on disk before a byte is sent.
 
-    job is the id under which the target runs it at most once. root and boot pin where on the host
-    its directory is. command is what runs, shown what was in the runbook where they differ.
+    job is the id under which the target runs it at most once. root, boot and mark pin where on the
+    host its directory is, and in which life of the host. command is what runs, redacted.
     """
 
     job: str
@@ -194,6 +194,7 @@ class CommandRequested(Event, tag="command.requested", frozen=True):
     gate: str
     root: str
     boot: str = msgspec.field(name="host_boot")
+    mark: str = ""
     step: StepRef | None = None
     command_id: str = ""
     phase: str = ""

@@ -98,7 +98,6 @@ class Entry:
         return self.at != self.record.ts
 
 
-Times = Mapping[str, datetime]
 _NOTHING: Mapping[e.StepRef, StepState] = MappingProxyType({})
 _NO_RUNS: Mapping[str, Run] = MappingProxyType({})
 
@@ -126,8 +125,8 @@ class Incident:
     host: str = ""
     runbook: e.RunbookOpened | None = None
     runbooks: tuple[e.RunbookOpened, ...] = ()
-    steps: Mapping[e.StepRef, StepState] = field(default=_NOTHING)
-    runs: Mapping[str, Run] = field(default=_NO_RUNS)
+    steps: Mapping[e.StepRef, StepState] = field(default_factory=lambda: _NOTHING)
+    runs: Mapping[str, Run] = field(default_factory=lambda: _NO_RUNS)
     entries: tuple[Entry, ...] = ()
     diagnosed: bool = False
     last_change: int = 0

@@ -1,9 +1,11 @@
-"""What a command printed: kept raw in a file beside the journal, its end at hand for the screen."""
+"""What a command printed: kept raw in a file of evidence, its end at hand for the screen."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+from cockpit.incident.evidence import Evidence
 
 KEPT = 256 * 1024
 EXCERPT = 512 * 1024
@@ -12,51 +14,46 @@ EXCERPT = 512 * 1024
 class Output:
     """The output of one run.
 
-    The file holds bytes as the host sent them and is never exported. Where it cannot be written the
-    newest bytes stay in memory, and `trouble` says so; `offset` counts all that was received.
+    offset counts all bytes received. Where the file cannot be written the newest bytes stay in
+    memory, and `trouble` says so.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
-        self.trouble = ""
-        self.offset = 0
-        self.newest = b""
-        if path is not None and path.exists():
-            self.offset = path.stat().st_size
-            with path.open("rb") as file:
-                file.seek(max(0, self.offset - KEPT))
-                self.newest = file.read()
+    def __init__(self, evidence: Evidence | None, trouble: str = "") -> None:
+        self.evidence = evidence
+        self.trouble = trouble
+        self.offset = evidence.size if evidence else 0
+        self.newest = _end(evidence.path, self.offset) if evidence else b""
 
     def add(self, data: bytes) -> None:
         """Keeps more output; never raises for the disk's sake."""
         self.offset += len(data)
         self.newest = (self.newest + data)[-KEPT:]
-        if self.path is None or self.trouble:
+        if self.evidence is None or self.trouble:
             return
         try:
-            descriptor = os.open(
-                self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
-            )
-            try:
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(descriptor, view) :]
-            finally:
-                os.close(descriptor)
+            self.evidence.append(data)
         except OSError as error:
-            self.trouble = f"the output could not be kept in {self.path.name}: {error.strerror}"
+            self._fail(error)
 
     def settle(self) -> None:
-        """Has the file on disk for good, as far as the disk can."""
-        if self.path is None or self.trouble or not self.path.exists():
+        """Has it on disk for good, as far as the disk can; blocks."""
+        if self.evidence is None:
             return
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            os.fsync(descriptor)
+            self.evidence.close()
         except OSError as error:
-            self.trouble = f"{self.path.name} may not be on disk: {error.strerror}"
-        finally:
-            os.close(descriptor)
+            self._fail(error)
+        self.evidence = None
+
+    def _fail(self, error: OSError) -> None:
+        name = self.evidence.name if self.evidence else "a file"
+        self.trouble = f"Output could not be kept in {name} ({error.strerror or error})."
+
+
+def _end(path: Path, size: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(max(0, size - KEPT))
+        return file.read()
 
 
 def excerpt(path: Path) -> bytes:

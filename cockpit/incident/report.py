@@ -182,7 +182,9 @@ def shorten(text: Safe, run: Run, evidence: str) -> Safe:
     if run.truncated:
         pointer += " (the host cut it at its limit)"
     if len(lines) <= HEAD_LINES + TAIL_LINES:
-        return Safe("\n".join([*lines, f"[cut by the host; {pointer}]"] if run.truncated else lines))
+        return Safe(
+            "\n".join([*lines, f"[cut by the host; {pointer}]"] if run.truncated else lines)
+        )
     left_out = len(lines) - HEAD_LINES - TAIL_LINES
     middle = f"[… {left_out} lines left out; {pointer}]"
     return Safe("\n".join([*lines[:HEAD_LINES], middle, *lines[-TAIL_LINES:]]))
@@ -227,4 +229,3 @@ def _still_open(incident: Incident, redact: Redactor) -> str:
     if incident.resolution and incident.resolution.follow_up:
         lines.append(f"- Follow-up: {prose(incident.resolution.follow_up, redact)}")
     return "## Still open\n\n" + ("\n".join(lines) or "Nothing.")
-

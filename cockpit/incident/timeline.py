@@ -130,8 +130,8 @@ def _command_words(event: e.Event, incident: Incident) -> str:
         case e.CockpitOpened(resumed=resumed):
             return "Cockpit taken up again" if resumed else "Cockpit opened"
         case e.CockpitClosed(running=running):
-            left = f"; {running} commands go on on their hosts" if running else ""
-            return f"Cockpit closed; the incident stays open{left}"
+            going = f"; {running} commands go on on their hosts" if running else ""
+            return f"Cockpit closed; the incident stays open{going}"
         case e.Recovered(lost=lost):
             return f"Journal taken up after a crash; {lost} bytes of an unfinished line left out"
         case e.SegmentOpened(why=why):

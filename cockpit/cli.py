@@ -1,0 +1,264 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cockpit import __version__, paths
+
+if TYPE_CHECKING:
+    from cockpit.config import Config
+    from cockpit.incident.incident import Incident
+
+BAD_INPUT = 2
+
+
+class Mistake(click.ClickException):
+    """Something that the person can mend: said plainly, exit status 2."""
+
+    exit_code = BAD_INPUT
+
+    def show(self, file: object = None) -> None:
+        click.echo(self.message, err=True)
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", type=click.Path(path_type=Path), help="cockpit.yaml to use.")
+@click.option(
+    "--host", default="", help="Where commands run: a host of cockpit.yaml, or any ssh alias."
+)
+@click.option("--runbook", type=click.Path(path_type=Path), help="Markdown file to follow.")
+@click.option("--incident", default="", help="Take up this incident (see `cockpit incident list`).")
+@click.option("--new", is_flag=True, help="Start a new incident, whatever is open.")
+@click.option("--training", is_flag=True, help="Mark the incident as training.")
+@click.version_option(__version__, prog_name="cockpit")
+@click.pass_context
+def main(
+    context: click.Context,
+    config: Path | None,
+    host: str,
+    runbook: Path | None,
+    incident: str,
+    new: bool,
+    training: bool,
+) -> None:
+    """Open the cockpit on an incident.
+
+    Exit status: 0; 1 when something was found damaged or cockpit failed; 2 for a mistake in what
+    was given; 3 when events could not be saved.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    settings = _config(config)
+    _need_terminal()
+    folder = _folder(incident) if incident else None
+    if runbook is not None and not runbook.exists():
+        raise Mistake(
+            f"{runbook}: there is no such runbook. Without --runbook, B chooses one inside."
+        )
+    sys.exit(_open(settings, host, runbook, folder, new=new, training=training))
+
+
+@main.command()
+def demo() -> None:
+    """Practise on a training incident on this machine; breaks only a scratch service of its own."""
+    from cockpit.runbook.library import shipped
+
+    _need_terminal()
+    book = shipped() / "00_first_five_minutes.md"
+    sys.exit(_open(_config(None), "", book, None, new=False, training=True))
+
+
+def _open(
+    settings: Config,
+    host: str,
+    runbook: Path | None,
+    folder: Path | None,
+    *,
+    new: bool,
+    training: bool,
+) -> int:
+    from cockpit.responder import Responder
+    from screens.app import Opening, run
+
+    offer = () if new or folder else tuple(_open_incidents(training=training))
+    runbook = runbook.resolve() if runbook else None
+    responder = Responder(paths.incidents(), _who(), settings, training=training)
+    return run(responder, Opening(host, runbook, folder, offer))
+
+
+def _open_incidents(*, training: bool) -> list[Path]:
+    from cockpit.incident.incident import fold
+    from cockpit.incident.journal import list_incidents, read
+
+    found = []
+    for folder in list_incidents(paths.incidents()):
+        incident = fold(read(folder).records)
+        if incident.open and incident.started and incident.training <= training:
+            found.append(folder)
+    return found
+
+
+def _config(explicit: Path | None) -> Config:
+    from cockpit.config import ConfigError, load
+
+    try:
+        return load(explicit)
+    except ConfigError as error:
+        raise Mistake(str(error)) from None
+
+
+def _need_terminal() -> None:
+    plain = "The plain commands work anywhere: cockpit incident list, cockpit runbook show FILE."
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Mistake(f"cockpit needs a terminal for its full screen, and this is none. {plain}")
+    if os.environ.get("TERM", "") in ("", "dumb"):
+        raise Mistake(
+            f"TERM is {os.environ.get('TERM') or 'not set'}, so a full screen cannot be drawn. {plain}"
+        )
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _folder(name: str) -> Path:
+    """The incident of that name: a folder, its name, or the beginning of its name."""
+    from cockpit.incident.journal import list_incidents
+
+    if Path(name).is_dir():
+        return Path(name)
+    known = list_incidents(paths.incidents())
+    found = [folder for folder in known if folder.name.startswith(name)]
+    exact = [folder for folder in found if folder.name == name]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    if found:
+        names = ", ".join(folder.name for folder in found)
+        raise Mistake(f"{name} may be any of {names}. Write more of the name.")
+    raise Mistake(f"There is no incident {name} in {paths.incidents()}. See: cockpit incident list")
+
+
+@main.group()
+def incident() -> None:
+    """List, show, export and verify incidents."""
+
+
+@incident.command("list")
+def incident_list() -> None:
+    """All incidents, newest first."""
+    from cockpit.incident.incident import fold
+    from cockpit.incident.journal import list_incidents, read
+    from cockpit.incident.summary import summary
+
+    folders = list_incidents(paths.incidents())
+    if not folders:
+        click.echo(f"No incidents in {paths.incidents()}.")
+    for folder in folders:
+        found = fold(read(folder).records)
+        click.echo(f"{folder.name}  {found.title or 'not declared'}  {summary(found)}")
+
+
+@incident.command("show")
+@click.argument("name")
+def incident_show(name: str) -> None:
+    """The timeline of an incident, as plain lines."""
+    from cockpit.incident.timeline import line
+
+    _, found = _read(name)
+    click.echo(
+        f"{found.title or 'not declared'} ({found.severity or 'no severity'}), times are UTC"
+    )
+    for entry in found.entries:
+        click.echo(f"[{entry.at:%Y-%m-%d %H:%M:%S}] {line(entry.record.event, found)}")
+
+
+@incident.command("export")
+@click.argument("name")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="File to write; else printed."
+)
+def incident_export(name: str, output: Path | None) -> None:
+    """The incident log as markdown."""
+    from cockpit.incident.journal import verify
+    from cockpit.incident.markdown_file import write_markdown
+    from cockpit.incident.output import excerpt
+    from cockpit.incident.report import report
+
+    folder, found = _read(name)
+    damage = verify(folder)
+    trouble = f"{len(damage)} places in the journal are damaged." if damage else ""
+    text = report(
+        found,
+        lambda run: excerpt(folder / run.asked.evidence) if run.asked.evidence else b"",
+        trouble=trouble,
+    )
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    failed = write_markdown(output, text)
+    if failed:
+        raise Mistake(failed)
+    click.echo(f"Saved to {output}")
+
+
+@incident.command("verify")
+@click.argument("name")
+def incident_verify(name: str) -> None:
+    """Check that the journal of an incident is whole; exit status 1 when it is not."""
+    from cockpit.incident.journal import read, verify
+
+    folder = _folder(name)
+    damage = verify(folder)
+    for one in damage:
+        click.echo(str(one))
+    count = len(read(folder).records)
+    if damage:
+        click.echo(f"{folder.name}: {len(damage)} damaged places; {count} records can be read.")
+        sys.exit(1)
+    click.echo(f"{folder.name}: whole, {count} records.")
+
+
+def _read(name: str) -> tuple[Path, Incident]:
+    from cockpit.incident.incident import fold
+    from cockpit.incident.journal import read
+
+    folder = _folder(name)
+    return folder, fold(read(folder).records)
+
+
+@main.group()
+def runbook() -> None:
+    """Read runbooks."""
+
+
+@runbook.command("show")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One list with a record a file.")
+def runbook_show(files: tuple[Path, ...], as_json: bool) -> None:
+    """What cockpit takes from runbooks: sections, steps, commands and their risk."""
+    import json
+
+    from cockpit.runbook import parse, show
+
+    records = []
+    for file in files:
+        try:
+            book = parse.read(file)
+        except parse.Unreadable as error:
+            raise Mistake(str(error)) from None
+        if as_json:
+            records.append(show.record(book))
+        else:
+            click.echo(show.outline(book))
+    if as_json:
+        click.echo(json.dumps(records, indent=1))

@@ -1,0 +1,193 @@
+"""The Textual application: theme, driver, signals, and what is opened first."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import ClassVar
+
+from textual import work
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from cockpit.responder import Responder
+from cockpit.text import Safe, clean_line
+from screens.cockpit import CockpitScreen
+from screens.driver import driver_class, driver_of
+
+UNSAVED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What to open with: an open incident to take up, a host, a runbook; each may be missing."""
+
+    host: str = ""
+    runbook: Path | None = None
+    incident: Path | None = None
+    offer: tuple[Path, ...] = ()
+
+
+class CockpitApp(App[int]):
+    """One responder, one incident, one main screen. Returns the exit status."""
+
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "help", "help", id="app.help", tooltip="All keys"),
+        Binding("colon", "command_palette", "palette", id="app.palette", show=False,
+                tooltip="Every action by name"),
+        Binding("ctrl+l", "repaint", "repaint", id="app.repaint", show=False,
+                tooltip="Draw everything again"),
+        Binding("q", "leave", "quit", id="cockpit.quit", tooltip="Quit; the incident stays open"),
+        Binding("ctrl+q", "leave", "quit", id="cockpit.quit-anywhere", show=False, priority=True),
+    ]  # fmt: skip
+
+    def __init__(self, responder: Responder, opening: Opening) -> None:
+        with as_file(files("cockpit") / "cockpit.tcss") as style:
+            super().__init__(driver_class=driver_class(), css_path=style)
+        self.responder = responder
+        self.opening = opening
+        self.main = CockpitScreen(responder)
+        self.theme = responder.config.theme or "ansi-dark"
+        self.animation_level = "none"
+        self.set_keymap(dict(responder.config.keymap))
+
+    def on_mount(self) -> None:
+        self.push_screen(self.main)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, lambda: self.exit(0))
+        # The first paint waits for nothing: parsing, SSH and Docker come after it.
+        self.main.call_after_refresh(self._open)
+
+    @work
+    async def _open(self) -> None:
+        opening = self.opening
+        folder = opening.incident
+        if folder is None and opening.offer:
+            folder = await self._offered(opening.offer)
+        if folder is not None:
+            await self._take_up(folder)
+        book = opening.runbook
+        if book is None and self.responder.incident.runbook:
+            book = Path(self.responder.incident.runbook.path)
+        if book is not None:
+            await self._read(book)
+        host = opening.host or self.responder.incident.host
+        self.main.choose_host(host)
+        self.responder.reattach()
+        if folder is not None:
+            self.main.checklist.resume()
+        self.main.redraw()
+
+    async def _offered(self, folders: tuple[Path, ...]) -> Path | None:
+        from cockpit.incident.incident import fold
+        from cockpit.incident.journal import read
+        from cockpit.incident.summary import summary
+        from screens.dialogs.choose import Choose, Offer
+
+        offers: list[Offer[Path | None]] = []
+        for folder in folders:
+            incident = fold((await asyncio.to_thread(read, folder)).records)
+            offers.append(Offer(incident.title or Safe("not declared"), summary(incident), folder))
+        offers.append(Offer(Safe("Start a new incident"), Safe("these stay open"), None))
+        hint = Safe("enter goes on where you were.")
+        return await self.push_screen_wait(
+            Choose[Path | None](Safe("An incident is open"), offers, hint=hint)
+        )
+
+    async def _take_up(self, folder: Path) -> None:
+        from cockpit.incident.journal import Busy
+
+        try:
+            self.responder.take_up(folder)
+        except Busy:
+            self.responder.read_along(folder)
+        except OSError as error:
+            self.main.say(f"{folder.name} cannot be opened: {error}", bad=True)
+
+    async def _read(self, path: Path) -> None:
+        from cockpit.runbook import parse
+
+        try:
+            self.responder.open_runbook(await asyncio.to_thread(parse.read, path))
+        except parse.Unreadable as error:
+            self.main.say(f"{error} B chooses another.", bad=True)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every action that a key would do here, by its plain name."""
+        known = set()
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.id is None or binding.id in known or binding.id.startswith("move."):
+                continue
+            known.add(binding.id)
+            key = self.get_key_display(binding)
+            words = binding.tooltip or binding.description
+            yield SystemCommand(
+                f"{words} ({key})", binding.id, self._doer(binding.action, active.node)
+            )
+
+    def _doer(self, action: str, node: object) -> Callable[[], object]:
+        return lambda: self.run_worker(
+            self.run_action(action, node),  # type: ignore[arg-type]
+            exit_on_error=False,
+        )
+
+    def action_help(self) -> None:
+        from screens.dialogs.help import help_text
+        from screens.dialogs.reader import Reader
+
+        words = help_text(self.screen, self.get_key_display)
+        self.push_screen(Reader(Safe(" Keys"), lambda: words))
+
+    def action_repaint(self) -> None:
+        driver = driver_of(self)
+        if driver is not None:
+            driver.repaint()
+        self.refresh(layout=True)
+
+    @work
+    async def action_leave(self) -> None:
+        unsaved = self.responder.unsaved
+        if unsaved and not await self._sure(unsaved):
+            return
+        self.exit(0)
+
+    async def _sure(self, unsaved: int) -> bool:
+        from screens.dialogs.form import Field, Form
+
+        form = Form(
+            Safe(f"{unsaved} events are not on disk and would be lost"),
+            (Field("sure", Safe("Type lose to quit all the same, or esc"), wanted="Type lose."),),
+            hint=clean_line(self.responder.trouble),
+        )
+        values = await self.push_screen_wait(form)
+        return values is not None and values["sure"] == "lose"
+
+
+def run(responder: Responder, opening: Opening) -> int:
+    """Runs the cockpit on this terminal until the responder leaves.
+
+    Returns the exit status: 0, 1 when the program failed, 3 when events could not be saved.
+    """
+    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+
+    async def session() -> int:
+        app = CockpitApp(responder, opening)
+        try:
+            status = await app.run_async(mouse=False)
+        finally:
+            unsaved = await responder.close()
+        if app.return_code:
+            return app.return_code
+        return UNSAVED if unsaved else status or 0
+
+    return asyncio.run(session())

@@ -1,0 +1,128 @@
+"""Choose one of a list: type words to narrow it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from cockpit.text import Safe
+from screens import paint
+from screens.lines import Lines
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer(Generic[T]):
+    """Something to choose: its words, what else is known of it, and what it stands for."""
+
+    words: Safe
+    more: Safe
+    value: T
+
+
+class _Offers(Lines, can_focus=False):
+    """The list; the cursor is driven from the input."""
+
+    @property
+    def has_cursor(self) -> bool:
+        return True
+
+
+class Choose(ModalScreen[T | None], Generic[T]):
+    """A list with a filter; None when the responder leaves it.
+
+    free: makes a value of what was typed, where the list has nothing of that name.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "leave it", id="choose.leave", tooltip="Leave as it is"),
+        Binding("down,ctrl+n", "move(1)", "down", id="choose.down", show=False, priority=True),
+        Binding("up,ctrl+p", "move(-1)", "up", id="choose.up", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        title: Safe,
+        offers: Sequence[Offer[T]],
+        *,
+        hint: Safe = Safe(""),
+        free: bool = False,
+    ) -> None:
+        super().__init__(classes="panel")
+        self.asked = title
+        self.offers = offers
+        self.hint = hint
+        self.free = free
+        self.typed = ""
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box"):
+            yield Static(paint.text((self.asked, "title")), markup=False)
+            if self.hint:
+                yield Static(paint.text(self.hint), markup=False)
+            yield Input(id="words", compact=True)
+            yield _Offers(id="offers")
+            how = "type to narrow · up, down · enter chooses · esc leaves it"
+            yield Static(paint.text((Safe(how), "faint")), markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one(Input).focus()
+        self.query_one(_Offers).styles.height = max(2, min(12, len(self.offers)))
+        self._fill()
+
+    def _matching(self) -> list[tuple[int, Offer[T]]]:
+        words = self.typed.lower().split()
+        return [
+            (index, offer)
+            for index, offer in enumerate(self.offers)
+            if all(word in f"{offer.words} {offer.more}".lower() for word in words)
+        ]
+
+    def _fill(self) -> None:
+        lines = self.query_one(_Offers)
+        matching = self._matching()
+        if not matching:
+            words = "enter takes what you typed" if self.free else "Nothing has these words."
+            lines.at = None
+            lines.show_rows([paint.row((Safe(f"  {words}"), "faint"))])
+            return
+        if lines.at not in [index for index, _ in matching]:
+            lines.at = matching[0][0]
+        lines.show_rows(
+            [
+                paint.row(
+                    (Safe("> " if index == lines.at else "  "), "key"),
+                    (offer.words, "strong" if index == lines.at else ""),
+                    (Safe(f"  {offer.more}"), "faint"),
+                    stop=index,
+                )
+                for index, offer in matching
+            ]
+        )
+        lines.reveal()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self.typed = event.value
+        self._fill()
+
+    def on_input_submitted(self) -> None:
+        at = self.query_one(_Offers).at
+        if isinstance(at, int):
+            self.dismiss(self.offers[at].value)
+        elif self.free and self.typed.strip():
+            self.dismiss(self.typed.strip())  # type: ignore[arg-type]
+
+    def action_move(self, by: int) -> None:
+        self.query_one(_Offers).action_move(by)
+        self._fill()
+
+    def action_leave(self) -> None:
+        self.dismiss(None)

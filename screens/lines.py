@@ -1,0 +1,160 @@
+"""A pane of lines with a cursor: the Line API over a list of rows, cheap for many of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from cockpit.text import Safe
+from screens import paint
+from screens.paint import Row
+
+
+class Lines(ScrollView, can_focus=True):
+    """Rows, of which some are stops for the cursor; all rows of one stop are under it together.
+
+    The pane's title stands in `border_title`; `moved` is called after the cursor moved.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "move(1)", "Down", id="move.down", tooltip="Next line", show=False),
+        Binding("k,up", "move(-1)", "Up", id="move.up", tooltip="Line before", show=False),
+        Binding("g,home", "first", "First", id="move.first", tooltip="First line", show=False),
+        Binding("G,end", "last", "Last", id="move.last", tooltip="Last line", show=False),
+        Binding("pagedown,ctrl+f", "page(1)", "Page down", id="move.page-down", show=False),
+        Binding("pageup,ctrl+b", "page(-1)", "Page up", id="move.page-up", show=False),
+        Binding("left", "aside(-8)", "Left", id="move.left", show=False),
+        Binding("right", "aside(8)", "Right", id="move.right", show=False),
+    ]
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self.rows: Sequence[Row] = []
+        self._stops: list[tuple[object, int]] = []
+        self.at: object = None
+        self.aside = 0
+
+    def show_rows(self, rows: Sequence[Row], *, keep: bool = True) -> None:
+        """Shows these rows; the cursor stays on its stop where that is still there."""
+        old = self.rows
+        self.rows = rows
+        self._stops = []
+        last: object = None
+        for y, line in enumerate(rows):
+            if line.stop is not None and line.stop != last:
+                self._stops.append((line.stop, y))
+            last = line.stop
+        if self._stops and (not keep or self.place() is None):
+            self.at = self._stops[0][0]
+        self.virtual_size = Size(self.size.width, len(rows))
+        if len(old) != len(rows):
+            self.refresh()
+            return
+        for y, (before, after) in enumerate(zip(old, rows, strict=True)):
+            if before != after:
+                self.refresh_line(y)
+
+    def place(self) -> int | None:
+        """Which stop the cursor is on, from 0; None where it is on none."""
+        return next((i for i, (stop, _) in enumerate(self._stops) if stop == self.at), None)
+
+    def go(self, stop: object) -> None:
+        """Puts the cursor on a stop and has it in sight."""
+        before, self.at = self.at, stop
+        if before != stop:
+            self.moved()
+        self.reveal()
+        self.refresh()
+
+    def reveal(self) -> None:
+        """Scrolls so that the rows under the cursor are in sight, the first of them above all."""
+        under = [y for y, line in enumerate(self.rows) if line.stop == self.at]
+        if not under or self.at is None:
+            return
+        first, last = under[0], under[-1]
+        top, height = round(self.scroll_y), self.size.height
+        if last >= top + height:
+            top = last - height + 1
+        top = min(top, first)
+        if top != round(self.scroll_y):
+            self.scroll_to(y=top, animate=False, immediate=True)
+
+    def moved(self) -> None:
+        """The cursor moved: for panes that show more of what it is on."""
+
+    def action_move(self, by: int) -> None:
+        if not self._stops:
+            self.scroll_to(y=self.scroll_y + by, animate=False)
+            return
+        now = self.place()
+        wanted = 0 if now is None else max(0, min(len(self._stops) - 1, now + by))
+        self.go(self._stops[wanted][0])
+        if wanted == 0:
+            self.scroll_to(y=0, animate=False, immediate=True)
+
+    def action_first(self) -> None:
+        if self._stops:
+            self.go(self._stops[0][0])
+        self.scroll_to(y=0, animate=False, immediate=True)
+
+    def action_last(self) -> None:
+        if self._stops:
+            self.go(self._stops[-1][0])
+        self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True)
+
+    def action_page(self, by: int) -> None:
+        height = max(1, self.size.height - 1)
+        if not self._stops:
+            self.scroll_to(y=self.scroll_y + by * height, animate=False)
+            return
+        now = self.place() or 0
+        here = self._stops[now][1]
+        wanted = here + by * height
+        ahead = range(now, len(self._stops)) if by > 0 else range(now, -1, -1)
+        target = now
+        for index in ahead:
+            target = index
+            if (self._stops[index][1] - wanted) * by >= 0:
+                break
+        self.go(self._stops[target][0])
+
+    def action_aside(self, by: int) -> None:
+        self.aside = max(0, self.aside + by)
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        index = y + round(self.scroll_y)
+        width = self.size.width
+        if index >= len(self.rows):
+            return Strip.blank(width)
+        line = self.rows[index]
+        under = self.has_focus and line.stop is not None and line.stop == self.at
+        return paint.strip(line, width, under_cursor=under, start=self.aside)
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
+
+    def on_resize(self) -> None:
+        self.refill()
+
+    def refill(self) -> None:
+        """Lays the rows out again for the present width; panes that fold text do it here."""
+
+    def say(self, *sentences: Safe) -> None:
+        """Shows sentences instead of rows: what would be here and how to get it."""
+        width = max(20, self.size.width - 2)
+        rows = [
+            paint.row(Safe(" "), (line, "faint"))
+            for sentence in sentences
+            for line in paint.fold(sentence, width)
+        ]
+        if list(self.rows) != rows:
+            self.show_rows(rows)

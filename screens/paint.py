@@ -1,0 +1,130 @@
+"""The only way text gets onto a screen: safe text and a word for its look, never markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.content import Content
+from textual.strip import Strip
+
+from cockpit.text import Safe
+
+# Only the reader's own 16 colours, so that it reads on every terminal and every palette.
+_LOOKS = {
+    "": "",
+    "strong": "bold",
+    "faint": "dim",
+    "good": "green",
+    "warn": "yellow",
+    "bad": "bold red",
+    "title": "bold cyan",
+    "key": "bold cyan",
+    "code": "cyan",
+    "banner": "bold reverse red",
+    "found": "reverse yellow",
+    "cursor": "reverse",
+}
+
+Part = tuple[Safe, str]
+
+
+@lru_cache(maxsize=64)
+def look(name: str) -> Style:
+    """The style of a look, or of several joined by a space (`strong cursor`). KeyError if unknown."""
+    return Style.combine([Style.null(), *(Style.parse(_LOOKS[word]) for word in name.split())])
+
+
+@lru_cache(maxsize=64)
+def _css(name: str) -> str:
+    words = []
+    for word in name.split():
+        words += [
+            word if word in ("bold", "dim", "reverse") else f"ansi_{word}"
+            for word in _LOOKS[word].split()
+        ]
+    return " ".join(words)
+
+
+def checked(text: str) -> Safe:
+    """Refuses text that did not come through the door. Raises TypeError."""
+    if not isinstance(text, Safe):
+        raise TypeError(f"not Safe, so not shown: {text!r}")
+    return text
+
+
+def text(*parts: Safe | Part) -> Content:
+    """Content for a Textual widget: safe texts, each alone or with its look."""
+    pairs = [(part, "") if isinstance(part, str) else part for part in parts]
+    return Content.assemble(*((str(checked(words)), _css(name)) for words, name in pairs))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a pane. stop is what the cursor stands on there; None where it passes over."""
+
+    parts: tuple[Part, ...] = ()
+    stop: object = None
+
+    @property
+    def plain(self) -> str:
+        return "".join(part[0] for part in self.parts)
+
+
+def row(*parts: Safe | Part, stop: object = None) -> Row:
+    """A row of safe texts, each alone or with its look."""
+    return Row(
+        tuple((checked(part), "") if isinstance(part, str) else part for part in parts), stop
+    )
+
+
+def strip(line: Row, width: int, *, under_cursor: bool = False, start: int = 0) -> Strip:
+    """A row as Textual draws it, cut or filled to `width` cells from cell `start` on."""
+    extra = "strong" if under_cursor else ""
+    segments = [
+        Segment(str(checked(words)), look(f"{name} {extra}".strip())) for words, name in line.parts
+    ]
+    drawn = Strip(segments)
+    if start:
+        drawn = drawn.crop(start, start + width)
+    return drawn.adjust_cell_length(width)
+
+
+def fit(words: Safe, width: int) -> Safe:
+    """Text in exactly `width` cells: filled with blanks, or cut with an ellipsis."""
+    if cell_len(words) <= width:
+        return Safe(set_cell_size(words, width))
+    return Safe(set_cell_size(words, max(0, width - 1)) + "…") if width > 0 else Safe("")
+
+
+def fold(words: Safe, width: int) -> list[Safe]:
+    """Text in lines of at most `width` cells, broken at blanks where there are any."""
+    lines: list[Safe] = []
+    for line in words.split("\n"):
+        lines += _fold_line(line.rstrip(), max(8, width))
+    return lines
+
+
+def _fold_line(line: str, width: int) -> Iterable[Safe]:
+    if cell_len(line) <= width:
+        return [Safe(line)]
+    found: list[Safe] = []
+    indent = " " * min(len(line) - len(line.lstrip(" ")), width // 2)
+    rest = line
+    while cell_len(rest) > width:
+        head = set_cell_size(rest, width).rstrip(" ")
+        cut = len(head)
+        # set_cell_size may stand a blank in for half of a wide character.
+        while cut and not rest.startswith(head[:cut]):
+            cut -= 1
+        blank = rest.rfind(" ", len(indent) + 1, cut + 1)
+        cut = blank if blank > 0 else max(1, cut)
+        found.append(Safe(rest[:cut]))
+        rest = indent + rest[cut:].lstrip(" ")
+        if not rest.strip():
+            return found
+    return [*found, Safe(rest)]

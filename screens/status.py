@@ -1,0 +1,103 @@
+"""The status line: how bad, what is due, is the link up, is it saved."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from textual.widgets import Static
+
+from cockpit.incident.timeline import duration
+from cockpit.responder import Responder
+from cockpit.target.target import Link, LinkState
+from cockpit.text import Safe, clean_line
+from screens import paint
+from screens.paint import Part
+
+
+class StatusLine(Static):
+    """One line that answers in this order: severity and title, due, link, saved, time."""
+
+    def __init__(self, responder: Responder, *, id: str) -> None:
+        super().__init__("", id=id, markup=False)
+        self.responder = responder
+        self._shown: list[Part] = []
+
+    def update_line(self) -> None:
+        """Draws the line again where it changed."""
+        parts = words(self.responder, datetime.now(UTC), time.monotonic(), self.size.width)
+        if parts != self._shown:
+            self._shown = parts
+            self.update(paint.text(*parts))
+
+
+def words(responder: Responder, now: datetime, mono: float, width: int) -> list[Part]:
+    """The parts of the status line; pure but for what the responder holds."""
+    incident = responder.incident
+    parts: list[Part] = []
+    if incident.severity:
+        style = "banner" if incident.severity in ("P0", "P1") and incident.open else "strong"
+        parts.append((Safe(f" {incident.severity.value} "), style))
+    elif incident.started:
+        parts.append((Safe(" no severity (S) "), "warn"))
+    else:
+        parts.append((Safe(" no incident yet (S declares) "), "faint"))
+    tail = _tail(responder, now, mono)
+    if incident.started:
+        name = "training: " if incident.training else ""
+        title = clean_line(name + (incident.title or "not declared"))
+        taken = sum(len(part[0]) for part in parts + tail) + 12
+        parts.append(
+            (paint.fit(Safe(f" {title}"), max(10, min(len(title) + 1, width - taken))), "strong")
+        )
+        parts.append((Safe(f" · {_elapsed(responder, now)}"), ""))
+    return parts + tail
+
+
+def _elapsed(responder: Responder, now: datetime) -> str:
+    incident = responder.incident
+    assert incident.started is not None
+    if incident.resolved:
+        return f"resolved after {duration(incident.resolved - incident.started)}"
+    seconds = max(0, int((now - incident.started).total_seconds()))
+    return f"{seconds // 3600:02}:{seconds % 3600 // 60:02}:{seconds % 60:02}"
+
+
+def _tail(responder: Responder, now: datetime, mono: float) -> list[Part]:
+    incident = responder.incident
+    parts: list[Part] = []
+    if incident.started and incident.open and not incident.acknowledged:
+        parts.append((Safe(" · acknowledge: A"), "warn"))
+    elif incident.started and incident.open:
+        parts.append((Safe(f" · {incident.status.value}"), ""))
+    parts.append((Safe(" · "), ""))
+    parts.append(link(responder.target.name, responder.target.link, mono))
+    parts.append((Safe(" · "), ""))
+    if responder.trouble:
+        unsaved = responder.unsaved
+        parts.append((Safe(f"NOT SAVED {unsaved}" if unsaved else "trouble saving"), "banner"))
+    elif responder.unsaved:
+        parts.append((Safe(f"unsaved {responder.unsaved}"), "warn"))
+    else:
+        parts.append((Safe("saved" if responder.folder else "nothing to save"), "faint"))
+    parts.append((Safe(f" · {now:%H:%M} UTC"), "faint"))
+    return parts
+
+
+def link(name: str, state: Link, mono: float) -> Part:
+    """The link in words: `prod-1 up 38 ms`, `prod-1 LOST, retry in 4 s`."""
+    host = clean_line(name)
+    match state.state:
+        case LinkState.UP:
+            rtt = f" {state.rtt * 1000:.0f} ms" if state.rtt else ""
+            return Safe(f"{host} up{rtt}"), "good"
+        case LinkState.DEGRADED:
+            rtt = f", {state.rtt:.1f} s round trip" if state.rtt else ""
+            return Safe(f"{host} slow{rtt}"), "warn"
+        case LinkState.CONNECTING:
+            return Safe(f"{host} connecting"), "warn"
+        case LinkState.LOST:
+            wait = max(0, state.retry_at - mono) if state.retry_at else 0
+            return Safe(f"{host} LOST, retry in {wait:.0f} s"), "bad"
+        case _:
+            return Safe(f"{host} DOWN"), "bad"
