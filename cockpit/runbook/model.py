@@ -144,7 +144,7 @@ class Step:
     """An item of a section that the responder does and ticks.
 
     id is stable while the titles around it are: it is what the journal keeps. items are in the
-    order of the file.
+    order of the file. phase is mostly that of its section; "Step 4: Escalate" has its own.
     """
 
     id: str
@@ -152,6 +152,7 @@ class Step:
     kind: StepKind
     lines: Lines
     items: tuple[Item, ...] = ()
+    phase: Phase = Phase.OTHER
 
     @property
     def commands(self) -> tuple[Command, ...]:

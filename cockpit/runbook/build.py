@@ -1,0 +1,647 @@
+"""From blocks to sections, steps and commands: what the responder sees as one thing to tick."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from cockpit.runbook import blocks, fences, headings, placeholders, programs, prose, shell
+from cockpit.runbook.blocks import Block, Kind
+from cockpit.runbook.draft import DraftSection, DraftStep
+from cockpit.runbook.model import (
+    Command,
+    Expectation,
+    Item,
+    Lines,
+    Phase,
+    Prose,
+    Reference,
+    Snippet,
+    StepKind,
+)
+from cockpit.text import clean, clean_line
+
+PASSIVE = frozenset(
+    {
+        Phase.SYMPTOMS,
+        Phase.OVERVIEW,
+        Phase.MISTAKES,
+        Phase.REFERENCES,
+        Phase.PREVENTION,
+        Phase.OTHER,
+    }
+)
+"""Phases in which a list or a sub-heading without a command is something to read, not to do."""
+
+_TASK = re.compile(r"\[[ xX]\]\s+")
+_LABEL = re.compile(r"(\*\*|__)(?P<label>[^*_\n]{2,100}?)(?P<colon>:?)\1(?P<after>\s*:?)(?P<rest>[^\n]*)(?P<more>\n.*)?\Z", re.DOTALL)  # fmt: skip
+_IF_SEE = re.compile(r"(?:if|when|otherwise|not)\b", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Node:
+    """A heading with what stands directly below it and the headings under it."""
+
+    title: str
+    level: int
+    first: int
+    last: int
+    body: list[Block] = field(default_factory=list)
+    children: list[Node] = field(default_factory=list)
+    pseudo: bool = False
+
+
+def tree(found: Sequence[Block], title: str) -> Node:
+    """The headings of a file, bold pseudo-headings among them, as a tree below a root."""
+    root = Node(title, 0, 1, 1)
+    stack = [root]
+    for number, block in enumerate(found):
+        if block.kind is Kind.HEADING:
+            while stack[-1].level >= block.level or stack[-1].pseudo:
+                stack.pop()
+            node = Node(headings.plain(block.text), block.level, block.first, block.last)
+        elif (label := _pseudo(found, number)) and len(stack) > 1:
+            if stack[-1].pseudo:
+                stack.pop()
+            name, rest = label
+            node = Node(name, stack[-1].level + 1, block.first, block.last, pseudo=True)
+            if rest:
+                node.body.append(replace(block, text=rest))
+        else:
+            stack[-1].body.append(block)
+            for node in stack:
+                node.last = max(node.last, block.last)
+            continue
+        stack[-1].children.append(node)
+        stack.append(node)
+        for node in stack:
+            node.last = max(node.last, block.last)
+    return root
+
+
+def _pseudo(found: Sequence[Block], number: int) -> tuple[str, str] | None:
+    """A paragraph that is a heading in bold, and what follows it in the same paragraph."""
+    block = found[number]
+    match = _LABEL.match(block.text) if block.kind is Kind.PARAGRAPH else None
+    if not match or prose.expectation(block.text) is not None:
+        return None
+    label = headings.plain(match["label"]).rstrip(":").strip()
+    colon = match["colon"] or match["after"].strip()
+    rest = (match["rest"].strip() + (match["more"] or "")).strip()
+    strong = headings.strong(label)
+    if strong is Phase.ESCALATION or strong is Phase.OVERVIEW:
+        strong = None
+    if rest:
+        return (
+            (label, rest)
+            if colon and strong in (Phase.SYMPTOMS, Phase.DIAGNOSIS, Phase.RECOVERY)
+            else None
+        )
+    follows = found[number + 1].kind if number + 1 < len(found) else None
+    if (headings.kind(label) and follows is not Kind.HEADING) or (strong and follows is not None):
+        return label, ""
+    return None
+
+
+@dataclass(slots=True)
+class Builder:
+    """Collects the sections of a file.
+
+    also: programs that the file's own shell fences use; known: variables that its commands set.
+    """
+
+    also: frozenset[str]
+    sections: list[DraftSection] = field(default_factory=list)
+    procedures: list[tuple[str, int]] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)
+    last_command: tuple[list[Item], int] | None = None
+    awaited: tuple[list[Item], int] | None = None
+    procedure_level: int = 0
+
+    # Headings
+
+    def node(self, node: Node, parent: Phase | None, procedure_nodes: frozenset[int]) -> None:
+        """A heading that becomes a section, and all below it."""
+        phase = headings.phase(node.title, parent)
+        if id(node) in procedure_nodes:
+            self.procedures.append((node.title, node.first))
+            phase = Phase.PROCEDURE if phase in (Phase.OTHER, parent) else phase
+        elif procedure_nodes and self._leaves_procedure(node):
+            self.procedures.append((self.procedures[0][0], node.first))
+        section = self.open(node, phase)
+        children = [child for child in node.children if not self._flattened(node)]
+        kind = headings.kind(node.title)
+        alone = (
+            kind and not children and re.match(r"\W*(?:step|option)\b", node.title, re.IGNORECASE)
+        )
+        if alone or (kind and node.pseudo and not children):
+            self._whole(section, node, kind or StepKind.STEP, phase)
+            return
+        self.direct(section, node.body)
+        if not children:
+            return
+        modes = [self._mode(child, phase) for child in children]
+        for child, mode in zip(children, modes, strict=True):
+            child_phase = headings.phase(child.title, phase)
+            if all(mode is not None for mode in modes):
+                self._whole(section, child, mode or StepKind.STEP, child_phase)
+            elif mode is None or headings.kind(child.title) is None:
+                self.node(child, phase, procedure_nodes)
+            else:
+                self._whole(self.open(child, child_phase), child, mode, child_phase)
+
+    def _leaves_procedure(self, node: Node) -> bool:
+        return len(self.procedures) > 1 and not node.pseudo and node.level <= self.procedure_level
+
+    def _flattened(self, node: Node) -> bool:
+        """A step whose only sub-headings are bold labels stays one step."""
+        return bool(headings.kind(node.title)) and all(child.pseudo for child in node.children)
+
+    def open(self, node: Node, phase: Phase) -> DraftSection:
+        """A new section; what follows goes into it."""
+        section = DraftSection(
+            node.title, phase, node.level, node.first, node.last, max(len(self.procedures) - 1, 0)
+        )
+        self.sections.append(section)
+        self.last_command = self.awaited = None
+        return section
+
+    def _mode(self, node: Node, parent: Phase) -> StepKind | None:
+        """The kind of step that a sub-heading is, None when it is a section with its own steps."""
+        kind = headings.kind(node.title)
+        if node.children and not self._flattened(node):
+            return None
+        body = blocks.flat(node.body)
+        lists = [block for block in body if block.kind is Kind.LIST]
+        if any(_is_task(item) for block in lists for item in block.children):
+            return None
+        if kind:
+            return kind
+        if any(block.ordered and len(block.children) > 1 for block in lists):
+            return None
+        code = [block for block in body if block.kind in (Kind.FENCE, Kind.INDENTED)]
+        with_commands = sum(self._has_commands(block) for block in body)
+        if not with_commands:
+            phase = headings.phase(node.title, parent)
+            return StepKind.MANUAL if phase not in PASSIVE and not code and lists else None
+        if not any(self._has_commands(block) for block in code) and lists:
+            return None
+        return StepKind.STEP
+
+    def _has_commands(self, block: Block) -> bool:
+        if block.kind in (Kind.FENCE, Kind.INDENTED):
+            return any(piece.kind is fences.Kind.COMMAND for piece in self._pieces(block))
+        if block.kind in (Kind.LIST, Kind.ITEM, Kind.QUOTE):
+            return any(self._has_commands(child) for child in block.children)
+        return block.kind is Kind.PARAGRAPH and bool(prose.commands(block.text, self.also, False))
+
+    def _whole(self, section: DraftSection, node: Node, kind: StepKind, phase: Phase) -> None:
+        """A heading that is one step with all that stands below it."""
+        step = DraftStep(node.title, kind, phase, node.first, node.last)
+        section.steps.append(step)
+        section.last = max(section.last, node.last)
+        self.last_command = self.awaited = None
+        self.inside(step, node.body)
+        for child in node.children:
+            step.items.append(Prose(clean_line(child.title), Lines(child.first, child.first)))
+            step.phase = headings.strong(child.title) or phase
+            self.inside(step, child.body, child.title)
+        step.phase = phase
+        if kind is StepKind.STEP and not any(isinstance(item, Command) for item in step.items):
+            step.kind = StepKind.MANUAL
+
+    def rephase(self, section: DraftSection, phase: Phase) -> None:
+        """Give a section, its steps and their commands another phase."""
+        section.phase = phase
+        for step in section.steps:
+            step.phase = phase
+            step.items[:] = [
+                replace(item, phase=phase) if isinstance(item, Command) else item
+                for item in step.items
+            ]
+
+    # What stands below a heading
+
+    def direct(self, section: DraftSection, body: Sequence[Block]) -> None:
+        """A section's own content: a step for each thing that can be ticked."""
+        content = blocks.flat(body)
+        pending: list[Block] = []
+        label = ""
+        for number, block in enumerate(content):
+            section.reaches(block.first - 1 if section.steps else block.last)
+            if tab := blocks.is_tab_label(block):
+                label = tab
+                pending.append(block)
+                continue
+            match block.kind:
+                case Kind.PARAGRAPH | Kind.TABLE:
+                    if self._says_expectation(block):
+                        continue
+                    if self._has_commands(block) or (
+                        block.kind is Kind.TABLE and self._cells(block)
+                    ):
+                        self._flush(section, pending)
+                        step = self._step(section, prose.title(block.text), block)
+                        self.inside(step, [block])
+                    else:
+                        pending.append(block)
+                case Kind.FENCE | Kind.INDENTED:
+                    after_list = number > 0 and content[number - 1].kind is Kind.LIST
+                    self._code(section, block, pending, label, after_list)
+                    pending, label = [], ""
+                case Kind.LIST:
+                    self._flush(section, pending)
+                    self._list(section, block)
+                    pending = []
+                case _:
+                    pending.append(block)
+            if pending and block.kind not in (Kind.PARAGRAPH,):
+                self._flush(section, pending)
+        self._flush(section, pending)
+
+    def _flush(self, section: DraftSection, pending: list[Block]) -> None:
+        for block in pending:
+            self._read(section.place(), block)
+        if pending:
+            section.reaches(pending[-1].last)
+        pending.clear()
+
+    def _step(
+        self, section: DraftSection, title: str, block: Block, kind: StepKind = StepKind.STEP
+    ) -> DraftStep:
+        step = DraftStep(title or section.title, kind, section.phase, block.first, block.last)
+        section.steps.append(step)
+        section.reaches(block.last)
+        return step
+
+    def _code(
+        self,
+        section: DraftSection,
+        block: Block,
+        pending: list[Block],
+        label: str,
+        after_list: bool,
+    ) -> None:
+        groups = self._groups(block)
+        has = [group for group in groups if group.commands]
+        if not has or (after_list and section.steps):
+            self._flush(section, pending)
+            step = section.steps[-1] if section.steps else None
+            self._put(section.place(), block, step.phase if step else section.phase)
+            section.reaches(block.last)
+            return
+        intro = pending[-1] if pending else None
+        if len(has) == 1 or not all(group.title for group in has[1:]):
+            if intro:
+                self._flush(section, pending[:-1])
+            title = label or (prose.title(intro.text) if intro else "") or has[0].title
+            first = not section.steps
+            title = title or (section.title if first else self._first_command(block))
+            step = self._step(section, title, intro or block)
+            if intro and not label:
+                self._read(step.items, intro)
+            self._put(step.items, block, step.phase)
+            section.reaches(block.last)
+            return
+        self._flush(section, pending)
+        step = None
+        for group in groups:
+            if group.commands:
+                title = group.title or (
+                    section.title if not section.steps else group.commands[0].text
+                )
+                step = DraftStep(title, StepKind.STEP, section.phase, group.first, group.last)
+                section.steps.append(step)
+            self._put_group(step.items if step else section.place(), group, section.phase, "")
+            section.reaches(group.last)
+
+    def _first_command(self, block: Block) -> str:
+        piece = next(piece for piece in self._pieces(block) if piece.kind is fences.Kind.COMMAND)
+        return piece.text.split("\n")[0][:80]
+
+    def _list(self, section: DraftSection, block: Block) -> None:
+        for number, item in enumerate(block.children, 1):
+            sign = f"{item.info or number}. " if block.ordered else "- "
+            text = next((child.text for child in item.children if child.kind is Kind.PARAGRAPH), "")
+            has = self._has_commands(item) or bool(prose.commands(text, self.also, True))
+            task = _is_task(item)
+            active = block.ordered and section.phase not in PASSIVE
+            if not (has or task or active) or (text and not has and self._expects(item)):
+                self._item(section.place(), item, sign, section.phase)
+                section.reaches(item.last)
+                continue
+            kind = StepKind.CHECK if task else StepKind.STEP if has else StepKind.MANUAL
+            bare = prose.without(text, prose.commands(text, self.also, True))
+            step = self._step(section, prose.title(_TASK.sub("", bare, count=1)), item, kind)
+            self.last_command = self.awaited = None
+            self.inside(step, item.children, own_title=True)
+
+    def _expects(self, item: Block) -> bool:
+        return (
+            self.last_command is not None and prose.expectation(item.children[0].text) is not None
+        )
+
+    def inside(
+        self, step: DraftStep, body: Sequence[Block], title: str = "", own_title: bool = False
+    ) -> None:
+        """Content that belongs to one step, whatever its shape."""
+        for number, block in enumerate(blocks.flat(body)):
+            step.last = max(step.last, block.last)
+            match block.kind:
+                case Kind.FENCE | Kind.INDENTED:
+                    self._put(step.items, block, step.phase, title)
+                    title = ""
+                case Kind.LIST:
+                    for count, item in enumerate(block.children, 1):
+                        sign = f"{item.info or count}. " if block.ordered else "- "
+                        self._item(step.items, item, sign, step.phase)
+                case Kind.PARAGRAPH if not self._says_expectation(block):
+                    said = step.title if own_title and number == 0 else ""
+                    self._paragraph(step.items, block, step.phase, own_title, said)
+                    if not own_title or number:
+                        title = (
+                            prose.title(block.text) if block.text.rstrip(" *").endswith(":") else ""
+                        )
+                case Kind.PARAGRAPH:
+                    pass
+                case Kind.TABLE:
+                    self._read(step.items, block)
+                    for found in self._cells(block):
+                        self._add(
+                            step.items,
+                            found.command,
+                            block.first + found.line,
+                            0,
+                            step.phase,
+                            "",
+                            "inline",
+                        )
+                case _:
+                    self._read(step.items, block)
+
+    def _item(self, place: list[Item], item: Block, sign: str, phase: Phase) -> None:
+        """A list item that is not a step of its own."""
+        for number, child in enumerate(blocks.flat(item.children)):
+            match child.kind:
+                case Kind.PARAGRAPH if number == 0:
+                    if self._says_expectation(child):
+                        continue
+                    self._paragraph(place, replace(child, text=sign + child.text), phase, True, "")
+                case Kind.PARAGRAPH:
+                    if not self._says_expectation(child):
+                        self._paragraph(place, child, phase, True, "")
+                case Kind.LIST:
+                    for count, inner in enumerate(child.children, 1):
+                        mark = f"{inner.info or count}. " if child.ordered else "- "
+                        self._item(place, inner, "  " + mark, phase)
+                case Kind.FENCE | Kind.INDENTED:
+                    self._put(place, child, phase)
+                case _:
+                    self._read(place, child)
+
+    # Leaves
+
+    def _paragraph(
+        self, place: list[Item], block: Block, phase: Phase, in_list: bool, said: str
+    ) -> None:
+        found = prose.commands(block.text, self.also, in_list)
+        text = prose.without(block.text, found)
+        title = prose.title(re.sub(r"^\s*(?:-|\d+\.)\s", "", text))
+        if text.strip() and headings.plain(text).rstrip(":") != said:
+            self._read(place, replace(block, text=text))
+        else:
+            self._point(place, block)
+        for item in found:
+            self._add(
+                place,
+                item.command,
+                block.first + item.line,
+                item.last - item.line,
+                phase,
+                title,
+                item.source,
+            )
+
+    def _read(self, place: list[Item], block: Block) -> None:
+        """Something to read only."""
+        if block.kind in (Kind.LIST, Kind.ITEM):
+            for number, child in enumerate(block.children, 1):
+                self._item(place, child, f"{number}. " if block.ordered else "- ", Phase.OTHER)
+            return
+        text = block.text if block.kind in (Kind.TABLE, Kind.HTML) else headings.plain(block.text)
+        if text.strip():
+            place.append(Prose(clean(text), Lines(block.first, block.last)))
+        if block.kind is Kind.PARAGRAPH:
+            self._point(place, block)
+            self.awaited = self.last_command if prose.output_follows(block.text) else None
+
+    def _point(self, place: list[Item], block: Block) -> None:
+        for pointer in prose.pointers(block.text):
+            line = block.first + pointer.line
+            place.append(Reference(clean_line(pointer.text), Lines(line, line), pointer.where))
+
+    def _says_expectation(self, block: Block) -> bool:
+        """Attach a paragraph like "Expected: running" to the command before it."""
+        said = prose.expectation(block.text)
+        if said is None or self.last_command is None:
+            return False
+        if said:
+            self._expect(said, Lines(block.first, block.last))
+        else:
+            self.awaited = self.last_command
+        return True
+
+    def _expect(self, text: str, lines: Lines, where: tuple[list[Item], int] | None = None) -> None:
+        place, at = where or self.last_command or ([], 0)
+        command = place[at] if at < len(place) else None
+        if not isinstance(command, Command):
+            return
+        if old := command.expectation:
+            text, lines = f"{old.text}\n{text}", Lines(old.lines.first, lines.last)
+        place[at] = replace(command, expectation=Expectation(clean(text), lines))
+
+    def _add(
+        self,
+        place: list[Item],
+        text: str,
+        line: int,
+        more: int,
+        phase: Phase,
+        title: str,
+        source: str,
+    ) -> None:
+        verdict = shell.judge(text)
+        gaps = placeholders.find(text, self.known)
+        self.known |= placeholders.assigned(text)
+        place.append(
+            Command(
+                "", text, Lines(line, line + more), phase, verdict.risk, verdict.because, clean_line(title),
+                verdict.waits, gaps, None, source,
+            )
+        )  # fmt: skip
+        self.last_command, self.awaited = (place, len(place) - 1), None
+
+    def _cells(self, block: Block) -> list[prose.Found]:
+        found = []
+        for number, line in enumerate(block.text.split("\n")):
+            for cell in re.split(r"(?<!\\)\|", line):
+                for item in prose.commands(cell.strip(), self.also, True):
+                    if item.source == "inline":
+                        command = item.command.replace("\\|", "|")
+                        found.append(prose.Found(command, number, number, "inline"))
+        return found
+
+    # Code
+
+    def _pieces(self, block: Block) -> list[fences.Piece]:
+        return fences.read(block.text.rstrip("\n").split("\n"), language(block), self.also)
+
+    def _groups(self, block: Block) -> list[Group]:
+        return groups(self._pieces(block), block.body, language(block))
+
+    def _put(self, place: list[Item], block: Block, phase: Phase, title: str = "") -> None:
+        for group in self._groups(block):
+            self._put_group(place, group, phase, title)
+
+    def _put_group(self, place: list[Item], group: Group, phase: Phase, title: str) -> None:
+        source = "indented" if group.indented else "fence"
+        for part in group.parts:
+            if isinstance(part, fences.Piece):
+                name = part.note if part.note and prose.expectation(part.note) is None else ""
+                self._add(
+                    place,
+                    part.text,
+                    part.first,
+                    part.last - part.first,
+                    phase,
+                    name or group.title or title,
+                    source,
+                )
+                if part.note and not name:
+                    self._expect(
+                        prose.expectation(part.note) or part.note, Lines(part.first, part.last)
+                    )
+            elif isinstance(part, Expectation):
+                self._expect(part.text, part.lines)
+            elif isinstance(part, Snippet) and self.awaited:
+                self._expect(part.text.strip("\n"), part.lines, self.awaited)
+                self.awaited = None
+                place.append(part)
+            else:
+                place.append(part)
+
+
+@dataclass(slots=True)
+class Group:
+    """The commands below one comment of a block, with what stands around them."""
+
+    title: str
+    first: int
+    last: int
+    parts: list[fences.Piece | Expectation | Snippet | Prose | Reference] = field(
+        default_factory=list
+    )
+    indented: bool = False
+
+    @property
+    def commands(self) -> list[fences.Piece]:
+        return [part for part in self.parts if isinstance(part, fences.Piece)]
+
+
+def language(block: Block) -> str:
+    """The first word of a fence's info string, lower case."""
+    match = re.match(r"\s*\{?\.?([\w+-]+)", block.info)
+    return match[1].lower() if match else ""
+
+
+def groups(pieces: Sequence[fences.Piece], body: int, info: str) -> list[Group]:
+    """A block's pieces, grouped by the comments above them; body is the first line of its content."""
+    found = [Group("", body, body)]
+    i = 0
+    while i < len(pieces):
+        piece = pieces[i]
+        group = found[-1]
+        line, last = body + piece.first, body + piece.last
+        if piece.kind is fences.Kind.COMMENT:
+            stop = i
+            while stop < len(pieces) and pieces[stop].kind is fences.Kind.COMMENT:
+                stop += 1
+            title = _comments(pieces, i, stop, body, group)
+            if title:
+                found.append(Group(title[0], line, line))
+                found[-1].parts += title[1]
+            i = stop
+            continue
+        if piece.kind is fences.Kind.COMMAND:
+            group.parts.append(replace(piece, first=line, last=last))
+        elif piece.kind is fences.Kind.OTHER:
+            before = group.parts[-1] if group.parts else None
+            if isinstance(before, Snippet) and before.lines.last + 1 == line:
+                group.parts[-1] = Snippet(
+                    clean(f"{before.text}\n{piece.text}"),
+                    before.language,
+                    Lines(before.lines.first, last),
+                )
+            else:
+                group.parts.append(Snippet(clean(piece.text), clean_line(info), Lines(line, last)))
+        group.last = max(group.last, last)
+        i += 1
+    return [group for group in found if group.parts or group.title]
+
+
+def _comments(
+    pieces: Sequence[fences.Piece], start: int, stop: int, body: int, group: Group
+) -> tuple[str, list[Prose | Reference]] | None:
+    """Sort a run of comment lines: expectation, branch, remark; or the title of what follows."""
+    close = start > 0 and pieces[start - 1].kind is fences.Kind.COMMAND
+    titles_next = stop < len(pieces) and pieces[stop].kind is fences.Kind.COMMAND
+    rest: list[tuple[str, int]] = []
+    expecting = False
+    for number, piece in enumerate(pieces[start:stop]):
+        text, line = piece.text, body + piece.first
+        said = prose.expectation(text) if group.commands else None
+        if said is not None and (close or ":" in text or not titles_next):
+            expecting = True
+            group.parts.append(Expectation(clean(said or text), Lines(line, line)))
+        elif _IF_SEE.match(text) and (pointer := prose.pointers(text)):
+            expecting = False
+            where = pointer[0].where
+            group.parts.append(Reference(clean(text), Lines(line, line), where))
+        elif expecting and re.match(r"[-•*✅✓]", text):
+            group.parts.append(Expectation(clean(text), Lines(line, line)))
+        elif text.strip("=-#*_ ─═"):
+            expecting = False
+            rest.append((text.strip("=─═ "), line))
+        group.last = max(group.last, line)
+        if number and not text:
+            expecting = False
+    if not rest:
+        return None
+    later = any(piece.kind is fences.Kind.COMMAND for piece in pieces[stop:])
+    if later and (titles_next or not close):
+        title, line = rest[0]
+        return title.rstrip(":"), [Prose(clean(text), Lines(at, at)) for text, at in rest[1:]]
+    group.parts += [Prose(clean(text), Lines(at, at)) for text, at in rest]
+    return None
+
+
+def _is_task(item: Block) -> bool:
+    return bool(item.children) and bool(_TASK.match(item.children[0].text))
+
+
+def programs_used(found: Sequence[Block]) -> frozenset[str]:
+    """Programs that the file's tagged shell fences start: known in this file from then on."""
+    used: set[str] = set()
+    for block in found:
+        if block.kind is Kind.FENCE and language(block) in fences.SHELL:
+            for line in block.text.split("\n"):
+                name = programs.program(line)
+                if (
+                    re.fullmatch(r"[a-z][a-z0-9_-]+", name)
+                    and name not in programs.KNOWN
+                    and programs.plausible(line)
+                ):
+                    used.add(name)
+        used |= programs_used(block.children)
+    return frozenset(used)

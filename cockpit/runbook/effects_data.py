@@ -1,0 +1,386 @@
+"""What a database client, git or a package manager would do."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from cockpit.runbook.effects import Call, Effect, _by_verb, _rule, change, destroy, read
+from cockpit.runbook.effects import _BACKUP as BACKUP
+from cockpit.runbook.effects import _DESTRUCTIVE_CODE as DESTRUCTIVE_CODE
+from cockpit.runbook.model import Risk, Waits
+
+_SQL_NOISE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
+_SQL_LOSES = re.compile(
+    r"\b(?:DELETE|DROP|TRUNCATE)\b|\bREPLACE\s+INTO\b|\bRESET\s+(?:MASTER|SLAVE)\b", re.IGNORECASE
+)
+_SQL_WRITES = re.compile(
+    r"\b(?:INSERT|UPDATE|ALTER|CREATE|GRANT|REVOKE|MERGE|UPSERT|VACUUM|REINDEX|CLUSTER|COPY|LOAD|CALL|DO|KILL|FLUSH|"
+    r"LOCK|ATTACH|DETACH|RENAME|REFRESH|IMPORT|EXECUTE|PREPARE|OPTIMIZE|REPAIR|PURGE|OUTFILE|DUMPFILE)\b"
+    r"|\bSET\s+(?:GLOBAL|PERSIST|PASSWORD)|\bINTO\s+\w|\bpg_(?:terminate|cancel)_backend|\bpg_reload_conf|\bpg_promote"
+    r"|\bnextval|\bsetval|\blo_(?:import|unlink)|\bset_config|load_extension|writefile",
+    re.IGNORECASE,
+)
+_SQL_READS = re.compile(
+    r"\s*(?:SELECT|SHOW|DESCRIBE|DESC|EXPLAIN|PRAGMA|WITH|VALUES|TABLE|USE|BEGIN|COMMIT|ROLLBACK|ANALYZE|STATUS|HELP|SET)\b",
+    re.IGNORECASE,
+)
+_DOT_READS = frozenset(
+    ".dump .tables .schema .databases .dbinfo .indexes .indices .headers .header .mode .width .quit .exit .help .show "
+    ".stats .timer .explain .fullschema .sha3sum .lint .timeout .nullvalue .separator .print .bail .echo .changes .eqp".split()
+)
+
+
+def sql(text: str) -> Effect:
+    """What the statements in a text do; unknown ones change."""
+    effect = read("the SQL only reads")
+    bare = _SQL_NOISE.sub(" '' ", text)
+    if _SQL_LOSES.search(bare):
+        return destroy(f"the SQL says {(_SQL_LOSES.search(bare) or [''])[0].upper()}")
+    for statement in re.split(r";|\n(?=\s*[.\\])", bare):
+        words = statement.split()
+        if not words:
+            continue
+        if words[0].startswith("."):
+            if words[0] in (".restore", ".clone"):
+                effect = effect.and_(destroy(f"{words[0]} puts other data over what is there"))
+            elif words[0] not in _DOT_READS:
+                effect = effect.and_(change(f"{words[0]} writes a file or runs something"))
+        elif words[0].startswith("\\"):
+            if re.match(r"\\(?:!|i|ir|o|copy|g|gexec|w|e)(?![a-z])", words[0]):
+                effect = effect.and_(change(f"{words[0]} writes or runs something"))
+        elif found := _SQL_WRITES.search(statement):
+            effect = effect.and_(change(f"the SQL says {found[0].upper()}"))
+        elif words[0].upper() == "PRAGMA":
+            if "=" in statement or re.search(
+                r"wal_checkpoint|optimize|incremental_vacuum", statement
+            ):
+                effect = effect.and_(change("the PRAGMA sets something"))
+        elif not _SQL_READS.match(statement) and not re.match(r"\s*''", statement):
+            effect = effect.and_(change("cockpit does not know this SQL"))
+    return effect
+
+
+def _client(call: Call, text: str | None, session: str) -> Effect:
+    """A client with a statement, or with none: a session, or what comes through the pipe."""
+    if text is not None:
+        return sql(text)
+    if call.piped:
+        return change(f"{session} runs what it is given")
+    return change(f"opens {session}; what you type there is not checked", Waits.TTY)
+
+
+_PSQL = frozenset(
+    "-h -p -U -d -f -c -v -o -F -P -R -T -L --host --port --username --dbname --command --file --set".split()
+)
+_MYSQL = frozenset(
+    "-h -P -u -D -e -S --host --port --user --database --execute --socket --default-character-set".split()
+)
+
+
+@_rule("psql mysql mariadb clickhouse-client cqlsh cockroach")
+def _sql_client(call: Call) -> Effect:
+    name = call.words[0].rpartition("/")[2]
+    if name == "psql":
+        texts = _all(call, "-c", "--command")
+        if call.has("-l", "--list"):
+            return read("psql -l lists databases")
+        file = call.value("-f", "--file")
+    else:
+        texts = _all(call, "-e", "--execute", "--query", "-q")
+        file = None
+    if file:
+        if BACKUP.search(file):
+            return destroy(f"{name} puts a backup over what is there now")
+        return change(f"{name} runs the file {file}")
+    effect = _client(call, ";\n".join(texts) if texts else None, name)
+    asks = (name in ("mysql", "mariadb") and ("-p" in call.args or "--password" in call.args)) or (
+        name == "psql" and call.has("-W", "--password")
+    )
+    return replace(effect, waits=effect.waits or Waits.PROMPT) if asks else effect
+
+
+def _all(call: Call, *flags: str) -> list[str]:
+    out: list[str] = []
+    for number, word in enumerate(call.args):
+        for flag in flags:
+            if (
+                word == flag
+                or (re.fullmatch(r"-[A-Za-z]+", word) and len(flag) == 2 and word.endswith(flag[1]))
+            ) and number + 1 < len(call.args):
+                out.append(call.args[number + 1])
+            elif flag.startswith("--") and word.startswith(f"{flag}="):
+                out.append(word[len(flag) + 1 :])
+            elif len(flag) == 2 and word.startswith(flag) and len(word) > 2 and " " in word:
+                out.append(word[2:])
+    return list(dict.fromkeys(out))
+
+
+@_rule("sqlite3")
+def _sqlite(call: Call) -> Effect:
+    words = call.positional(frozenset("-separator -nullvalue -newline -init -cmd -maxsize".split()))
+    texts = [*words[1:], *_all(call, "-cmd", "--cmd")]
+    return _client(call, "\n".join(texts) if texts else None, "sqlite3")
+
+
+@_rule("redis-cli valkey-cli")
+def _redis(call: Call) -> Effect:
+    words = call.positional(frozenset("-h -p -a -n -u -s -i -r --user --pass".split()))
+    if not words:
+        if call.has("--stat", "--latency", "--latency-history"):
+            return read("redis-cli measures", Waits.STREAM)
+        if call.has("--bigkeys", "--memkeys", "--hotkeys", "--scan", "--rdb"):
+            return read("redis-cli only reads")
+        return _client(call, None, "redis-cli")
+    verb = words[0].upper()
+    second = words[1].upper() if len(words) > 1 else ""
+    if verb in (
+        "FLUSHALL",
+        "FLUSHDB",
+        "DEL",
+        "UNLINK",
+        "SHUTDOWN",
+        "XTRIM",
+        "LTRIM",
+        "EVAL",
+        "FAILOVER",
+    ) or second in ("FLUSH", "RESET", "DELUSER", "KILL"):
+        return destroy(f"redis-cli {verb} deletes or ends")
+    if verb in ("MONITOR", "SUBSCRIBE", "PSUBSCRIBE"):
+        return read(f"redis-cli {verb} listens", Waits.STREAM)
+    reads = (
+        "PING INFO GET MGET KEYS SCAN TTL PTTL TYPE EXISTS DBSIZE LLEN LRANGE LINDEX HGET HGETALL HKEYS HLEN SMEMBERS SCARD "
+        "ZRANGE ZCARD ZSCORE STRLEN TIME LASTSAVE ROLE COMMAND XLEN XRANGE XINFO OBJECT ECHO LATENCY HMGET"
+    ).split()
+    if verb in reads or (
+        verb in ("CONFIG", "CLIENT", "SLOWLOG", "MEMORY", "CLUSTER", "SENTINEL", "ACL")
+        and second
+        in (
+            "GET",
+            "LIST",
+            "USAGE",
+            "STATS",
+            "DOCTOR",
+            "INFO",
+            "NODES",
+            "LEN",
+            "MASTERS",
+            "SLOTS",
+            "WHOAMI",
+            "REPLICAS",
+        )
+    ):
+        return read(f"redis-cli {verb} only reads")
+    return change(f"redis-cli {verb} changes data or settings")
+
+
+@_rule("mongo mongosh")
+def _mongo(call: Call) -> Effect:
+    text = call.value("--eval")
+    if text is None:
+        if [word for word in call.positional() if word.endswith(".js")]:
+            return change("mongo runs a script")
+        return _client(call, None, call.words[0])
+    if DESTRUCTIVE_CODE.search(text):
+        return destroy("the mongo program deletes")
+    if re.search(
+        r"insert|update|replace|create|save|set\w*\(|rs\.(?:step|reconf|add|init)|kill|fsync|compact",
+        text,
+        re.IGNORECASE,
+    ):
+        return change("the mongo program writes")
+    return read("the mongo program only reads")
+
+
+@_rule(
+    "mysqladmin createdb createuser pg_ctl pg_ctlcluster pg_basebackup mongodump mongoexport vacuumdb reindexdb"
+)
+def _admin(call: Call) -> Effect:
+    name = call.words[0].rpartition("/")[2]
+    words = call.positional(_MYSQL | _PSQL)
+    if name == "mysqladmin":
+        verb = next((word for word in words), "")
+        if verb in ("drop", "shutdown", "kill", "flush-logs"):
+            return destroy(f"mysqladmin {verb}")
+        if verb in (
+            "status",
+            "processlist",
+            "ping",
+            "extended-status",
+            "variables",
+            "version",
+            "proc",
+        ):
+            return read(f"mysqladmin {verb} only reads")
+    if name in ("mongodump", "mongoexport", "pg_basebackup"):
+        return change(f"{name} writes a backup")
+    if name.startswith("pg_ctl") and "status" in words:
+        return read("pg_ctl status only reads")
+    return change(f"{name} changes the database server")
+
+
+_GIT_READ = frozenset(
+    "status log diff show blame rev-parse ls-files ls-tree ls-remote fsck describe shortlog grep cat-file reflog "
+    "whatchanged rev-list name-rev merge-base count-objects var help version show-ref for-each-ref range-diff cherry".split()
+)
+
+
+@_rule("git")
+def _git(call: Call) -> Effect:
+    args = list(call.args)
+    while args and args[0].startswith("-"):
+        del args[: 2 if args[0] in ("-C", "-c", "--git-dir", "--work-tree") else 1]
+    if not args:
+        return read("git prints its help")
+    verb = args[0]
+    sub = replace(call, words=tuple(args))
+    words = sub.positional(frozenset({"-m", "-n"}))
+    first = words[0] if words else ""
+    if verb in _GIT_READ and first not in ("expire", "delete"):
+        return read(f"git {verb} only reads")
+    loses = (
+        (verb == "reset" and sub.has("--hard"))
+        or verb in ("clean", "filter-branch", "filter-repo", "rm", "restore", "gc", "prune")
+        or (
+            verb == "push"
+            and (
+                sub.has("-f", "--force", "--delete", "-d", "--mirror", "--force-with-lease")
+                or any(w.startswith(("+", ":")) for w in words)
+            )
+        )
+        or (verb == "branch" and sub.has("-D", "-d", "--delete", "-M"))
+        or (verb == "update-ref" and sub.has("-d"))
+        or (verb == "checkout" and ("--" in args or "." in words or sub.has("-f", "--force")))
+        or (verb == "stash" and first in ("drop", "clear"))
+        or (verb == "tag" and sub.has("-d", "--delete"))
+        or (verb == "reflog" and first in ("expire", "delete"))
+        or (verb == "worktree" and first == "remove")
+    )
+    if loses:
+        return destroy(f"git {verb} throws work away")
+    if verb in (
+        "branch",
+        "tag",
+        "remote",
+        "stash",
+        "config",
+        "worktree",
+        "submodule",
+        "bisect",
+        "notes",
+    ):
+        lists = (
+            not words
+            or first in ("list", "show", "get-url", "-v", "status", "log")
+            or sub.has("--list", "-l", "--get", "--show-current", "--contains")
+        )
+        if lists and not (verb == "stash" and not words):
+            return read(f"git {verb} lists")
+    if verb == "commit" and not sub.has("-m", "-F", "--message", "--no-edit", "-C"):
+        return change("git commit opens an editor", Waits.EDITOR)
+    if verb == "rebase" and sub.has("-i", "--interactive"):
+        return change("git rebase -i opens an editor", Waits.EDITOR)
+    if verb == "add" and sub.has("-p", "-i"):
+        return change("git add -p asks", Waits.PROMPT)
+    return change(f"git {verb} changes the repository")
+
+
+@_rule("apt apt-get yum dnf apk zypper pacman brew aptitude snap")
+def _packages(call: Call) -> Effect:
+    effect = _by_verb(call, call.words[0].rpartition("/")[2])
+    words = call.positional()
+    asks = not call.has("-y", "--yes", "--assume-yes", "-q", "--noconfirm") and not call.piped
+    asking = words[:1] and words[0] in (
+        "install",
+        "remove",
+        "purge",
+        "upgrade",
+        "dist-upgrade",
+        "full-upgrade",
+        "autoremove",
+        "update",
+        "erase",
+    )
+    if words[:1] == ("update",) and "apt" in call.words[0]:
+        return change("fetches package lists")
+    if asking and asks and call.words[0] not in ("brew", "apk", "snap"):
+        return replace(effect, waits=Waits.CONFIRM)
+    return effect
+
+
+@_rule("dpkg rpm")
+def _package_files(call: Call) -> Effect:
+    name = call.words[0].rpartition("/")[2]
+    if name == "rpm":
+        if call.has("-q", "-V", "--query", "--verify") or any(
+            w.startswith("-q") for w in call.args
+        ):
+            return read("rpm -q only reads")
+        return destroy("rpm -e removes a package") if call.has("-e") else change("rpm installs")
+    if call.has("-l", "-L", "-s", "-S", "--list", "--status"):
+        return read("dpkg only reads")
+    return (
+        destroy("dpkg removes a package")
+        if call.has("-r", "-P", "--purge")
+        else change("dpkg installs")
+    )
+
+
+@_rule("terraform tofu terragrunt pulumi")
+def _terraform(call: Call) -> Effect:
+    name = call.words[0].rpartition("/")[2]
+    words = call.positional()
+    verb = words[0] if words else ""
+    sure = any(w.startswith(("-auto-approve", "--auto-approve", "--yes", "-y")) for w in call.args)
+    if verb == "destroy" or call.has("-destroy"):
+        return destroy(
+            f"{name} destroy removes resources", None if sure or call.piped else Waits.CONFIRM
+        )
+    if verb in ("apply", "up"):
+        return change(
+            f"{name} {verb} changes resources", None if sure or call.piped else Waits.CONFIRM
+        )
+    return _by_verb(call, name)
+
+
+@_rule("npm yarn pnpm make just task rake npx bundle mvn gradle composer")
+def _scripts(call: Call) -> Effect:
+    effect = _by_verb(call, call.words[0].rpartition("/")[2])
+    if call.words[0].startswith("make") and call.has("-n", "--dry-run"):
+        return read("make -n only shows")
+    name = call.words[0].rpartition("/")[2]
+    if effect.risk is Risk.READ and (
+        name in ("make", "just", "task", "rake", "bundle", "npx") or "run" in call.args
+    ):
+        return change(f"{name} runs what its file says", effect.waits)
+    return effect
+
+
+@_rule("stripe")
+def _stripe(call: Call) -> Effect:
+    words = call.positional()
+    verb = words[0] if words else ""
+    if verb == "login":
+        return change("stripe login", Waits.LOGIN if not call.has("-i") else Waits.PROMPT)
+    if verb == "listen" or words[:2] == ("logs", "tail"):
+        return read(f"stripe {verb} listens", Waits.STREAM)
+    return _by_verb(call, "stripe")
+
+
+@_rule("aws gcloud az heroku gh flyctl doctl vercel firebase netlify supabase wrangler railway")
+def _cloud(call: Call) -> Effect:
+    name = call.words[0].rpartition("/")[2]
+    words = call.positional(
+        frozenset(
+            "--profile --region --project --output --query --resource-group -g -a --app".split()
+        )
+    )
+    if "login" in words[:3] or words[:1] == ("configure",):
+        return change(f"{name} logs in", Waits.LOGIN)
+    if name == "aws" and words[:1] == ("s3",) and call.has("--delete"):
+        return destroy("aws s3 sync --delete removes objects")
+    if words[:2] == ("compute", "ssh") or words[:2] == ("ssm", "start-session"):
+        return change(f"{name} opens a shell", Waits.TTY)
+    if any(word in ("ssh", "connect") for word in words):
+        return change(f"{name} opens a session", Waits.TTY)
+    return _by_verb(call, name)

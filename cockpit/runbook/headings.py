@@ -1,0 +1,149 @@
+"""What a heading says: its plain text, whether it is a step or an option, and which phase it names."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from cockpit.runbook.model import Phase, StepKind
+
+_STEP = re.compile(
+    r"(?:step|schritt|étape|paso)\s*#?\s*(?:\d+|[a-z]\b|one|two|three|four|five|six|seven)"
+    r"|(?:check|action|task)\s*#?\d+\b|\d+(?:\.\d+)*\\?[.):]\s|\d+(?:\.\d+)+\s|\d+\s+[-–—]\s|[A-H][.)]\s",
+    re.IGNORECASE,
+)
+_OPTION = re.compile(
+    r"(?:option|solution|method|approach|alternative|workaround|variant|fix)\s*#?\s*"
+    r"(?:\d+|[A-Z]\b)(?:\s*[:.)–—-]|\s|$)",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(
+    r"(?:(?:step|option|solution|method|phase|part|check)\s*#?\s*(?:\d+|[a-z]\b)|\d+(?:\.\d+)*|[A-H](?=[.)]))"
+    r"\\?\s*[.):–—-]*\s*",
+    re.IGNORECASE,
+)
+_LINK = re.compile(r"!?\[([^\]]*)\](?:\([^)\s]*(?:\s+\"[^\"]*\")?\)|\[[^\]]*\])")
+_DECORATION = re.compile(r"(?<!\w)[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}(?!\w)|~~|`")
+_ATTRIBUTES = re.compile(r"\s*\{[#.:][^}]*\}\s*$|\s+#+\s*$")
+
+_STRONG: tuple[tuple[Phase, str], ...] = (
+    (Phase.POST_INCIDENT, r"post[- ]?(?:incident|mortem|recovery|outage|event)|after (?:the |your )?(?:incident|shift|resol)|retrospective|lessons learned|follow[- ]?up|(?:root[- ]cause|rca)\b.*|incident (?:report|review)"),
+    (Phase.ROLLBACK, r"roll[- ]?back|back[- ]?out|revert(?:ing)?|undo"),
+    (Phase.PREREQUISITES, r"pre[- ]?requi?sites?|requirements?|before (?:you (?:start|begin)|starting)|pre[- ]?(?:shift|flight|checks?)|preparations?|required (?:access|tools|permissions)|access (?:needed|required)|what you need|tools (?:needed|required|you need)"),
+    (Phase.MISTAKES, r"common (?:mistakes?|pitfalls?|errors to avoid|gotchas?)|pitfalls?|gotchas?|mistakes?|do(?:n'?t)s?\b|things to avoid|anti-?patterns?|what not to do"),
+    (Phase.ESCALATION, r"escalat\w*|contacts?|who to (?:call|contact)|getting help|get help|emergency contacts?|communications?|communication templates?|support|when to escalate|notify|notifications?|on-?call contacts?|reporting issues"),
+    (Phase.SYMPTOMS, r"symptoms?|detection|alerts?|signs?|indicators?|how to (?:detect|recogni[sz]e)|triggers?|what you(?:'ll)? see|problem|issue"),
+    (Phase.VERIFICATION, r"verif\w*|validat\w*|confirm\w*|post-?(?:restart|deploy\w*|fix|change|restore) (?:checks?|verification)|smoke tests?|health checks?|success criteria|how to verify|testing the fix|is it fixed"),
+    (Phase.DIAGNOSIS, r"diagnos\w*|investigat\w*|triage|troubleshoot\w*|debug\w*|immediate (?:actions?|response|steps)|initial (?:response|assessment|checks?|triage)|analysis|logs?|assess(?:ment)?|first (?:response|steps|five minutes|checks?)|identify\w*|possible causes?|common causes?|causes?|quick (?:checks?|diagnos\w*)|log analysis"),
+    (Phase.RECOVERY, r"recover\w*|resolutions?|resolv\w*|solutions?|mitigat\w*|remediat\w*|fix(?:es|ing)?|repairs?|restor\w*|workarounds?|manual steps|recovery (?:steps|options|procedures?)|what to do(?: if .*)?|how to (?:fix|resolve|recover)|remedy|corrective actions?"),
+    (Phase.PREVENTION, r"prevent\w*|maintenance|hardening|long[- ]term (?:fix|solution)|avoid\w*|monitoring (?:&|and) (?:prevention|alerting)|backup schedule.*|regular tasks|best practices"),
+    (Phase.OVERVIEW, r"overview|summary|impact.*|background|meaning|description|purpose|about|introduction|context|scope|when to use.*|service (?:configuration|overview|info\w*)|architecture|severity.*|goals?|objectives?"),
+    (Phase.REFERENCES, r"references?|related.*|see also|links?|further reading|resources|quick (?:command )?reference|command (?:cheat ?sheet|reference)|useful (?:commands|links)|cheat ?sheet|appendix|important file locations|file locations|glossary|documentation|dashboards?|changelog|revision history"),
+)  # fmt: skip
+
+_WEAK: tuple[tuple[Phase, str], ...] = (
+    (Phase.POST_INCIDENT, r"post[- ]?(?:incident|mortem)|after[- ](?:action|incident|your shift)|handoff|shift report"),
+    (Phase.ROLLBACK, r"roll[- ]?back|backing out|\brevert"),
+    (Phase.PREREQUISITES, r"pre-?requi?sit|pre-?shift|pre-?flight"),
+    (Phase.MISTAKES, r"mistake|pitfall|gotcha"),
+    (Phase.ESCALATION, r"escalat|contact|communicat|getting help"),
+    (Phase.SYMPTOMS, r"symptom|alert"),
+    (Phase.VERIFICATION, r"verif|validat(?:ion|e) (?:fix|recovery|service|restore)|post-?(?:restart|deploy\w*|fix) check|smoke test|confirm"),
+    (Phase.DIAGNOSIS, r"diagnos|investigat|triage|troubleshoot|debug|inspect|check(?:s|ing|list)?\b|health\b|usage\b|monitor|validation"),
+    (Phase.PREVENTION, r"prevent|backup schedule|maintenance"),
+    (Phase.RECOVERY, r"recover|restor|resol(?:ution|ve|ving)|mitigat|remediat|\bfix(?:es|ing)?\b|repair|solution|restart|is down\b|failover"),
+    (Phase.REFERENCES, r"reference|related (?:runbook|doc)|cheat ?sheet|appendix|file locations"),
+    (Phase.OVERVIEW, r"overview|impact|summary"),
+    (Phase.PROCEDURE, r"procedure|workflow|how[- ]to|set-?up|install|upgrade|deploy|steps|instructions|process|playbook"),
+)  # fmt: skip
+
+_STRONG_RE = tuple(
+    (
+        phase,
+        re.compile(
+            rf"(?:the |initial |immediate |detailed |full |manual |automated |key |common |general |basic )?"
+            rf"(?:{words})(?:\s*(?:steps?|procedures?|options?|actions?|guide|checks?|checklist|process|"
+            rf"plan|section|templates?|commands?|notes?|tasks?|methods?|workflow|path|matrix|criteria|"
+            rf"playbook|and|&|/|,|or|info\w*|tests?|contacts?|assessment|levels?|solutions?|causes?|"
+            rf"resolution|recovery|troubleshooting|diagnosis|analysis|verification|validation|summary|"
+            rf"if needed|when to|\([^)]*\)|:))*\s*$",
+            re.IGNORECASE,
+        ),
+    )
+    for phase, words in _STRONG
+)
+_WEAK_RE = tuple((phase, re.compile(words, re.IGNORECASE)) for phase, words in _WEAK)
+_LEADS = re.compile(
+    r"(?:(?P<escalation>escalat\w*|contact\w*)|(?P<post_incident>post[- ]?(?:incident|mortem))"
+    r"|(?P<rollback>roll[- ]?back\b|revert\b))",
+    re.IGNORECASE,
+)
+WEAK_PARENTS = frozenset({Phase.PROCEDURE, Phase.OTHER, Phase.OVERVIEW})
+"""Phases that a sub-heading which names another one takes over."""
+
+
+def plain(markdown: str) -> str:
+    """Markdown of one line or paragraph as the text a reader sees."""
+    text = _ATTRIBUTES.sub("", markdown)
+    text = _LINK.sub(r"\1", text)
+    text = _DECORATION.sub("", text)
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text).strip()
+
+
+def kind(title: str) -> StepKind | None:
+    """STEP for "Step 2: …", "3. …", "B. …"; OPTION for "Option 1 …"; None for other headings."""
+    text = title.strip().lstrip("#* ")
+    if _OPTION.match(text):
+        return StepKind.OPTION
+    return StepKind.STEP if _STEP.match(text) else None
+
+
+def named(title: str) -> str:
+    """A title without its number: "Step 2: Look" and "2. Look" are "Look"."""
+    return _NUMBER.sub("", title, count=1).strip() or title
+
+
+def strong(title: str) -> Phase | None:
+    """The phase that the whole heading is the name of ("Recovery Steps"), else None."""
+    text = re.sub(r"[^\w&/'(): ,.-]+", " ", named(title)).strip().rstrip(":").strip()
+    if len(text) > 120:
+        return None
+    return next((phase for phase, pattern in _STRONG_RE if pattern.match(text)), None)
+
+
+def weak(title: str) -> Phase | None:
+    """The phase that a word of the heading points to, else None."""
+    return next((phase for phase, pattern in _WEAK_RE if pattern.search(title)), None)
+
+
+def phase(title: str, parent: Phase | None) -> Phase:
+    """The phase of a heading under a parent of that phase (None directly below the title)."""
+    own = strong(title)
+    if kind(title) or (own is None and parent is not None):
+        lead = _LEADS.match(named(title))
+        if lead and parent not in (None, Phase.MISTAKES):
+            return Phase(lead.lastgroup or "")
+        if parent is not None and parent not in WEAK_PARENTS:
+            return parent
+    if parent in (Phase.PREREQUISITES, Phase.MISTAKES, Phase.REFERENCES) and own not in (
+        None,
+        Phase.RECOVERY,
+        Phase.DIAGNOSIS,
+        Phase.ESCALATION,
+    ):
+        return parent
+    if parent is Phase.REFERENCES and own is not Phase.ESCALATION:
+        return parent
+    return own or weak(title) or parent or Phase.OTHER
+
+
+def slug(text: str, limit: int = 60) -> str:
+    """A title as an anchor: lower case, words joined by "-"."""
+    text = unicodedata.normalize("NFKC", text).lower()
+    words = re.sub(r"[^\w\s-]+", "", text)
+    return re.sub(r"[\s_-]+", "-", words).strip("-")[:limit].strip("-") or "untitled"
+
+
+def anchor(title: str) -> str:
+    """A title as GitHub makes an anchor of it."""
+    return re.sub(r"\s", "-", re.sub(r"[^\w\s-]+", "", title.lower().strip()))

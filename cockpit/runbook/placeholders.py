@@ -1,0 +1,287 @@
+"""What must be filled in before a command can run, and filling it in so that the shell sees a value.
+
+Rules of DESIGN section 6: `<x>`, `[your-x]`, `YOUR_X`, unset `$VAR`. A raw `<x>` left in a command
+is a redirection, so nothing that still has one may run.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from cockpit.runbook.model import Placeholder
+from cockpit.text import clean_line
+
+ENVIRONMENT = frozenset(
+    "HOME PATH USER LOGNAME PWD OLDPWD SHELL HOSTNAME HOSTTYPE OSTYPE MACHTYPE LANG LC_ALL TERM UID "
+    "EUID PPID RANDOM SECONDS LINENO EPOCHSECONDS TMPDIR EDITOR VISUAL PAGER IFS PS1 PS4 REPLY "
+    "OPTARG OPTIND PIPESTATUS FUNCNAME BASH BASHPID BASH_SOURCE BASH_VERSION DISPLAY SSH_AUTH_SOCK "
+    "SSH_CONNECTION SSH_CLIENT SSH_TTY XDG_RUNTIME_DIR XDG_CONFIG_HOME KUBECONFIG DOCKER_HOST "
+    "SUDO_USER COLUMNS LINES GOPATH JAVA_HOME VIRTUAL_ENV".split()
+)
+"""Variables that a login shell has or that tools read by themselves: never asked for."""
+
+_HTML = frozenset("html head body title div span br p a b i u li ul ol td tr th cr lf".split())
+_NAMES = frozenset(
+    "name host hostname ip id user username password date time file filename path namespace pod "
+    "node database db container service port url token key domain email region version tag pid "
+    "container_id service_name instance cluster bucket table".split()
+)
+_ANGLE = re.compile(r"(?<!<)<(?=[A-Za-z_])([^<>\n|;&`$]{0,79}[^<>\n|;&`$\s])>")
+_SQUARE = re.compile(r"(?<![\w\])}$*.])\[([A-Za-z][A-Za-z0-9_ /.-]{1,60})\]")
+_WORDS = re.compile(
+    r"(?<![\w${-])(?:"
+    r"(?:YOUR|REPLACE|INSERT|PASTE)[_-][A-Z0-9_-]*[A-Z0-9]"
+    r"|your[-_][a-z0-9_-]*[a-z0-9]"
+    r"|CHANGE_?ME|REPLACE_?ME|FIXME"
+    r"|Y{4}[-_]?MM[-_]?DD(?:[-_T]?HH[-_:]?MM(?:[-_:]?SS)?)?"
+    r"|X{2,}(?:[.:-]X{2,})+|X{3,}"
+    r"|(?:SERVER|HOST|CONTAINER|POD|NODE|RELAY|TARGET|DB|SERVICE)_?(?:IP|NAME|ID|HOST|ADDRESS)"
+    r"(?!\s*=)"
+    r")(?![A-Za-z0-9_])"
+)
+_VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)([^}\n]*)\}|([A-Za-z_]\w*))")
+_ASSIGNED = re.compile(
+    r"(?:^|[;&|(){}\n]|\b(?:then|do|else|export|local|declare|readonly|typeset)\s)"
+    r"\s*(?:-\w+\s+)*([A-Za-z_]\w*)\+?="
+)
+_MORE_ASSIGNED = re.compile(r"(?:\bfor|\bselect)\s+([A-Za-z_]\w*)\b|\bread\s+([^;|&<>\n]*)")
+_NESTED_SHELL = re.compile(
+    r"\b(?:ba|da|z|k|a)?sh\b[^|;&\n]*?\s-\w*c\b|\b(?:ssh|eval|su|xargs|parallel|watch)\s"
+)
+_PLAIN = re.compile(r"[\w@%+=:,./-]*\Z")
+_HEREDOC = re.compile(r"<<-?[ \t]*(\\?)(['\"]?)([A-Za-z_]\w*)\2")
+
+Where = str
+"""How the shell reads a character: "n" as code, "'" and '"' quoted, "h" in a here-document that
+expands, "r" in one that does not, "#" in a comment."""
+
+
+class Missing(ValueError):
+    """A placeholder has no value, or one that cannot be put where it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    name: str
+    text: str
+    start: int
+    end: int
+    where: Where
+
+
+def find(command: str, known: Collection[str] = ()) -> tuple[Placeholder, ...]:
+    """What stands in the command for a value that the responder has to give, each once.
+
+    known: variables that earlier commands of the runbook set.
+    """
+    seen: dict[str, Placeholder] = {}
+    for gap in _gaps(command, known):
+        seen.setdefault(gap.text, Placeholder(clean_line(gap.name), clean_line(gap.text)))
+    return tuple(seen.values())
+
+
+def fill(command: str, values: Mapping[str, str], known: Collection[str] = ()) -> str:
+    """The command with every placeholder replaced by its value, as one literal for the shell.
+
+    values: by the name of the placeholder. A value is quoted for the place where it stands; a `$VAR`
+    is replaced as well. Raises Missing when a value is missing, or when it would be read a second
+    time by an inner shell (`sh -c "…"`, ssh) and holds more than letters, digits and @%+=:,./-_.
+    """
+    nested = bool(_NESTED_SHELL.search(command))
+    out: list[str] = []
+    at = 0
+    for gap in _gaps(command, known):
+        value = values.get(clean_line(gap.name))
+        if value is None:
+            raise Missing(f"{gap.text} has no value yet")
+        if "\0" in value:
+            raise Missing(f"the value for {gap.text} holds a NUL byte, which no command can carry")
+        if nested and not _PLAIN.match(value):
+            raise Missing(
+                f"{gap.text} stands in a command that a second shell reads; its value may hold only "
+                "letters, digits and @%+=:,./-_. Press e to write the command by hand."
+            )
+        out += command[at : gap.start], _quoted(value, gap)
+        at = gap.end
+    return "".join(out) + command[at:]
+
+
+def assigned(command: str) -> frozenset[str]:
+    """Names of the variables that the command sets for those after it."""
+    return frozenset(name for name, _ in _assignments(command))
+
+
+def neutral(command: str) -> str:
+    """The command with each placeholder replaced by a word of the same length.
+
+    So a shell parser sees `<x>` as an argument and not as two redirections. Variables stay.
+    """
+    out: list[str] = []
+    at = 0
+    for gap in _gaps(command, (), variables=False):
+        out += command[at : gap.start], "x" * (gap.end - gap.start)
+        at = gap.end
+    return "".join(out) + command[at:]
+
+
+def _quoted(value: str, gap: _Gap) -> str:
+    match gap.where:
+        case "'":
+            return value.replace("'", "'\\''")
+        case '"':
+            return re.sub(r'([\\$"`])', r"\\\1", value)
+        case "h":
+            return re.sub(r"([\\$`])", r"\\\1", _one_line(value, gap))
+        case "r":
+            return _one_line(value, gap)
+        case _:
+            return shlex.quote(value)
+
+
+def _one_line(value: str, gap: _Gap) -> str:
+    if "\n" in value:
+        raise Missing(f"{gap.text} stands in a here-document; its value must be one line")
+    return value
+
+
+def _gaps(command: str, known: Collection[str], variables: bool = True) -> Iterator[_Gap]:
+    if not re.search(r"[<\[$]|YOUR|your|XX|YYYY|ME\b|_?(?:IP|NAME|ID|HOST|ADDRESS)\b", command):
+        return
+    where = contexts(command)
+    found = [*_written(command, where)]
+    if variables:
+        found += _variables(command, where, known)
+    end = 0
+    for gap in sorted(found, key=lambda gap: (gap.start, -gap.end)):
+        if gap.start >= end and gap.where != "#":
+            end = gap.end
+            yield gap
+
+
+def _written(command: str, where: list[Where]) -> Iterator[_Gap]:
+    for match in _ANGLE.finditer(command):
+        name, start = match[1], match.start()
+        after = command[match.end() : match.end() + 1]
+        if where[start] != "n" and (name.lower() in _HTML or "</" in command[start:]):
+            continue  # markup in a quoted pattern
+        if (
+            where[start] == "n"
+            and command[start - 1 : start] in ("", " ", "\t")
+            and after.isalnum()
+        ):
+            continue  # `sort <in>out` reads and writes files
+        yield _Gap(name, match[0], start, match.end(), where[start])
+    for match in _SQUARE.finditer(command):
+        words = [word for word in re.split(r"[-_ /.]+", match[1]) if word]
+        several = len(words) > 1 and all(len(word) > 1 for word in words)
+        if several or match[1].lower() in _NAMES:
+            yield _Gap(match[1], match[0], match.start(), match.end(), where[match.start()])
+    for match in _WORDS.finditer(command):
+        if "X" in match[0] and set(match[0]) <= set("X.:-") and "mktemp" in command:
+            continue
+        if match[0].endswith(("IP", "NAME", "ID", "HOST", "ADDRESS")) and re.search(
+            r"grep|printenv|awk|sed\b", command
+        ):
+            continue  # a name that is searched for, not one to fill in
+        yield _Gap(match[0], match[0], match.start(), match.end(), where[match.start()])
+
+
+def _variables(command: str, where: list[Where], known: Collection[str]) -> Iterator[_Gap]:
+    given = {name: at for name, at in reversed([*_assignments(command)])}
+    for match in _VARIABLE.finditer(command):
+        name, start = match[1] or match[3], match.start()
+        if where[start] in "'r" or command[start - 1 : start] in ("\\", "$"):
+            continue
+        if match[2] and match[2].startswith((":-", "-", ":=", "=", ":+", "+")):
+            continue
+        if name in ENVIRONMENT or name in known or given.get(name, start) < start:
+            continue
+        yield _Gap(name, match[0], start, match.end(), where[start])
+
+
+def _assignments(command: str) -> Iterator[tuple[str, int]]:
+    if "=" in command:
+        for match in _ASSIGNED.finditer(command):
+            yield match[1], match.start(1)
+        exported = re.finditer(r"\b(?:export|declare|local)\s+([^;|&\n]+)", command)
+        for match in exported:
+            for name in re.finditer(r"(?:^|\s)([A-Za-z_]\w*)=", match[1]):
+                yield name[1], match.start()
+    for match in _MORE_ASSIGNED.finditer(command):
+        if match[1]:
+            yield match[1], match.start()
+        for name in re.findall(
+            r"(?:^|\s)([A-Za-z_]\w*)", re.sub(r"'[^']*'|\"[^\"]*\"", "", match[2] or "")
+        ):
+            yield name, match.start()
+
+
+def contexts(command: str) -> list[Where]:
+    """For each character of a command, how the shell reads it."""
+    where: list[Where] = []
+    stack = ["n"]
+    bodies: list[tuple[str, bool]] = []
+    i, size = 0, len(command)
+    while i < size:
+        char, top = command[i], stack[-1]
+        mark = top if top in "'\"" else "n"
+        if top == "'":
+            where.append("'")
+            if char == "'":
+                stack.pop()
+        elif char == "\\" and i + 1 < size:
+            where += mark, mark
+            i += 1
+        elif char == "$" and command.startswith("$(", i):
+            where += mark, "n"
+            stack.append("(")
+            i += 1
+        elif char == "`":
+            where.append(mark)
+            if "`" in stack:
+                del stack[stack.index("`") :]
+            else:
+                stack.append("`")
+        elif top == '"':
+            where.append('"')
+            if char == '"':
+                stack.pop()
+        elif char in "'\"":
+            where.append(char)
+            stack.append(char)
+        elif char == "#" and (i == 0 or command[i - 1] in " \t\n;"):
+            stop = command.find("\n", i)
+            stop = size if stop < 0 else stop
+            where += "#" * (stop - i)
+            i = stop - 1
+        elif char == "<" and (heredoc := _HEREDOC.match(command, i)) and command[i - 1 : i] != "<":
+            bodies.append((heredoc[3], not (heredoc[1] or heredoc[2])))
+            where += "n" * (heredoc.end() - i)
+            i = heredoc.end() - 1
+        else:
+            where.append("n")
+            if char == "(" and top in ("(",):
+                stack.append("(")
+            elif char == ")" and top == "(":
+                stack.pop()
+            elif char == "\n" and bodies:
+                i = _bodies(command, i + 1, bodies, where) - 1
+        i += 1
+    return where[:size] + ["n"] * (size - len(where))
+
+
+def _bodies(command: str, at: int, bodies: list[tuple[str, bool]], where: list[Where]) -> int:
+    """Mark the bodies of the here-documents that begin at a line, and return where they end."""
+    while bodies and at < len(command):
+        delimiter, expands = bodies[0]
+        stop = command.find("\n", at)
+        stop = len(command) if stop < 0 else stop + 1
+        where += ("h" if expands else "r") * (stop - at)
+        if command[at:stop].strip() == delimiter:
+            bodies.pop(0)
+        at = stop
+    bodies.clear()
+    return at

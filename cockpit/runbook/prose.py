@@ -1,0 +1,188 @@
+"""What sentences say: commands to run, what to expect, where to go on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from cockpit.runbook import fences, programs
+from cockpit.runbook.headings import plain
+
+_EXPECTED = re.compile(
+    r"[\s>•*_-]*(?:✅\s*)?(?:expect(?:ed|ation|s)?\b(?:\s+(?!to\b)[\w/-]+){0,4}\s*(?:\([^)]*\))?"
+    r"|(?:healthy|good|normal|correct|desired) (?:output|result|response)"
+    r"|(?:example|sample) output)[*_]*\s*[:=]\s*[*_]*\s*",
+    re.IGNORECASE,
+)
+_SHOULD = re.compile(
+    r"[\s>•*_-]*(?:you should (?:see|get|now see|receive)\b|should\b|expect(?!ed)\s|look for\b"
+    r"|the (?:output|result|response|command) (?:should|must|will)\b"
+    r"|(?:this|it) should (?:show|return|print|output|respond)\b)",
+    re.IGNORECASE,
+)
+_OUTPUT_FOLLOWS = re.compile(
+    r"(?:similar to|looks? like|example output|sample output|expected|you should see|should (?:show|see|"
+    r"contain|return|look)|output (?:is|will|should)|returns?|response (?:is|should|containing|confirming))\b"
+    r"[^.]*:\s*\**\s*$",
+    re.IGNORECASE | re.DOTALL,
+)
+_CODE = re.compile(r"(?<![`\\])(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
+_TOLD = re.compile(
+    r"(?:\b(?:run(?:ning)?|execut(?:e|ing)|us(?:e|ing)|with|via|try(?:ing)?|do|issue|type|enter|invoke|"
+    r"call(?:ing)?|perform|verify|check(?:ing)?|restart|start|stop|confirm|inspect|in|does|or|and|then|"
+    r"command|commands|through|by|from|is|test|see|review|watch)|[:→>(—–-]|^)\s*[*_]*\s*$",
+    re.IGNORECASE,
+)
+_TOLD_TO_REPORT = re.compile(
+    r"\b(?:attempts?|tries|runs|executes|performs|calls|automatically|already|which)\s+[*_]*$",
+    re.IGNORECASE,
+)
+_SINGLE = re.compile(r"\b(?:run|execute|type|enter)\s*[:]?\s*$", re.IGNORECASE)
+_SEE = re.compile(
+    r"(?:\b(?:see|go (?:back )?to|goto|skip (?:ahead )?to|jump to|proceed (?:to|with)|continue (?:to|with|at)"
+    r"|follow|refer to|move to|return to|try|use)\b|→|->|=>)\s*:?\s*[\"'“*_]*"
+    r"(?P<where>[^.;,()\"”*_\n]{3,80})",
+    re.IGNORECASE,
+)
+_ANCHOR = re.compile(r"\[([^\]\n]+)\]\((#[^)\s]*)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A command in prose; line counts from 0 at the start of the text."""
+
+    command: str
+    line: int
+    last: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """A sentence that sends the reader somewhere; where is an anchor (`#x`) or words of a title."""
+
+    text: str
+    where: str
+    line: int
+
+
+def expectation(text: str) -> str | None:
+    """What a paragraph or comment says to expect; "" when that follows in the next block."""
+    head = text.strip()
+    if match := _EXPECTED.match(head):
+        return plain(head[match.end() :].strip())
+    if _SHOULD.match(head):
+        return plain(head)
+    return None
+
+
+def output_follows(text: str) -> bool:
+    """Whether a paragraph introduces sample output in the block below it."""
+    return bool(_OUTPUT_FOLLOWS.search(text.strip()))
+
+
+def commands(text: str, also: frozenset[str], in_list: bool) -> list[Found]:
+    """Commands that a paragraph or list item tells the reader to run.
+
+    in_list: text of a list item, where a command is mostly there to be run; in a paragraph the words
+    before it must say so.
+    """
+    found = list(_bare(text, also))
+    taken = {line for item in found for line in range(item.line, item.last + 1)}
+    for match in _CODE.finditer(text):
+        line = text.count("\n", 0, match.start())
+        code = match[2].strip()
+        if line in taken or "\n" in code or not _is_command(code, text, match, also, in_list):
+            continue
+        found.append(Found(code, line, line, "inline"))
+    return found
+
+
+def _is_command(
+    code: str, text: str, match: re.Match[str], also: frozenset[str], in_list: bool
+) -> bool:
+    before = re.sub(r"[*_]+", "", text[: match.start()].rpartition("\n")[2])
+    after = text[match.end() :].strip(" \n.*_;,)")
+    whole = not before.strip(" -*(") and not after
+    if " " not in code:
+        single = (whole and in_list) or _SINGLE.search(before)
+        return (
+            bool(single) and programs.certain(code, also) and code not in ("true", "false", "root")
+        )
+    if _TOLD_TO_REPORT.search(before):
+        return False
+    if re.search(r"[:]\s*$", before) and not after and in_list and _looks_new(code):
+        return True
+    if not programs.certain(code, also):
+        return False
+    return whole or bool(_TOLD.search(before)) or (in_list and not after)
+
+
+def _looks_new(code: str) -> bool:
+    """A command of a program we do not know: several lower-case words, the first like a program."""
+    words = code.split()
+    return (
+        len(words) >= 3
+        and bool(re.fullmatch(r"[a-z][a-z0-9_-]*", words[0]))
+        and programs.plausible(code)
+        and any(re.match(r"-{1,2}\w|[\w.-]*[/.=]\w|<", word) for word in words[1:])
+    )
+
+
+def _bare(text: str, also: frozenset[str]) -> Iterator[Found]:
+    """Commands without any markup: lines of their own below a line that ends with a colon."""
+    lines = text.split("\n")
+    allowed, i = False, 0
+    while i < len(lines):
+        line = lines[i].strip()
+        if allowed and "`" not in line[:1] and line[:1].islower() | (line[:1] in "./~$"):
+            stripped = line.removeprefix("$ ")
+            if programs.certain(stripped, also) and not re.search(r"[a-z]{3,}\.$", line):
+                unit = next(fences.split([stripped, *(rest.strip() for rest in lines[i + 1 :])]))
+                yield Found(unit.text, i, i + unit.last, "bare")
+                i += unit.last + 1
+                continue
+        allowed = line.endswith(":")
+        i += 1
+
+
+def without(text: str, found: Sequence[Found]) -> str:
+    """The text without the lines that are bare commands."""
+    gone = {n for item in found if item.source == "bare" for n in range(item.line, item.last + 1)}
+    return "\n".join(line for n, line in enumerate(text.split("\n")) if n not in gone)
+
+
+def title(text: str, limit: int = 160) -> str:
+    """The first sentence or line of a text, as a title."""
+    lines: list[str] = []
+    for line in text.strip().split("\n"):
+        lines.append(line.strip())
+        if line.rstrip().endswith((":", ".", "?", "!")):
+            break
+    words = plain(" ".join(lines))
+    if len(words) > limit and (stop := re.search(r"[.?!:]\s", words)):
+        words = words[: stop.start()]
+    words = words.rstrip(":").strip()
+    return words if len(words) <= limit else words[: limit - 1].rsplit(" ", 1)[0] + "…"
+
+
+def pointers(text: str) -> list[Pointer]:
+    """Where the text sends the reader: links within the file, and "If …: see Recovery > Restart"."""
+    found = [
+        Pointer(plain(_sentence(text, match.start())), match[2], text.count("\n", 0, match.start()))
+        for match in _ANCHOR.finditer(text)
+    ]
+    if not found:
+        for number, line in enumerate(text.split("\n")):
+            if re.search(
+                r"\b(?:if|when|unless|otherwise|not|no|fails?)\b", line, re.IGNORECASE
+            ) and (match := _SEE.search(line)):
+                found.append(Pointer(plain(line.strip()), match["where"].strip(), number))
+    return found
+
+
+def _sentence(text: str, at: int) -> str:
+    start = max(text.rfind(". ", 0, at), text.rfind("\n\n", 0, at), -1)
+    stop = text.find(". ", at)
+    return " ".join(text[start + 1 : len(text) if stop < 0 else stop + 1].split())
