@@ -1,7 +1,7 @@
 """The service of the lab: payments over one SQLite file, made to fail the way real ones do.
 
     kamiyo.py                          serve on port 8000
-    kamiyo.py send-test-event [EVERY]  post a signed event, once or every EVERY seconds
+    kamiyo.py send-test-event [EVERY]  post a signed event; with EVERY, play Stripe
 
 It keeps one connection open, as most services do: a database file that is moved away, replaced,
 locked or damaged is a lost connection, and only some of these mend themselves without a restart.
@@ -194,9 +194,9 @@ class Handler(BaseHTTPRequestHandler):
         """The lines above say what matters."""
 
 
-def send_test_event() -> int:
+def send_event(kind: str) -> int:
     """Sign an event with this environment's secret, post it, print status and answer."""
-    event_id = f"evt_test_{time.time_ns():x}"
+    event_id = f"evt_{kind}_{time.time_ns():x}"
     body = json.dumps({"id": event_id, "type": "payment_intent.succeeded", "test": True}).encode()
     stamp = int(time.time())
     signature = sign(os.environ.get("STRIPE_WEBHOOK_SECRET", ""), stamp, body)
@@ -227,9 +227,9 @@ def main(argv: list[str]) -> int:
         serve()
         return 0
     if len(argv) == 1:
-        return send_test_event()
+        return send_event("test")
     while True:
-        send_test_event()
+        send_event("sim")
         time.sleep(float(argv[1]))
 
 
