@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 USUAL = "/var/run/docker.sock"
 
@@ -60,7 +60,7 @@ def _parse(text: str, source: str) -> Address:
     parts = urlsplit(text)
     if parts.scheme == "unix" and parts.path.startswith("/") and not parts.netloc:
         return Address(path=parts.path)
-    if parts.scheme in ("tcp", "http", "https") and parts.hostname:
+    if parts.scheme in ("tcp", "http", "https") and parts.hostname and _port(parts):
         return _tcp(parts.netloc, parts.scheme)
     if parts.scheme == "ssh":
         raise BadAddress(
@@ -70,6 +70,14 @@ def _parse(text: str, source: str) -> Address:
     raise BadAddress(
         f"{source} is {text!r}; it must be a path such as {USUAL}, unix:///path, or tcp://host:port"
     )
+
+
+def _port(parts: SplitResult) -> bool:
+    """Whether the port is a port, or left out."""
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _tcp(netloc: str, scheme: str) -> Address:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -31,6 +32,7 @@ EVENTS: Final = (
     *("create", "start", "die", "oom", "health_status"),
     *("pause", "unpause", "rename", "update", "destroy"),
 )
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 T = TypeVar("T")
 
 
@@ -85,18 +87,18 @@ class Engine:
 
     async def inspect_raw(self, container: str) -> bytes:
         """The JSON of `inspect` as the engine sent it."""
-        return await self._get(f"/containers/{_quoted(container)}/json")
+        return await self._get(f"/containers/{_known(container)}/json")
 
     async def stats(self, container: str) -> Stats:
         """The counters of one container now, without the second that the engine else waits."""
-        path = f"/containers/{_quoted(container)}/stats"
+        path = f"/containers/{_known(container)}/stats"
         body = await self._get(path, {"stream": "0", "one-shot": "1"})
         return _decode(body, Stats, self.where)
 
     async def stats_stream(self, container: str) -> AsyncGenerator[Stats, None]:
         """The counters of one container about once a second, until it is removed."""
         decode = msgspec.json.Decoder(Stats).decode
-        path = f"/containers/{_quoted(container)}/stats"
+        path = f"/containers/{_known(container)}/stats"
         async with self._stream(path, {"stream": "1"}) as chunks:
             async for line in _lines(chunks):
                 yield _guarded(decode, line, self.where)
@@ -144,7 +146,7 @@ class Engine:
         }
         if since:
             query["since"] = f"{since // 10**9}.{since % 10**9:09d}"
-        async with self._stream(f"/containers/{_quoted(container)}/logs", query) as chunks:
+        async with self._stream(f"/containers/{_known(container)}/logs", query) as chunks:
             async for chunk in chunks:
                 yield chunk
 
@@ -204,7 +206,7 @@ class Engine:
         patience = httpx.Timeout(ANSWER_WITHIN, read=None if endless else ANSWER_WITHIN)
         try:
             async with client.stream("GET", path, params=query, timeout=patience) as response:
-                if response.status_code >= 400:
+                if response.status_code != 200:
                     raise _refused(response.status_code, await response.aread(), self.where)
                 yield response
         except (LinkLost, LinkDown) as lost:
@@ -318,10 +320,11 @@ def _numbers(version: str) -> tuple[int, int]:
     return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else (0, 0)
 
 
-def _quoted(container: str) -> str:
-    from urllib.parse import quote
-
-    return quote(container, safe="")
+def _known(container: str) -> str:
+    """A name or id that can stand in a path; what could not be one is no container."""
+    if not _NAME.fullmatch(container):
+        raise NoSuchContainer(f"{text.clean_line(container)!r} cannot be the name of a container.")
+    return container
 
 
 def _tls(found: Address) -> ssl.SSLContext | bool:
