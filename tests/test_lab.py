@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.config import load
 from tests.lab import host
 from tests.lab.fixtures import StartSshd
 from tests.lab.lab import ROOT, Lab
@@ -145,6 +146,12 @@ def test_a_throwaway_sshd_answers_with_the_shell_that_was_asked_for(
     assert ("Built-in" in asked.stdout) == (name == "busybox")
     assert lines.count(str(server.home)) == 2
     assert ("python3" in asked.stdout) == (name != "busybox")
+
+
+def test_cockpit_can_read_the_config_that_the_lab_writes(lab: Lab, tmp_path: Path) -> None:
+    config = load(lab.write_config(tmp_path))
+    assert config.hosts["prod-1"].workdir == lab.workdir
+    assert config.ssh_config == lab.ssh_config
 
 
 def test_a_throwaway_sshd_comes_back_on_its_port_and_takes_extra_config(sshd: StartSshd) -> None:

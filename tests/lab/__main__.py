@@ -7,17 +7,6 @@ from pathlib import Path
 from tests.lab import host
 from tests.lab.lab import ROOT, Lab, missing
 
-CONFIG = """\
-# Written by the lab: how cockpit reaches prod-1.
-ssh_config: {state}/ssh_config
-hosts:
-  prod-1:
-    ssh: prod-1
-    workdir: {workdir}
-runbooks:
-  - {root}/runbooks
-"""
-
 
 def up(state: Path) -> int:
     reasons = missing()
@@ -26,8 +15,7 @@ def up(state: Path) -> int:
         print("As root on Debian or Ubuntu: sh tests/lab/install.sh", file=sys.stderr)
         return 1
     lab = Lab.find(state) or Lab.start(state)
-    config = state / "cockpit.yaml"
-    config.write_text(CONFIG.format(state=state, workdir=lab.workdir, root=ROOT))
+    config = lab.write_config(state)
     runbook = "runbooks/01_database_connection_loss.md"
     print(
         "prod-1 is up: the kamiyo service on its own Docker engine, "

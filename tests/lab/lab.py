@@ -50,6 +50,22 @@ def missing() -> list[str]:
     return reasons
 
 
+CONFIG = """\
+# Written by the lab: how cockpit reaches prod-1.
+ssh_config: {ssh_config}
+hosts:
+  prod-1:
+    ssh: prod-1
+    workdir: {workdir}
+services:
+  kamiyo:
+    containers: [kamiyo]
+    host: prod-1
+runbooks:
+  - {root}/runbooks
+"""
+
+
 @dataclass
 class Lab:
     """A running lab. Paths without "remote" are on this machine.
@@ -203,6 +219,13 @@ class Lab:
             user_key=self.user_key,
             host_key=self.host_key,
         )
+
+    def write_config(self, folder: Path, ssh_config: Path | None = None) -> Path:
+        """Write a cockpit.yaml that knows prod-1; ssh_config: another than ours, as of a proxy."""
+        config = folder / "cockpit.yaml"
+        values = {"ssh_config": ssh_config or self.ssh_config, "workdir": self.workdir}
+        config.write_text(CONFIG.format(root=ROOT, **values))
+        return config
 
     # -- the service and its engine ---------------------------------------------------------------
 
