@@ -138,7 +138,10 @@ def scan_file(path: Path) -> File:
                 found.damage.append(held)
             held, gap = Damage(path, number, offset, f"{len(raw)} bytes skipped: {bad}"), len(raw)
             if not finished:
-                what = f"the last {len(raw)} bytes are not a whole record: torn off by a crash"
+                what = (
+                    f"the last {len(raw)} bytes are not a whole record: "
+                    "torn off by a crash, or being written just now"
+                )
                 held, found.unfinished = Damage(path, number, offset, what), len(raw)
         else:
             if held and not (isinstance(record.event, Recovered) and record.event.lost == gap):

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import secrets
 import socket
 import threading
 import time
@@ -92,7 +91,7 @@ class Journal:
 
     def __init__(self, disk: Disk, *, who: str, incident: str, history: History) -> None:
         self.who = who
-        self.writer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+        self.writer = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(2).hex()}"
         self.incident = incident
         self.history = history
         self.saved = max((record.seq for record in history.records), default=0)
@@ -100,7 +99,7 @@ class Journal:
         self.on_trouble: Callable[[str], None] = lambda trouble: None
         self._disk = disk
         self._boot = _boot()
-        self._spare_salt = secrets.token_hex(16)
+        self._spare_salt = os.urandom(16).hex()
         self._records = list(history.records)
         self._seq = self.saved
         self._pending: deque[tuple[int, bytes]] = deque()
@@ -244,7 +243,7 @@ class Journal:
         return self.unsaved
 
     def _begin(self) -> None:
-        salt, version = secrets.token_hex(16), cockpit.__version__
+        salt, version = os.urandom(16).hex(), cockpit.__version__
         opened = JournalOpened(schema=SCHEMA, incident=self.incident, salt=salt, version=version)
         self.append(opened)
 

@@ -22,22 +22,30 @@ def write_markdown(folder: Path, text: str) -> str:
     Returns a sentence that says why it could not be, empty when it was. Never raises: the journal
     is the truth, this is made from it and can be made again.
     """
+    return replace_file(folder / NAME, text)
+
+
+def replace_file(path: Path, text: str) -> str:
+    """Writes a whole file beside the old one, then puts it in its place.
+
+    Returns a sentence that says why it could not be, empty when it was. Never raises.
+    """
     temporary = ""
     try:
-        fd, temporary = tempfile.mkstemp(prefix=_PREFIX, dir=folder)
+        fd, temporary = tempfile.mkstemp(prefix=_PREFIX, dir=path.parent)
         with os.fdopen(fd, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(folder / NAME)
+        Path(temporary).replace(path)
         temporary = ""
-        sync_directory(folder)
+        sync_directory(path.parent)
     except OSError as error:
         if temporary:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
         words = (error.strerror or str(error)).lower()
-        return f"{folder / NAME} is not up to date ({words}). The journal is not touched by this."
+        return f"{path} is not up to date ({words}). The journal is not touched by this."
     return ""
 
 

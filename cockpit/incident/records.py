@@ -27,6 +27,7 @@ START = hashlib.sha256().digest()
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _TRAILER = re.compile(rb', "h": "([0-9a-f]{64})", "c": "([0-9a-f]{8})"\}\Z')
+_TRAILER_BYTES = len(', "h": "", "c": ""}') + 64 + 8
 
 
 class Bad(Exception):
@@ -87,7 +88,7 @@ def digest(line: bytes) -> bytes:
 
 def unseal(line: bytes) -> tuple[bytes, bytes]:
     """The body and the h of a line. Raises Bad when the line is not whole."""
-    found = _TRAILER.search(line)
+    found = _TRAILER.match(line, max(0, len(line) - _TRAILER_BYTES))
     if found is None:
         raise Bad("not a whole record")
     if zlib.crc32(line[: found.end(1) + 1]) != int(found[2], 16):

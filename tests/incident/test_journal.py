@@ -16,7 +16,6 @@ import msgspec
 import pytest
 
 from cockpit import paths
-from cockpit.incident import segments
 from cockpit.incident.disk import ascii_slug
 from cockpit.incident.events import (
     SCHEMA,
@@ -132,7 +131,7 @@ def test_saved_is_told_in_order_and_only_after_the_fsync(
         synced.wait(5)
         real(fd)
 
-    monkeypatch.setattr(segments.os, "fsync", slow_fsync)
+    monkeypatch.setattr(os, "fsync", slow_fsync)
     journal = Journal.create(root, slug="slow", who="anna")
     told: list[int] = []
     journal.on_saved = told.append
@@ -266,7 +265,7 @@ def test_the_lock_goes_with_the_process(root: Path) -> None:
 
 
 def test_a_file_system_without_locks(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some network file systems refuse flock. No such one can be mounted here: flock is replaced."""
+    """Some network file systems refuse flock; none can be mounted here, so flock is replaced."""
     journal.close()
 
     def refuse(fd: int, how: int) -> None:
@@ -352,7 +351,7 @@ def test_ids_sort_by_time() -> None:
 def test_short_writes_are_finished(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel may take less than it was given."""
     real = os.write
-    monkeypatch.setattr(segments.os, "write", lambda fd, data: real(fd, data[:7]))
+    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:7]))
     journal = Journal.create(root, slug="x", who="anna")
     for number in range(5):
         journal.append(note(f"note {number} " + "x" * 100))

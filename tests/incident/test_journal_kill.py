@@ -45,7 +45,8 @@ for line in sys.stdin:
     while True:
         for _ in range(number % 4):
             number += 1
-            journal.append(NoteAdded(text=f"{journal.writer} {number} " + "x" * (number * 37 % 3000)))
+            long = "x" * (number * 37 % 3000)
+            journal.append(NoteAdded(text=f"{journal.writer} {number} {long}"))
         number += 1
         record = journal.append(NoteAdded(text=f"{journal.writer} {number}"))
         journal.wait_saved(record.seq, 10)
