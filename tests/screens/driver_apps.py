@@ -45,6 +45,7 @@ class Demo(App[None]):
     def __init__(self) -> None:
         super().__init__(driver_class=driver_class())
         self.gap = 0.0
+        self.gap_before_quit = -1.0
         self.keys = 0
         self.positions: list[tuple[int, int]] = []
 
@@ -67,6 +68,10 @@ class Demo(App[None]):
             self.positions.append((event.x, event.y))
         await super().on_event(event)
 
+    async def action_quit(self) -> None:
+        self.gap_before_quit = self.gap
+        await super().action_quit()
+
     def action_repaint(self) -> None:
         driver = driver_of(self)
         if driver is not None:
@@ -75,7 +80,7 @@ class Demo(App[None]):
     def report(self) -> dict[str, object]:
         driver = driver_of(self)
         return {
-            "gap": self.gap,
+            "gap": self.gap_before_quit,
             "keys": self.keys,
             "positions": self.positions,
             "rtt": driver and driver.rtt,
@@ -87,6 +92,7 @@ class Panes(Demo):
     """Four panes: a table whose cells change, a growing list, wide text, a note; they then rest."""
 
     ROUNDS = 12
+    EVERY = 0.05
 
     def compose(self) -> ComposeResult:
         yield Static("P0 API down · 00:12:41 · saved", id="status")
@@ -109,7 +115,7 @@ class Panes(Demo):
             table.add_row(f"container-{index}", "0.0", "0", key=str(index))
         self.lines: list[str] = []
         self.round = 0
-        self.timer = self.set_interval(0.05, self.tick)
+        self.timer = self.set_interval(self.EVERY, self.tick)
 
     def tick(self) -> None:
         table, number = self.query_one(DataTable), self.round
@@ -132,6 +138,7 @@ class Ticking(Panes):
     """The same without an end."""
 
     ROUNDS = -1
+    EVERY = 0.2
 
 
 class Still(Panes):

@@ -23,6 +23,7 @@ _SEQUENCE_TAIL = 3
 class Terminal:
     """Runs a command on a pty; reads, shows and, when `answers`, acknowledges what it writes.
 
+    whole_env: inherit all of the environment, not just what a program needs to start.
     asked: how often the cursor position was asked for. received: bytes so far.
     Close it when done; it kills what still runs.
     """
@@ -34,6 +35,7 @@ class Terminal:
         size: tuple[int, int] = (80, 24),
         env: Mapping[str, str] | None = None,
         answers: bool = True,
+        whole_env: bool = False,
     ) -> None:
         self.answers = answers
         self.screen = pyte.Screen(*size)
@@ -42,14 +44,16 @@ class Terminal:
         self.asked = 0
         self.raw = bytearray()
         self.status: int | None = None
+        inherited = dict(os.environ) if whole_env else {}
+        environment = {**inherited, **_base_env(), **(env or {})}
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             try:
-                time.sleep(0.02)  # until the size is set
-                os.execvpe(argv[0], list(argv), {**_base_env(), **(env or {})})
+                packed = struct.pack("HHHH", size[1], size[0], 0, 0)
+                fcntl.ioctl(0, termios.TIOCSWINSZ, packed)
+                os.execvpe(argv[0], list(argv), environment)
             finally:
                 os._exit(127)
-        self._set_size(*size)
 
     def __enter__(self) -> Terminal:
         return self

@@ -1,0 +1,72 @@
+"""Time from start to the first paint that shows a text, against `import textual.app` alone.
+
+    python benchmarks/first_paint.py --until "runbook" [--pairs 7] [--max 1.6] -- cockpit …
+
+The command runs in a pseudo-terminal that answers as a real one. Each run is paired with one of
+`python -c "import textual.app"`, alternately; the ratio is the median over the pairs. Exit status 1
+when it is above --max, or when the text never came.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.screens.pty_terminal import Terminal  # noqa: E402
+
+
+def paint(argv: Sequence[str], text: str, size: tuple[int, int]) -> float:
+    """Seconds from start until the text can be read on the screen."""
+    began = time.perf_counter()
+    with Terminal(argv, size=size, whole_env=True) as terminal:
+        terminal.read_until(lambda: text in terminal.text(), 30)
+        return time.perf_counter() - began
+
+
+def imported(python: str) -> float:
+    """Seconds that an interpreter takes to start and import textual.app."""
+    began = time.perf_counter()
+    subprocess.run([python, "-c", "import textual.app"], check=True)
+    return time.perf_counter() - began
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--until", required=True, metavar="TEXT", help="what the paint shows")
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--max", type=float, help="exit 1 if the ratio is above this")
+    parser.add_argument("--size", default="120x40", help="columns x rows")
+    parser.add_argument("--python", default=sys.executable, help="the interpreter to compare with")
+    parser.add_argument("argv", nargs="+", help="the command")
+    options = parser.parse_args()
+    width, height = map(int, options.size.split("x"))
+    imported(options.python)
+    try:
+        paint(options.argv, options.until, (width, height))  # warms the caches of both
+        pairs = [
+            (paint(options.argv, options.until, (width, height)), imported(options.python))
+            for _ in range(options.pairs)
+        ]
+    except AssertionError as error:
+        print(f"{options.until!r} was not painted; {error}")
+        return 1
+    ratio = statistics.median(ours / theirs for ours, theirs in pairs)
+    first, alone = (statistics.median(times) for times in zip(*pairs, strict=True))
+    print(f"first paint {first * 1000:.0f} ms, import textual.app {alone * 1000:.0f} ms")
+    print(f"ratio {ratio:.2f} (median of {options.pairs} pairs)")
+    if options.max is not None and ratio > options.max:
+        print(f"above {options.max}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
