@@ -32,7 +32,7 @@ class Kind(StrEnum):
 class Block:
     """A block of the file; first and last count lines from 1.
 
-    text is markdown as written, of a code block its content. body is the first line of that content.
+    text is markdown as written, of a code block its content, whose first line is body.
     """
 
     kind: Kind

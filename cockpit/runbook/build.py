@@ -35,7 +35,11 @@ PASSIVE = frozenset(
 """Phases in which a list or a sub-heading without a command is something to read, not to do."""
 
 _TASK = re.compile(r"\[[ xX]\]\s+")
-_LABEL = re.compile(r"(\*\*|__)(?P<label>[^*_\n]{2,100}?)(?P<colon>:?)\1(?P<after>\s*:?)(?P<rest>[^\n]*)(?P<more>\n.*)?\Z", re.DOTALL)  # fmt: skip
+_LABEL = re.compile(
+    r"(\*\*|__)(?P<label>[^*_\n]{2,100}?)(?P<colon>:?)\1(?P<after>\s*:?)(?P<rest>[^"
+    r"\n]*)(?P<more>\n.*)?\Z",
+    re.DOTALL,
+)
 _IF_SEE = re.compile(r"(?:if|when|otherwise|not)\b", re.IGNORECASE)
 
 
@@ -92,12 +96,14 @@ def _pseudo(found: Sequence[Block], number: int) -> tuple[str, str] | None:
     strong = headings.strong(label)
     if strong is Phase.ESCALATION or strong is Phase.OVERVIEW:
         strong = None
+    if strong is Phase.PREREQUISITES and not label.lower().startswith("pre"):
+        strong = None
     if rest:
-        return (
-            (label, rest)
-            if colon and strong in (Phase.SYMPTOMS, Phase.DIAGNOSIS, Phase.RECOVERY)
-            else None
-        )
+        data = re.search(r"^\s*(?:\*\*|__)", match["more"] or "", re.MULTILINE)
+        if data or not colon or "alert" in label.lower():
+            return None  # one line of the file's data: **Severity:** P1
+        acts = strong in (Phase.SYMPTOMS, Phase.DIAGNOSIS, Phase.RECOVERY)
+        return (label, rest) if acts else None
     follows = found[number + 1].kind if number + 1 < len(found) else None
     if (headings.kind(label) and follows is not Kind.HEADING) or (strong and follows is not None):
         return label, ""
@@ -126,30 +132,40 @@ class Builder:
         phase = headings.phase(node.title, parent)
         if id(node) in procedure_nodes:
             self.procedures.append((node.title, node.first))
-            phase = Phase.PROCEDURE if phase in (Phase.OTHER, parent) else phase
+            phase = headings.strong(node.title) or Phase.PROCEDURE
         elif procedure_nodes and self._leaves_procedure(node):
             self.procedures.append((self.procedures[0][0], node.first))
         section = self.open(node, phase)
-        children = [child for child in node.children if not self._flattened(node)]
         kind = headings.kind(node.title)
-        alone = (
-            kind and not children and re.match(r"\W*(?:step|option)\b", node.title, re.IGNORECASE)
-        )
-        if alone or (kind and node.pseudo and not children):
-            self._whole(section, node, kind or StepKind.STEP, phase)
+        single = not node.children or self._flattened(node)
+        explicit = node.pseudo or re.match(r"\W*(?:step|option)\b", node.title, re.IGNORECASE)
+        if kind and single and explicit:
+            self._whole(section, node, kind, phase)
             return
         self.direct(section, node.body)
-        if not children:
-            return
-        modes = [self._mode(child, phase) for child in children]
-        for child, mode in zip(children, modes, strict=True):
+        self._name_it(section, parent)
+        modes = [self._mode(child, phase) for child in node.children]
+        for child, mode in zip(node.children, modes, strict=True):
             child_phase = headings.phase(child.title, phase)
             if all(mode is not None for mode in modes):
                 self._whole(section, child, mode or StepKind.STEP, child_phase)
+                self._name_it(section, parent)
             elif mode is None or headings.kind(child.title) is None:
                 self.node(child, phase, procedure_nodes)
             else:
-                self._whole(self.open(child, child_phase), child, mode, child_phase)
+                own = self.open(child, child_phase)
+                self._whole(own, child, mode, child_phase)
+                self._name_it(own, phase)
+
+    def _name_it(self, section: DraftSection, parent: Phase | None) -> None:
+        """A section with commands is at least a procedure, whatever its heading does not say."""
+        unsaid = section.phase is Phase.OTHER or (
+            section.phase is Phase.OVERVIEW and parent is Phase.OVERVIEW
+        )
+        if unsaid and any(
+            isinstance(item, Command) for step in section.steps for item in step.items
+        ):
+            self.rephase(section, Phase.PROCEDURE)
 
     def _leaves_procedure(self, node: Node) -> bool:
         return len(self.procedures) > 1 and not node.pseudo and node.level <= self.procedure_level
@@ -326,7 +342,8 @@ class Builder:
             text = next((child.text for child in item.children if child.kind is Kind.PARAGRAPH), "")
             has = self._has_commands(item) or bool(prose.commands(text, self.also, True))
             task = _is_task(item)
-            active = block.ordered and section.phase not in PASSIVE
+            acts = section.phase not in PASSIVE or section.phase is Phase.OTHER
+            active = block.ordered and acts
             if not (has or task or active) or (text and not has and self._expects(item)):
                 self._item(section.place(), item, sign, section.phase)
                 section.reaches(item.last)
@@ -476,10 +493,19 @@ class Builder:
         self.known |= placeholders.assigned(text)
         place.append(
             Command(
-                "", text, Lines(line, line + more), phase, verdict.risk, verdict.because, clean_line(title),
-                verdict.waits, gaps, None, source,
+                "",
+                text,
+                Lines(line, line + more),
+                phase,
+                verdict.risk,
+                verdict.because,
+                clean_line(title),
+                verdict.waits,
+                gaps,
+                None,
+                source,
             )
-        )  # fmt: skip
+        )
         self.last_command, self.awaited = (place, len(place) - 1), None
 
     def _cells(self, block: Block) -> list[prose.Found]:
@@ -556,7 +582,7 @@ def language(block: Block) -> str:
 
 
 def groups(pieces: Sequence[fences.Piece], body: int, info: str) -> list[Group]:
-    """A block's pieces, grouped by the comments above them; body is the first line of its content."""
+    """A block's pieces, grouped by the comments above them; body is its first line of content."""
     found = [Group("", body, body)]
     i = 0
     while i < len(pieces):

@@ -168,7 +168,7 @@ def _with_targets(procedure: Procedure, index: Index) -> Procedure:
 
 
 def resolve(where: str, index: Index) -> str | None:
-    """The id of the section or step that an anchor or a few words of a title mean, None if none does."""
+    """The id of the section or step that an anchor or a few words of a title mean, or None."""
     if where.startswith("#"):
         wanted = where[1:].lower()
         slugged = headings.slug(wanted.replace("-", " "))
@@ -179,7 +179,8 @@ def resolve(where: str, index: Index) -> str | None:
     *above, last = [part for part in where.replace("→", ">").split(">") if part.strip()] or [""]
     words = _words(last)
     context = _words(" ".join(above))
-    best, name = 0.0, None
+    best = 0.0
+    found: str | None = None
     for candidate, _, parent, has in index:
         common = len(words & has)
         if not words or not has or not common:
@@ -188,5 +189,5 @@ def resolve(where: str, index: Index) -> str | None:
         if context:
             score += len(context & _words(parent)) / len(context) / 2
         if common / len(words) >= 0.6 and score > best:
-            best, name = score, candidate
-    return name
+            best, found = score, candidate
+    return found

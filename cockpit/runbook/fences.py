@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cockpit.runbook import programs
+from cockpit.runbook.programs import names_of
 
-SHELL = frozenset(
+SHELL = names_of(
     "sh bash shell zsh ksh console shell-session shellsession sh-session bash-session terminal "
-    "shellscript commandline cli cmd command".split()
+    "shellscript commandline cli cmd command"
 )
 UNTAGGED = frozenset({"", "text", "txt", "plaintext", "plain", "none", "default", "raw"})
 
@@ -24,19 +25,23 @@ _PROMPT = re.compile(
 )
 _CONTINUED = re.compile(r"\s*>\s?")
 _SESSION_PROMPT = re.compile(
-    r"\s*(?:(?:mysql|sqlite|psql|redis|mongo(?:sh)?|irb|ftp|sftp|SQL|cqlsh|ksql|MariaDB|\w+DB)\b[^>\n]{0,40}>"
-    r"|[\w.-]+(?::\d+)?(?:\[\d+\])?> |[\w-]+=[#>*]|>>> |In \[\d+\]:|\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}:\d+>"
-    r"|\w+\([\w: ]*\)[:\d]*> )"
+    r"\s*(?:(?:mysql|sqlite|psql|redis|mongo(?:sh)?|irb|ftp|sftp|SQL|cqlsh(?::\w+)?|ksql|MariaDB|\w+DB)"
+    r"(?:\s*[\[(][^>\n]{0,40}[\])])?>"
+    r"|[\w.-]+(?::\d+)?(?:\[\d+\])?> |[\w-]+=[#>*]|>>> |In \[\d+\]:"
+    r"|\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}:\d+>|\w+\([\w: ]*\)[:\d]*> )"
 )
 _SESSION = re.compile(
-    r"\b(?:sqlite3|psql|mysql|mariadb|mongo|mongosh|redis-cli|cqlsh|clickhouse-client|sqlplus|telnet"
+    r"\b(?:sqlite3|psql|mysql|mariadb|mongo|mongosh|redis-cli|cqlsh|"
+    r"clickhouse-client|sqlplus|telnet"
     r"|openssl s_client|ftp|sftp|gdb|irb|rails c(?:onsole)?|gitlab-rails console|dbshell|etcdctl -i"
     r"|(?:python3?|node|influx)\s*$)\b"
 )
 _ONE_SHOT = re.compile(r"\s-\w*[ceQf]\b|\s--(?:command|execute|eval|file)\b|<|\s\"|'\s*$|\"\s*$")
 _SQL = re.compile(
-    r"\s*(?:SELECT|INSERT|UPDATE|DELETE|DROP|ALTER|CREATE|PRAGMA|VACUUM|REINDEX|BEGIN|COMMIT|ROLLBACK|"
-    r"SHOW|DESCRIBE|EXPLAIN|GRANT|REVOKE|FLUSH|USE|SET|TRUNCATE|WITH|ANALYZE|KILL)\b[^|]*|\s*\.\w+(?:\s.*)?"
+    r"\s*(?:SELECT|INSERT|UPDATE|DELETE|DROP|ALTER|CREATE|PRAGMA|VACUUM|REINDEX|"
+    r"BEGIN|COMMIT|ROLLBACK|"
+    r"SHOW|DESCRIBE|EXPLAIN|GRANT|REVOKE|FLUSH|USE|SET|TRUNCATE|WITH|ANALYZE|"
+    r"KILL)\b[^|]*|\s*\.\w+(?:\s.*)?"
     r"|\s*\\[a-z]+\+?.*",
 )
 _KEYWORD_OPENS = frozenset({"if", "for", "while", "until", "case", "select"})
@@ -244,9 +249,9 @@ def read(lines: Sequence[str], language: str, also: frozenset[str] = frozenset()
     if any(_SESSION_PROMPT.match(line) for line in lines):
         return _session(lines, also) or rest
     pieces = list(_sessions(split(lines), also))
-    check: Callable[[str], bool] = (
-        programs.plausible if shell else lambda text: programs.certain(text, also)
-    )
+    check: Callable[[str], bool] = programs.plausible
+    if not shell:
+        check = lambda text: programs.certain(text, also) or programs.new(text)  # noqa: E731
     commands = [piece for piece in pieces if piece.kind is Kind.COMMAND]
     if not commands:
         return rest
@@ -319,7 +324,7 @@ def _prompted(lines: Sequence[str]) -> Iterator[Piece]:
 
 
 def _session(lines: Sequence[str], also: frozenset[str]) -> list[Piece] | None:
-    """A block with the prompt of a program in it: only lines before the first prompt can be commands."""
+    """A block with the prompt of a program in it: commands stand only before the first prompt."""
     start = next(i for i, line in enumerate(lines) if _SESSION_PROMPT.match(line))
     pieces: list[Piece] = []
     for i, line in enumerate(lines[:start]):
@@ -337,13 +342,13 @@ def _session(lines: Sequence[str], also: frozenset[str]) -> list[Piece] | None:
 
 
 def _sessions(pieces: Iterator[Piece], also: frozenset[str]) -> Iterator[Piece]:
-    """Turn what is typed into a program that was just started (SQL after `sqlite3 FILE`) to OTHER."""
+    """Turn what is typed into a program just started (SQL after `sqlite3 FILE`) to OTHER."""
     inside = False
     for piece in pieces:
         if piece.kind is Kind.COMMAND:
-            if _SQL.fullmatch(piece.text) and not piece.text.startswith(". "):
-                piece = Piece(Kind.OTHER, piece.text, piece.first, piece.last, piece.note)
-            elif inside and not programs.certain(piece.text, also):
+            if (_SQL.fullmatch(piece.text) and not piece.text.startswith(". ")) or (
+                inside and not programs.certain(piece.text, also)
+            ):
                 piece = Piece(Kind.OTHER, piece.text, piece.first, piece.last, piece.note)
             else:
                 inside = opens_session(piece.text)

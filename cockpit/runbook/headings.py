@@ -1,4 +1,4 @@
-"""What a heading says: its plain text, whether it is a step or an option, and which phase it names."""
+"""What a heading says: its plain text, whether it is a step or option, which phase it names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from cockpit.runbook.model import Phase, StepKind
 
 _STEP = re.compile(
     r"(?:step|schritt|étape|paso)\s*#?\s*(?:\d+|[a-z]\b|one|two|three|four|five|six|seven)"
-    r"|(?:check|action|task)\s*#?\d+\b|\d+(?:\.\d+)*\\?[.):]\s|\d+(?:\.\d+)+\s|\d+\s+[-–—]\s|[A-H][.)]\s",
+    r"|(?:check|action|task)\s*#?\d+\b|\d+(?:\.\d+)*\\?[.):]\s|\d+(?:\.\d+)+\s|"
+    r"\d+\s+[-–—]\s|[A-H][.)]\s",
     re.IGNORECASE,
 )
 _OPTION = re.compile(
@@ -18,7 +19,8 @@ _OPTION = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(
-    r"(?:(?:step|option|solution|method|phase|part|check)\s*#?\s*(?:\d+|[a-z]\b)|\d+(?:\.\d+)*|[A-H](?=[.)]))"
+    r"(?:(?:step|option|solution|method|phase|part|check)\s*#?\s*(?:\d+|[a-z]\b)|"
+    r"\d+(?:\.\d+)*|[A-H](?=[.)]))"
     r"\\?\s*[.):–—-]*\s*",
     re.IGNORECASE,
 )
@@ -27,45 +29,128 @@ _DECORATION = re.compile(r"(?<!\w)[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}(?!\w)|~~|`")
 _ATTRIBUTES = re.compile(r"\s*\{[#.:][^}]*\}\s*$|\s+#+\s*$")
 
 _STRONG: tuple[tuple[Phase, str], ...] = (
-    (Phase.POST_INCIDENT, r"post[- ]?(?:incident|mortem|recovery|outage|event)|after (?:the |your )?(?:incident|shift|resol)|retrospective|lessons learned|follow[- ]?up|(?:root[- ]cause|rca)\b.*|incident (?:report|review)"),
+    (
+        Phase.POST_INCIDENT,
+        r"post[- ]?(?:incident|mortem|recovery|outage|event)|after (?:the |your "
+        r")?(?:incident|shift|resol)|retrospective|lessons learned|follow[- ]?up|"
+        r"(?:root[- ]cause|rca)\b.*|incident (?:report|review)",
+    ),
     (Phase.ROLLBACK, r"roll[- ]?back|back[- ]?out|revert(?:ing)?|undo"),
-    (Phase.PREREQUISITES, r"pre[- ]?requi?sites?|requirements?|before (?:you (?:start|begin)|starting)|pre[- ]?(?:shift|flight|checks?)|preparations?|required (?:access|tools|permissions)|access (?:needed|required)|what you need|tools (?:needed|required|you need)"),
-    (Phase.MISTAKES, r"common (?:mistakes?|pitfalls?|errors to avoid|gotchas?)|pitfalls?|gotchas?|mistakes?|do(?:n'?t)s?\b|things to avoid|anti-?patterns?|what not to do"),
-    (Phase.ESCALATION, r"escalat\w*|contacts?|who to (?:call|contact)|getting help|get help|emergency contacts?|communications?|communication templates?|support|when to escalate|notify|notifications?|on-?call contacts?|reporting issues"),
-    (Phase.SYMPTOMS, r"symptoms?|detection|alerts?|signs?|indicators?|how to (?:detect|recogni[sz]e)|triggers?|what you(?:'ll)? see|problem|issue"),
-    (Phase.VERIFICATION, r"verif\w*|validat\w*|confirm\w*|post-?(?:restart|deploy\w*|fix|change|restore) (?:checks?|verification)|smoke tests?|health checks?|success criteria|how to verify|testing the fix|is it fixed"),
-    (Phase.DIAGNOSIS, r"diagnos\w*|investigat\w*|triage|troubleshoot\w*|debug\w*|immediate (?:actions?|response|steps)|initial (?:response|assessment|checks?|triage)|analysis|logs?|assess(?:ment)?|first (?:response|steps|five minutes|checks?)|identify\w*|possible causes?|common causes?|causes?|quick (?:checks?|diagnos\w*)|log analysis"),
-    (Phase.RECOVERY, r"recover\w*|resolutions?|resolv\w*|solutions?|mitigat\w*|remediat\w*|fix(?:es|ing)?|repairs?|restor\w*|workarounds?|manual steps|recovery (?:steps|options|procedures?)|what to do(?: if .*)?|how to (?:fix|resolve|recover)|remedy|corrective actions?"),
-    (Phase.PREVENTION, r"prevent\w*|maintenance|hardening|long[- ]term (?:fix|solution)|avoid\w*|monitoring (?:&|and) (?:prevention|alerting)|backup schedule.*|regular tasks|best practices"),
-    (Phase.OVERVIEW, r"overview|summary|impact.*|background|meaning|description|purpose|about|introduction|context|scope|when to use.*|service (?:configuration|overview|info\w*)|architecture|severity.*|goals?|objectives?"),
-    (Phase.REFERENCES, r"references?|related.*|see also|links?|further reading|resources|quick (?:command )?reference|command (?:cheat ?sheet|reference)|useful (?:commands|links)|cheat ?sheet|appendix|important file locations|file locations|glossary|documentation|dashboards?|changelog|revision history"),
-)  # fmt: skip
+    (
+        Phase.PREREQUISITES,
+        r"pre[- ]?requi?sites?|requirements?|before (?:you (?:start|begin)|starting)|"
+        r"pre[- ]?(?:shift|flight|checks?)|preparations?|required (?:access|tools|"
+        r"permissions)|access (?:needed|required)|what you need|tools (?:needed|"
+        r"required|you need)",
+    ),
+    (
+        Phase.MISTAKES,
+        r"common (?:mistakes?|pitfalls?|errors to avoid|gotchas?)|pitfalls?|gotchas?|"
+        r"mistakes?|do(?:n'?t)s?\b|things to avoid|anti-?patterns?|what not to do",
+    ),
+    (
+        Phase.ESCALATION,
+        r"escalat\w*|contacts?|who to (?:call|contact)|getting help|get help|emergency "
+        r"contacts?|communications?|communication templates?|support|when to escalate|"
+        r"notify|notifications?|on-?call contacts?|reporting issues",
+    ),
+    (
+        Phase.SYMPTOMS,
+        r"symptoms?|detection|alerts?|signs?|indicators?|how to (?:detect|recogni[sz]e)|"
+        r"triggers?|what you(?:'ll)? see|problem|issue",
+    ),
+    (
+        Phase.VERIFICATION,
+        r"verif\w*|validat\w*|confirm\w*|post-?(?:restart|deploy\w*|fix|change|restore) "
+        r"(?:checks?|verification)|smoke tests?|health checks?|success criteria|how to "
+        r"verify|testing the fix|is it fixed",
+    ),
+    (
+        Phase.DIAGNOSIS,
+        r"diagnos\w*|investigat\w*|triage|troubleshoot\w*|debug\w*|immediate "
+        r"(?:actions?|response|steps)|initial (?:response|assessment|checks?|triage)|"
+        r"analysis|logs?|assess(?:ment)?|first (?:response|steps|five minutes|checks?)|"
+        r"identify\w*|possible causes?|common causes?|causes?|quick (?:checks?|"
+        r"diagnos\w*)|log analysis",
+    ),
+    (
+        Phase.RECOVERY,
+        r"recover\w*|resolutions?|resolv\w*|solutions?|mitigat\w*|remediat\w*|fix(?:es|"
+        r"ing)?|repairs?|restor\w*|workarounds?|manual steps|recovery (?:steps|options|"
+        r"procedures?)|what to do(?: if .*)?|how to (?:fix|resolve|recover)|remedy|"
+        r"corrective actions?",
+    ),
+    (
+        Phase.PREVENTION,
+        r"prevent\w*|maintenance|hardening|long[- ]term (?:fix|solution)|avoid\w*|"
+        r"monitoring (?:&|and) (?:prevention|alerting)|backup schedule.*|regular tasks|"
+        r"best practices",
+    ),
+    (
+        Phase.OVERVIEW,
+        r"overview|summary|impact.*|background|meaning|description|purpose|about|"
+        r"introduction|context|scope|when to use.*|service (?:configuration|overview|"
+        r"info\w*)|architecture|severity.*|goals?|objectives?",
+    ),
+    (
+        Phase.REFERENCES,
+        r"references?|related.*|see also|links?|further reading|resources|quick "
+        r"(?:command )?reference|command (?:cheat ?sheet|reference)|useful (?:commands|"
+        r"links)|cheat ?sheet|appendix|important file locations|file locations|glossary|"
+        r"documentation|dashboards?|changelog|revision history",
+    ),
+)
 
 _WEAK: tuple[tuple[Phase, str], ...] = (
-    (Phase.POST_INCIDENT, r"post[- ]?(?:incident|mortem)|after[- ](?:action|incident|your shift)|handoff|shift report"),
+    (
+        Phase.POST_INCIDENT,
+        r"post[- ]?(?:incident|mortem)|after[- ](?:action|incident|your shift)|handoff|"
+        r"shift report",
+    ),
     (Phase.ROLLBACK, r"roll[- ]?back|backing out|\brevert"),
     (Phase.PREREQUISITES, r"pre-?requi?sit|pre-?shift|pre-?flight"),
     (Phase.MISTAKES, r"mistake|pitfall|gotcha"),
     (Phase.ESCALATION, r"escalat|contact|communicat|getting help"),
     (Phase.SYMPTOMS, r"symptom|alert"),
-    (Phase.VERIFICATION, r"verif|validat(?:ion|e) (?:fix|recovery|service|restore)|post-?(?:restart|deploy\w*|fix) check|smoke test|confirm"),
-    (Phase.DIAGNOSIS, r"diagnos|investigat|triage|troubleshoot|debug|inspect|check(?:s|ing|list)?\b|health\b|usage\b|monitor|validation"),
+    (
+        Phase.VERIFICATION,
+        r"verif|validat(?:ion|e) (?:fix|recovery|service|restore)|post-?(?:restart|"
+        r"deploy\w*|fix) check|smoke test|confirm",
+    ),
+    (
+        Phase.DIAGNOSIS,
+        r"diagnos|investigat|triage|troubleshoot|debug|inspect|check(?:s|ing|list)?\b|ensure\b|"
+        r"health\b|usage\b|monitor|validation",
+    ),
     (Phase.PREVENTION, r"prevent|backup schedule|maintenance"),
-    (Phase.RECOVERY, r"recover|restor|resol(?:ution|ve|ving)|mitigat|remediat|\bfix(?:es|ing)?\b|repair|solution|restart|is down\b|failover"),
+    (
+        Phase.RECOVERY,
+        r"recover|restor|resol(?:ution|ve|ving)|mitigat|remediat|\bfix(?:es|ing)?\b|"
+        r"repair|solution|restart|is down\b|failover",
+    ),
     (Phase.REFERENCES, r"reference|related (?:runbook|doc)|cheat ?sheet|appendix|file locations"),
     (Phase.OVERVIEW, r"overview|impact|summary"),
-    (Phase.PROCEDURE, r"procedure|workflow|how[- ]to|set-?up|install|upgrade|deploy|steps|instructions|process|playbook"),
-)  # fmt: skip
+    (
+        Phase.PROCEDURE,
+        r"procedure|workflow|how[- ]to|set-?up|install|upgrade|deploy|steps|"
+        r"instructions|process|playbook",
+    ),
+)
 
 _STRONG_RE = tuple(
     (
         phase,
         re.compile(
-            rf"(?:the |initial |immediate |detailed |full |manual |automated |key |common |general |basic )?"
-            rf"(?:{words})(?:\s*(?:steps?|procedures?|options?|actions?|guide|checks?|checklist|process|"
-            rf"plan|section|templates?|commands?|notes?|tasks?|methods?|workflow|path|matrix|criteria|"
-            rf"playbook|and|&|/|,|or|info\w*|tests?|contacts?|assessment|levels?|solutions?|causes?|"
-            rf"resolution|recovery|troubleshooting|diagnosis|analysis|verification|validation|summary|"
+            rf"(?:the |initial |immediate |detailed |full |manual |automated |key |common |"
+            rf"general |basic )?"
+            rf"(?:{words})(?:\s*(?:steps?|procedures?|options?|actions?|guide|checks?|"
+            rf"checklist|process|"
+            rf"plan|section|templates?|commands?|notes?|tasks?|methods?|workflow|path|matrix|"
+            rf"criteria|"
+            rf"playbook|and|&|/|,|or|info\w*|tests?|contacts?|assessment|levels?|solutions?|"
+            rf"causes?|"
+            rf"resolution|recovery|troubleshooting|diagnosis|analysis|verification|"
+            rf"validation|summary|"
             rf"if needed|when to|\([^)]*\)|:))*\s*$",
             re.IGNORECASE,
         ),
@@ -80,6 +165,16 @@ _LEADS = re.compile(
 )
 WEAK_PARENTS = frozenset({Phase.PROCEDURE, Phase.OTHER, Phase.OVERVIEW})
 """Phases that a sub-heading which names another one takes over."""
+
+
+_STICKY = (
+    Phase.PREREQUISITES,
+    Phase.MISTAKES,
+    Phase.REFERENCES,
+    Phase.ESCALATION,
+    Phase.POST_INCIDENT,
+)
+"""Phases that hold for all that stands below their heading."""
 
 
 def plain(markdown: str) -> str:
@@ -100,7 +195,8 @@ def kind(title: str) -> StepKind | None:
 
 def named(title: str) -> str:
     """A title without its number: "Step 2: Look" and "2. Look" are "Look"."""
-    return _NUMBER.sub("", title, count=1).strip() or title
+    match = _NUMBER.match(title)
+    return title[match.end() :].strip() or title if match else title
 
 
 def strong(title: str) -> Phase | None:
@@ -119,22 +215,18 @@ def weak(title: str) -> Phase | None:
 def phase(title: str, parent: Phase | None) -> Phase:
     """The phase of a heading under a parent of that phase (None directly below the title)."""
     own = strong(title)
-    if kind(title) or (own is None and parent is not None):
+    if parent in _STICKY:
+        return parent
+    if parent is not None and (kind(title) or own is None):
         lead = _LEADS.match(named(title))
-        if lead and parent not in (None, Phase.MISTAKES):
+        if lead:
             return Phase(lead.lastgroup or "")
-        if parent is not None and parent not in WEAK_PARENTS:
+        if parent not in WEAK_PARENTS:
             return parent
-    if parent in (Phase.PREREQUISITES, Phase.MISTAKES, Phase.REFERENCES) and own not in (
-        None,
-        Phase.RECOVERY,
-        Phase.DIAGNOSIS,
-        Phase.ESCALATION,
-    ):
-        return parent
-    if parent is Phase.REFERENCES and own is not Phase.ESCALATION:
-        return parent
-    return own or weak(title) or parent or Phase.OTHER
+    guess = own or weak(title)
+    if guess is Phase.SYMPTOMS and own is None and kind(title):
+        guess = None
+    return guess or parent or Phase.OTHER
 
 
 def slug(text: str, limit: int = 60) -> str:

@@ -15,7 +15,8 @@ LIMIT = 5 * 1024 * 1024
 
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _SEVERITY = re.compile(
-    r"^[\s>|*_-]*(?:alert )?(?:severity|priority|sev(?:erity)? level|incident level)[*_]*\s*[:|][*_]*"
+    r"^[\s>|*_-]*(?:alert )?(?:severity|priority|sev(?:erity)? level|incident "
+    r"level)[*_]*\s*[:|][*_]*"
     r"\s*\|?\s*(?P<value>[^|\n]{1,80})",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -29,8 +30,8 @@ class Unreadable(Exception):
 def read(path: Path) -> Runbook:
     """The runbook in a file.
 
-    A file that is not UTF-8 is read as Windows-1252, with a warning. Raises Unreadable when there is
-    no text to read: not there, a directory, empty, no permission, over 5 MB, or binary.
+    A file that is not UTF-8 is read as Windows-1252, with a warning. Raises Unreadable when there
+    is no text to read: not there, a directory, empty, no permission, over 5 MB, or binary.
     """
     try:
         size = path.stat().st_size
@@ -69,7 +70,8 @@ def _decode(data: bytes, path: Path) -> tuple[str, tuple[str, ...]]:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         return data.decode("cp1252", "replace"), (
-            f"{path} is not UTF-8 (line {line}); read as Windows-1252. Check its special characters.",
+            f"{path} is not UTF-8 (line {line}); read as Windows-1252. Check its special "
+            f"characters.",
         )
 
 
@@ -148,7 +150,7 @@ def _title(found: tuple[blocks.Block, ...], meta: dict[str, object], path: str) 
 
 
 def _title_node(root: build.Node) -> build.Node | None:
-    """The heading that is the title of the file: its first, when that is the only one of level 1."""
+    """The heading that is the title of the file: the first of level 1."""
     ones = [node for node in root.children if node.level == 1]
     return ones[0] if ones and ones[0].title == root.title else None
 

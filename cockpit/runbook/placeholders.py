@@ -1,4 +1,4 @@
-"""What must be filled in before a command can run, and filling it in so that the shell sees a value.
+"""What must be filled in before a command can run, and filling it in as one value for the shell.
 
 Rules of DESIGN section 6: `<x>`, `[your-x]`, `YOUR_X`, unset `$VAR`. A raw `<x>` left in a command
 is a redirection, so nothing that still has one may run.
@@ -12,27 +12,29 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from cockpit.runbook.model import Placeholder
+from cockpit.runbook.programs import names_of
 from cockpit.text import clean_line
 
-ENVIRONMENT = frozenset(
-    "HOME PATH USER LOGNAME PWD OLDPWD SHELL HOSTNAME HOSTTYPE OSTYPE MACHTYPE LANG LC_ALL TERM UID "
+ENVIRONMENT = names_of(
+    "HOME PATH USER LOGNAME PWD OLDPWD SHELL HOSTNAME HOSTTYPE OSTYPE MACHTYPE "
+    "LANG LC_ALL TERM UID "
     "EUID PPID RANDOM SECONDS LINENO EPOCHSECONDS TMPDIR EDITOR VISUAL PAGER IFS PS1 PS4 REPLY "
     "OPTARG OPTIND PIPESTATUS FUNCNAME BASH BASHPID BASH_SOURCE BASH_VERSION DISPLAY SSH_AUTH_SOCK "
     "SSH_CONNECTION SSH_CLIENT SSH_TTY XDG_RUNTIME_DIR XDG_CONFIG_HOME KUBECONFIG DOCKER_HOST "
-    "SUDO_USER COLUMNS LINES GOPATH JAVA_HOME VIRTUAL_ENV".split()
+    "SUDO_USER COLUMNS LINES GOPATH JAVA_HOME VIRTUAL_ENV"
 )
 """Variables that a login shell has or that tools read by themselves: never asked for."""
 
-_HTML = frozenset("html head body title div span br p a b i u li ul ol td tr th cr lf".split())
-_NAMES = frozenset(
+_HTML = names_of("html head body title div span br p a b i u li ul ol td tr th cr lf")
+_NAMES = names_of(
     "name host hostname ip id user username password date time file filename path namespace pod "
     "node database db container service port url token key domain email region version tag pid "
-    "container_id service_name instance cluster bucket table".split()
+    "container_id service_name instance cluster bucket table"
 )
 _ANGLE = re.compile(r"(?<!<)<(?=[A-Za-z_])([^<>\n|;&`$]{0,79}[^<>\n|;&`$\s])>")
 _SQUARE = re.compile(r"(?<![\w\])}$*.])\[([A-Za-z][A-Za-z0-9_ /.-]{1,60})\]")
 _WORDS = re.compile(
-    r"(?<![\w${-])(?:"
+    r"(?<![A-Za-z0-9_${])(?:"
     r"(?:YOUR|REPLACE|INSERT|PASTE)[_-][A-Z0-9_-]*[A-Z0-9]"
     r"|your[-_][a-z0-9_-]*[a-z0-9]"
     r"|CHANGE_?ME|REPLACE_?ME|FIXME"
@@ -86,8 +88,8 @@ def find(command: str, known: Collection[str] = ()) -> tuple[Placeholder, ...]:
 def fill(command: str, values: Mapping[str, str], known: Collection[str] = ()) -> str:
     """The command with every placeholder replaced by its value, as one literal for the shell.
 
-    values: by the name of the placeholder. A value is quoted for the place where it stands; a `$VAR`
-    is replaced as well. Raises Missing when a value is missing, or when it would be read a second
+    values: by the name of the placeholder. A value is quoted for the place where it stands; a
+    `$VAR` is replaced as well. Raises Missing when a value is missing, or when it would be read a second
     time by an inner shell (`sh -c "…"`, ssh) and holds more than letters, digits and @%+=:,./-_.
     """
     nested = bool(_NESTED_SHELL.search(command))
@@ -101,7 +103,8 @@ def fill(command: str, values: Mapping[str, str], known: Collection[str] = ()) -
             raise Missing(f"the value for {gap.text} holds a NUL byte, which no command can carry")
         if nested and not _PLAIN.match(value):
             raise Missing(
-                f"{gap.text} stands in a command that a second shell reads; its value may hold only "
+                f"{gap.text} stands in a command that a second shell reads; its value may hold "
+                f"only "
                 "letters, digits and @%+=:,./-_. Press e to write the command by hand."
             )
         out += command[at : gap.start], _quoted(value, gap)
@@ -190,13 +193,16 @@ def _written(command: str, where: list[Where]) -> Iterator[_Gap]:
 
 
 def _variables(command: str, where: list[Where], known: Collection[str]) -> Iterator[_Gap]:
-    given = {name: at for name, at in reversed([*_assignments(command)])}
+    given = dict(reversed([*_assignments(command)]))
+    shown = command.strip().removeprefix("echo ").strip(' "')
     for match in _VARIABLE.finditer(command):
         name, start = match[1] or match[3], match.start()
         if where[start] in "'r" or command[start - 1 : start] in ("\\", "$"):
             continue
         if match[2] and match[2].startswith((":-", "-", ":=", "=", ":+", "+")):
             continue
+        if shown == match[0]:
+            continue  # asks what the variable holds
         if name in ENVIRONMENT or name in known or given.get(name, start) < start:
             continue
         yield _Gap(name, match[0], start, match.end(), where[start])

@@ -22,15 +22,19 @@ _SHOULD = re.compile(
     re.IGNORECASE,
 )
 _OUTPUT_FOLLOWS = re.compile(
-    r"(?:similar to|looks? like|example output|sample output|expected|you should see|should (?:show|see|"
-    r"contain|return|look)|output (?:is|will|should)|returns?|response (?:is|should|containing|confirming))\b"
+    r"(?:similar to|looks? like|example output|sample output|expected|you should "
+    r"see|should (?:show|see|"
+    r"contain|return|look)|output (?:is|will|should)|returns?|response (?:is|should|"
+    r"containing|confirming))\b"
     r"[^.]*:\s*\**\s*$",
     re.IGNORECASE | re.DOTALL,
 )
 _CODE = re.compile(r"(?<![`\\])(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 _TOLD = re.compile(
-    r"(?:\b(?:run(?:ning)?|execut(?:e|ing)|us(?:e|ing)|with|via|try(?:ing)?|do|issue|type|enter|invoke|"
-    r"call(?:ing)?|perform|verify|check(?:ing)?|restart|start|stop|confirm|inspect|in|does|or|and|then|"
+    r"(?:\b(?:run(?:ning)?|execut(?:e|ing)|us(?:e|ing)|with|via|try(?:ing)?|do|"
+    r"issue|type|enter|invoke|"
+    r"call(?:ing)?|perform|verify|check(?:ing)?|restart|start|stop|confirm|inspect|"
+    r"in|does|or|and|then|"
     r"command|commands|through|by|from|is|test|see|review|watch)|[:→>(—–-]|^)\s*[*_]*\s*$",
     re.IGNORECASE,
 )
@@ -40,7 +44,8 @@ _TOLD_TO_REPORT = re.compile(
 )
 _SINGLE = re.compile(r"\b(?:run|execute|type|enter)\s*[:]?\s*$", re.IGNORECASE)
 _SEE = re.compile(
-    r"(?:\b(?:see|go (?:back )?to|goto|skip (?:ahead )?to|jump to|proceed (?:to|with)|continue (?:to|with|at)"
+    r"(?:\b(?:see|go (?:back )?to|goto|skip (?:ahead )?to|jump to|proceed (?:to|"
+    r"with)|continue (?:to|with|at)"
     r"|follow|refer to|move to|return to|try|use)\b|→|->|=>)\s*:?\s*[\"'“*_]*"
     r"(?P<where>[^.;,()\"”*_\n]{3,80})",
     re.IGNORECASE,
@@ -85,8 +90,8 @@ def output_follows(text: str) -> bool:
 def commands(text: str, also: frozenset[str], in_list: bool) -> list[Found]:
     """Commands that a paragraph or list item tells the reader to run.
 
-    in_list: text of a list item, where a command is mostly there to be run; in a paragraph the words
-    before it must say so.
+    in_list: text of a list item, where a command is mostly there to be run; in a paragraph the
+    words before it must say so.
     """
     found = list(_bare(text, also))
     taken = {line for item in found for line in range(item.line, item.last + 1)}
@@ -168,7 +173,7 @@ def title(text: str, limit: int = 160) -> str:
 
 
 def pointers(text: str) -> list[Pointer]:
-    """Where the text sends the reader: links within the file, and "If …: see Recovery > Restart"."""
+    """Where the text sends the reader: links within the file, "If …: see Recovery > Restart"."""
     found = [
         Pointer(plain(_sentence(text, match.start())), match[2], text.count("\n", 0, match.start()))
         for match in _ANCHOR.finditer(text)

@@ -1,7 +1,7 @@
 """What a shell command would do to the place where it runs: read, change or destroy, and why.
 
-Bias to recall (DESIGN sections 6 and 7): what is not known to only read counts as change, and a word
-that destroys anywhere in the command counts, whether that branch is taken or not.
+Bias to recall (DESIGN sections 6 and 7): what is not known to only read counts as change, and a
+word that destroys anywhere in the command counts, whether that branch is taken or not.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from cockpit.runbook import effects, effects_data, effects_docker, placeholders
-from cockpit.runbook.effects import Call, Effect, change, destroy, read
+from cockpit.runbook import effects, placeholders
+from cockpit.runbook.effects.call import Call, Effect, change, destroy, read
+from cockpit.runbook.effects.data import sql
+from cockpit.runbook.effects.names import is_capture
 from cockpit.runbook.model import Risk, Waits
+from cockpit.runbook.programs import SHELLS, names_of
 from cockpit.text import clean_line
 
 if TYPE_CHECKING:
@@ -25,20 +28,22 @@ _DEPTH = 6
 _LONGEST = 100_000
 
 _DANGER = re.compile(
-    r"\brm\s+-\w*[rf]|\bmkfs|\bdd\s+[^|;]*of=|\bDROP\s+(?:TABLE|DATABASE)|\bTRUNCATE\b|\bDELETE\s+FROM|\bprune\b|"
-    r"--hard\b|\bkill\s+-9|\breboot\b|\bshutdown\b|\bcompose\s+[^|;]*\bdown\b|\bdelete\b|\bdestroy\b|\s-delete\b|\brm\s",
+    r"\brm\s+-\w*[rf]|\bmkfs|\bdd\s+[^|;]*of=|\bDROP\s+(?:TABLE|DATABASE)|"
+    r"\bTRUNCATE\b|\bDELETE\s+FROM|\bprune\b|"
+    r"--hard\b|\bkill\s+-9|\breboot\b|\bshutdown\b|\bcompose\s+[^|;]*\bdown\b|"
+    r"\bdelete\b|\bdestroy\b|\s-delete\b|\brm\s",
     re.IGNORECASE,
 )
-_CLIENTS = frozenset("sqlite3 psql mysql mariadb clickhouse-client cqlsh".split())
+_CLIENTS = names_of("sqlite3 psql mysql mariadb clickhouse-client cqlsh")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a command would do.
 
-    because: plain words for the gate. waits: why it needs a person or does not end. containers: names
-    or Compose services that it restarts, stops or removes, ("*",) for a whole project or an unknown
-    set. assigns: variables it sets for later commands.
+    because: plain words for the gate. waits: why it needs a person or does not end. containers:
+    names or Compose services that it restarts, stops or removes, ("*",) for a whole project or an
+    unknown set. assigns: variables it sets for later commands.
     """
 
     risk: Risk
@@ -146,7 +151,7 @@ class _Walk:
         return self._ends(node, effect)
 
     def _ends(self, node: Node, effect: Effect) -> Effect:
-        """An endless command whose reader stops early (`| head`) ends, and so does one set to the background."""
+        """An endless command ends when its reader does (`| head`) or when it is in the background."""
         if effect.waits is Waits.STREAM:
             after = node.parent
             while after is not None and after.type in ("redirected_statement",):
@@ -222,16 +227,16 @@ class _Walk:
             if runner in _CLIENTS:
                 return effect.and_(destroy(f"{runner} runs {text} over what is there now"))
             return effect.and_(change(f"{runner} runs {text}"))
-        inner = effects_data.sql(text) if runner in _CLIENTS else _script(text, self.depth + 1)
+        inner = sql(text) if runner in _CLIENTS else _script(text, self.depth + 1)
         if effect.risk is Risk.CHANGE and "given" in effect.because:
             return Effect(inner.risk, inner.because, effect.waits or inner.waits, inner.containers)
         return effect.and_(inner)
 
     def _runner(self, words: Sequence[str]) -> str:
-        """The shell or client at the end of wrappers, which runs its input; "" when there is none."""
+        """The shell or client behind wrappers, which runs its input; "" when there is none."""
         for word in words:
             name = word.removeprefix("\\").rpartition("/")[2]
-            if name in _CLIENTS or name in effects.SHELLS:
+            if name in _CLIENTS or name in SHELLS:
                 return name
         return "ssh" if words[0].rpartition("/")[2] == "ssh" else ""
 
@@ -262,7 +267,7 @@ class _Walk:
             return None
         if re.match(r"/dev/(?:sd|nvme|vd|xvd|disk|mapper)", place):
             return destroy(f"overwrites the device {place}")
-        if effects.is_capture(place):
+        if is_capture(place):
             return None
         if ">>" in sign[0]:
             return change(f"appends to {place}")
@@ -301,6 +306,3 @@ def _ansi(text: str) -> str:
     text = re.sub(r"\\x([0-9a-fA-F]{1,2})", lambda match: chr(int(match[1], 16)), text)
     text = re.sub(r"\\([0-7]{1,3})", lambda match: chr(int(match[1], 8)), text)
     return re.sub(r"\\(.)", lambda match: simple.get(match[1], match[0]), text, flags=re.DOTALL)
-
-
-__all__ = ["Verdict", "effects_docker", "judge"]

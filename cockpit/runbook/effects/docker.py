@@ -5,33 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cockpit.runbook.effects import _RULES, Call, Effect, change, destroy, read
-from cockpit.runbook.effects import _BACKUP as BACKUP
+from cockpit.runbook.effects.call import RULES, Call, Effect, change, destroy, read
+from cockpit.runbook.effects.names import BACKUP
 from cockpit.runbook.model import Risk, Waits
+from cockpit.runbook.programs import names_of
 
-_GLOBAL = frozenset(
-    "-H --host --context -c --config -l --log-level --tlscacert --tlscert --tlskey".split()
+_GLOBAL = names_of("-H --host --context -c --config -l --log-level --tlscacert --tlscert --tlskey")
+_COMPOSE_GLOBAL = names_of(
+    "-f --file -p --project-name --profile --env-file --project-directory --ansi "
+    "--progress --parallel"
 )
-_COMPOSE_GLOBAL = frozenset(
-    "-f --file -p --project-name --profile --env-file --project-directory --ansi --progress --parallel".split()
-)
-_VALUED = frozenset(
-    "-t --time --timeout -s --signal -n --tail --since --until -f --filter --format -e --env -u --user -w "
-    "--workdir --name --network --net -p --publish -v --volume --mount --entrypoint --env-file -l --label "
+_VALUED = names_of(
+    "-t --time --timeout -s --signal -n --tail --since --until -f --filter "
+    "--format -e --env -u --user -w "
+    "--workdir --name --network --net -p --publish -v --volume --mount "
+    "--entrypoint --env-file -l --label "
     "--ip -h --hostname --platform --restart --memory -m --cpus --add-host --dns --gpus --shm-size "
     "--log-driver --log-opt --ulimit --cap-add --cap-drop --device --pull --scale --detach-keys "
-    "--exit-code-from --index --link --volumes-from --security-opt --tmpfs --pid --ipc --userns --cgroupns".split()
+    "--exit-code-from --index --link --volumes-from --security-opt --tmpfs --pid "
+    "--ipc --userns --cgroupns"
 )
-_READ = frozenset(
-    "ps logs inspect images stats top version info port diff events history search wait ls df config "
-    "list context-show show df tree services tasks convert volumes".split()
+_READ = names_of(
+    "ps logs inspect images stats top version info port diff events history search "
+    "wait ls df config "
+    "list context-show show df tree services tasks convert volumes"
 )
-_GROUPS = frozenset(
-    "container image volume network system service stack node swarm secret config context builder buildx plugin "
-    "manifest trust checkpoint".split()
+_GROUPS = names_of(
+    "container image volume network system service stack node swarm secret config "
+    "context builder buildx plugin "
+    "manifest trust checkpoint"
 )
-_LOSES = frozenset("rm rmi prune remove leave delete".split())
-_STOPS = frozenset("restart stop kill rm pause update".split())
+_LOSES = names_of("rm rmi prune remove leave delete")
+_STOPS = names_of("restart stop kill rm pause update")
 
 
 def docker(call: Call) -> Effect:
@@ -105,6 +110,7 @@ def _on(effect: Effect, call: Call | None) -> Effect:
 def _inside(call: Call, verb: str) -> Effect:
     """exec and run: what is started in the container."""
     rest = call.after(_VALUED, 1)
+    call = _without(call, rest)
     tty = call.has("-t", "--tty") or "-it" in call.args or "-ti" in call.args
     keeps_input = call.has("-i", "--interactive")
     inner = _entry(call, rest)
@@ -122,6 +128,11 @@ def _inside(call: Call, verb: str) -> Effect:
     if call.has("-d", "--detach"):
         waits = None
     return Effect(effect.risk, effect.because, waits, inner.containers)
+
+
+def _without(call: Call, rest: tuple[str, ...]) -> Call:
+    """The call without what it starts, whose flags are not its own."""
+    return replace(call, words=call.words[: len(call.words) - len(rest)])
 
 
 def _entry(call: Call, rest: tuple[str, ...]) -> Effect:
@@ -194,6 +205,7 @@ def _compose(call: Call, args: Sequence[str]) -> Effect:
 
 def _compose_inside(call: Call, verb: str) -> Effect:
     rest = call.after(_VALUED, 1)
+    call = _without(call, rest)
     inner = _entry(call, rest)
     effect = read("docker compose exec runs it in a container")
     if verb == "run":
@@ -203,21 +215,25 @@ def _compose_inside(call: Call, verb: str) -> Effect:
     return Effect(effect.risk, effect.because, waits, inner.containers)
 
 
-_KUBE_VALUED = frozenset(
-    "-n --namespace --context --cluster --kubeconfig -l --selector -o --output -c --container -f --filename "
-    "--field-selector --tail --since --user --sort-by -p --patch --type --image --as -s --server --timeout".split()
+_KUBE_VALUED = names_of(
+    "-n --namespace --context --cluster --kubeconfig -l --selector -o --output -c "
+    "--container -f --filename "
+    "--field-selector --tail --since --user --sort-by -p --patch --type --image "
+    "--as -s --server --timeout"
 )
-_KUBE_READ = frozenset(
-    "get describe logs top explain version cluster-info api-resources api-versions events wait diff whoami "
-    "status projects options completion kustomize".split()
+_KUBE_READ = names_of(
+    "get describe logs top explain version cluster-info api-resources api-versions "
+    "events wait diff whoami "
+    "status projects options completion kustomize"
 )
 
 
 def kubectl(call: Call) -> Effect:
     """kubectl, oc."""
     name = call.words[0].rpartition("/")[2]
-    args, _, behind = _divide(call.args)
-    words = replace(call, words=(name, *args)).positional(_KUBE_VALUED)
+    args, behind = _divide(call.args)
+    call = replace(call, words=(name, *args))
+    words = call.positional(_KUBE_VALUED)
     if not words:
         return read(f"{name} prints its help")
     verb, second = words[0], words[1] if len(words) > 1 else ""
@@ -247,7 +263,7 @@ def kubectl(call: Call) -> Effect:
         return change(f"{name} login", Waits.LOGIN if not call.has("--token", "-p", "-u") else None)
     if verb in ("port-forward", "proxy", "attach"):
         return (read if verb != "attach" else change)(f"{name} {verb} stays open", Waits.STREAM)
-    if verb in _KUBE_READ and not (verb == "kustomize"):
+    if verb in _KUBE_READ and verb != "kustomize":
         follows = (verb == "logs" and (call.has("--follow") or "-f" in args)) or call.has(
             "-w", "--watch"
         )
@@ -270,16 +286,16 @@ def kubectl(call: Call) -> Effect:
     return change(f"{name} {verb} changes the cluster")
 
 
-def _divide(args: tuple[str, ...]) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+def _divide(args: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if "--" in args:
         at = args.index("--")
-        return args[:at], "--", args[at + 1 :]
-    return args, "", ()
+        return args[:at], args[at + 1 :]
+    return args, ()
 
 
 for _name in ("docker", "podman", "nerdctl"):
-    _RULES[_name] = docker
+    RULES[_name] = docker
 for _name in ("docker-compose", "podman-compose"):
-    _RULES[_name] = lambda call: _compose(call, call.args)
+    RULES[_name] = lambda call: _compose(call, call.args)
 for _name in ("kubectl", "oc", "k"):
-    _RULES[_name] = kubectl
+    RULES[_name] = kubectl

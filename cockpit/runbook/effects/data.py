@@ -5,29 +5,35 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from cockpit.runbook.effects import Call, Effect, _by_verb, _rule, change, destroy, read
-from cockpit.runbook.effects import _BACKUP as BACKUP
-from cockpit.runbook.effects import _DESTRUCTIVE_CODE as DESTRUCTIVE_CODE
+from cockpit.runbook.effects.call import Call, Effect, change, destroy, read, rule
+from cockpit.runbook.effects.names import BACKUP, DESTRUCTIVE_CODE, by_verb
 from cockpit.runbook.model import Risk, Waits
+from cockpit.runbook.programs import names_of
 
 _SQL_NOISE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 _SQL_LOSES = re.compile(
     r"\b(?:DELETE|DROP|TRUNCATE)\b|\bREPLACE\s+INTO\b|\bRESET\s+(?:MASTER|SLAVE)\b", re.IGNORECASE
 )
 _SQL_WRITES = re.compile(
-    r"\b(?:INSERT|UPDATE|ALTER|CREATE|GRANT|REVOKE|MERGE|UPSERT|VACUUM|REINDEX|CLUSTER|COPY|LOAD|CALL|DO|KILL|FLUSH|"
-    r"LOCK|ATTACH|DETACH|RENAME|REFRESH|IMPORT|EXECUTE|PREPARE|OPTIMIZE|REPAIR|PURGE|OUTFILE|DUMPFILE)\b"
-    r"|\bSET\s+(?:GLOBAL|PERSIST|PASSWORD)|\bINTO\s+\w|\bpg_(?:terminate|cancel)_backend|\bpg_reload_conf|\bpg_promote"
+    r"\b(?:INSERT|UPDATE|ALTER|CREATE|GRANT|REVOKE|MERGE|UPSERT|VACUUM|REINDEX|"
+    r"CLUSTER|COPY|LOAD|CALL|DO|KILL|FLUSH|"
+    r"LOCK|ATTACH|DETACH|RENAME|REFRESH|IMPORT|EXECUTE|PREPARE|OPTIMIZE|REPAIR|"
+    r"PURGE|OUTFILE|DUMPFILE)\b"
+    r"|\bSET\s+(?:GLOBAL|PERSIST|PASSWORD)|\bINTO\s+\w|\bpg_(?:terminate|"
+    r"cancel)_backend|\bpg_reload_conf|\bpg_promote"
     r"|\bnextval|\bsetval|\blo_(?:import|unlink)|\bset_config|load_extension|writefile",
     re.IGNORECASE,
 )
 _SQL_READS = re.compile(
-    r"\s*(?:SELECT|SHOW|DESCRIBE|DESC|EXPLAIN|PRAGMA|WITH|VALUES|TABLE|USE|BEGIN|COMMIT|ROLLBACK|ANALYZE|STATUS|HELP|SET)\b",
+    r"\s*(?:SELECT|SHOW|DESCRIBE|DESC|EXPLAIN|PRAGMA|WITH|VALUES|TABLE|USE|BEGIN|"
+    r"COMMIT|ROLLBACK|ANALYZE|STATUS|HELP|SET)\b",
     re.IGNORECASE,
 )
-_DOT_READS = frozenset(
-    ".dump .tables .schema .databases .dbinfo .indexes .indices .headers .header .mode .width .quit .exit .help .show "
-    ".stats .timer .explain .fullschema .sha3sum .lint .timeout .nullvalue .separator .print .bail .echo .changes .eqp".split()
+_DOT_READS = names_of(
+    ".dump .tables .schema .databases .dbinfo .indexes .indices .headers .header "
+    ".mode .width .quit .exit .help .show "
+    ".stats .timer .explain .fullschema .sha3sum .lint .timeout .nullvalue "
+    ".separator .print .bail .echo .changes .eqp"
 )
 
 
@@ -70,15 +76,16 @@ def _client(call: Call, text: str | None, session: str) -> Effect:
     return change(f"opens {session}; what you type there is not checked", Waits.TTY)
 
 
-_PSQL = frozenset(
-    "-h -p -U -d -f -c -v -o -F -P -R -T -L --host --port --username --dbname --command --file --set".split()
+_PSQL = names_of(
+    "-h -p -U -d -f -c -v -o -F -P -R -T -L --host --port --username --dbname "
+    "--command --file --set"
 )
-_MYSQL = frozenset(
-    "-h -P -u -D -e -S --host --port --user --database --execute --socket --default-character-set".split()
+_MYSQL = names_of(
+    "-h -P -u -D -e -S --host --port --user --database --execute --socket --default-character-set"
 )
 
 
-@_rule("psql mysql mariadb clickhouse-client cqlsh cockroach")
+@rule("psql mysql mariadb clickhouse-client cqlsh cockroach")
 def _sql_client(call: Call) -> Effect:
     name = call.words[0].rpartition("/")[2]
     if name == "psql":
@@ -116,16 +123,16 @@ def _all(call: Call, *flags: str) -> list[str]:
     return list(dict.fromkeys(out))
 
 
-@_rule("sqlite3")
+@rule("sqlite3")
 def _sqlite(call: Call) -> Effect:
-    words = call.positional(frozenset("-separator -nullvalue -newline -init -cmd -maxsize".split()))
+    words = call.positional(names_of("-separator -nullvalue -newline -init -cmd -maxsize"))
     texts = [*words[1:], *_all(call, "-cmd", "--cmd")]
     return _client(call, "\n".join(texts) if texts else None, "sqlite3")
 
 
-@_rule("redis-cli valkey-cli")
+@rule("redis-cli valkey-cli")
 def _redis(call: Call) -> Effect:
-    words = call.positional(frozenset("-h -p -a -n -u -s -i -r --user --pass".split()))
+    words = call.positional(names_of("-h -p -a -n -u -s -i -r --user --pass"))
     if not words:
         if call.has("--stat", "--latency", "--latency-history"):
             return read("redis-cli measures", Waits.STREAM)
@@ -148,10 +155,43 @@ def _redis(call: Call) -> Effect:
         return destroy(f"redis-cli {verb} deletes or ends")
     if verb in ("MONITOR", "SUBSCRIBE", "PSUBSCRIBE"):
         return read(f"redis-cli {verb} listens", Waits.STREAM)
-    reads = (
-        "PING INFO GET MGET KEYS SCAN TTL PTTL TYPE EXISTS DBSIZE LLEN LRANGE LINDEX HGET HGETALL HKEYS HLEN SMEMBERS SCARD "
-        "ZRANGE ZCARD ZSCORE STRLEN TIME LASTSAVE ROLE COMMAND XLEN XRANGE XINFO OBJECT ECHO LATENCY HMGET"
-    ).split()
+    reads = [
+        "PING",
+        "INFO",
+        "GET",
+        "MGET",
+        "KEYS",
+        "SCAN",
+        "TTL",
+        "PTTL",
+        "TYPE",
+        "EXISTS",
+        "DBSIZE",
+        "LLEN",
+        "LRANGE",
+        "LINDEX",
+        "HGET",
+        "HGETALL",
+        "HKEYS",
+        "HLEN",
+        "SMEMBERS",
+        "SCARD",
+        "ZRANGE",
+        "ZCARD",
+        "ZSCORE",
+        "STRLEN",
+        "TIME",
+        "LASTSAVE",
+        "ROLE",
+        "COMMAND",
+        "XLEN",
+        "XRANGE",
+        "XINFO",
+        "OBJECT",
+        "ECHO",
+        "LATENCY",
+        "HMGET",
+    ]
     if verb in reads or (
         verb in ("CONFIG", "CLIENT", "SLOWLOG", "MEMORY", "CLUSTER", "SENTINEL", "ACL")
         and second
@@ -174,7 +214,7 @@ def _redis(call: Call) -> Effect:
     return change(f"redis-cli {verb} changes data or settings")
 
 
-@_rule("mongo mongosh")
+@rule("mongo mongosh")
 def _mongo(call: Call) -> Effect:
     text = call.value("--eval")
     if text is None:
@@ -184,7 +224,8 @@ def _mongo(call: Call) -> Effect:
     if DESTRUCTIVE_CODE.search(text):
         return destroy("the mongo program deletes")
     if re.search(
-        r"insert|update|replace|create|save|set\w*\(|rs\.(?:step|reconf|add|init)|kill|fsync|compact",
+        r"insert|update|replace|create|save|set\w*\(|rs\.(?:step|reconf|add|init)|kill|"
+        r"fsync|compact",
         text,
         re.IGNORECASE,
     ):
@@ -192,8 +233,9 @@ def _mongo(call: Call) -> Effect:
     return read("the mongo program only reads")
 
 
-@_rule(
-    "mysqladmin createdb createuser pg_ctl pg_ctlcluster pg_basebackup mongodump mongoexport vacuumdb reindexdb"
+@rule(
+    "mysqladmin createdb createuser pg_ctl pg_ctlcluster pg_basebackup mongodump "
+    "mongoexport vacuumdb reindexdb"
 )
 def _admin(call: Call) -> Effect:
     name = call.words[0].rpartition("/")[2]
@@ -219,13 +261,15 @@ def _admin(call: Call) -> Effect:
     return change(f"{name} changes the database server")
 
 
-_GIT_READ = frozenset(
-    "status log diff show blame rev-parse ls-files ls-tree ls-remote fsck describe shortlog grep cat-file reflog "
-    "whatchanged rev-list name-rev merge-base count-objects var help version show-ref for-each-ref range-diff cherry".split()
+_GIT_READ = names_of(
+    "status log diff show blame rev-parse ls-files ls-tree ls-remote fsck describe "
+    "shortlog grep cat-file reflog "
+    "whatchanged rev-list name-rev merge-base count-objects var help version "
+    "show-ref for-each-ref range-diff cherry"
 )
 
 
-@_rule("git")
+@rule("git")
 def _git(call: Call) -> Effect:
     args = list(call.args)
     while args and args[0].startswith("-"):
@@ -285,9 +329,9 @@ def _git(call: Call) -> Effect:
     return change(f"git {verb} changes the repository")
 
 
-@_rule("apt apt-get yum dnf apk zypper pacman brew aptitude snap")
+@rule("apt apt-get yum dnf apk zypper pacman brew aptitude snap")
 def _packages(call: Call) -> Effect:
-    effect = _by_verb(call, call.words[0].rpartition("/")[2])
+    effect = by_verb(call, call.words[0].rpartition("/")[2])
     words = call.positional()
     asks = not call.has("-y", "--yes", "--assume-yes", "-q", "--noconfirm") and not call.piped
     asking = words[:1] and words[0] in (
@@ -308,7 +352,7 @@ def _packages(call: Call) -> Effect:
     return effect
 
 
-@_rule("dpkg rpm")
+@rule("dpkg rpm")
 def _package_files(call: Call) -> Effect:
     name = call.words[0].rpartition("/")[2]
     if name == "rpm":
@@ -326,7 +370,7 @@ def _package_files(call: Call) -> Effect:
     )
 
 
-@_rule("terraform tofu terragrunt pulumi")
+@rule("terraform tofu terragrunt pulumi")
 def _terraform(call: Call) -> Effect:
     name = call.words[0].rpartition("/")[2]
     words = call.positional()
@@ -340,12 +384,12 @@ def _terraform(call: Call) -> Effect:
         return change(
             f"{name} {verb} changes resources", None if sure or call.piped else Waits.CONFIRM
         )
-    return _by_verb(call, name)
+    return by_verb(call, name)
 
 
-@_rule("npm yarn pnpm make just task rake npx bundle mvn gradle composer")
+@rule("npm yarn pnpm make just task rake npx bundle mvn gradle composer")
 def _scripts(call: Call) -> Effect:
-    effect = _by_verb(call, call.words[0].rpartition("/")[2])
+    effect = by_verb(call, call.words[0].rpartition("/")[2])
     if call.words[0].startswith("make") and call.has("-n", "--dry-run"):
         return read("make -n only shows")
     name = call.words[0].rpartition("/")[2]
@@ -356,7 +400,7 @@ def _scripts(call: Call) -> Effect:
     return effect
 
 
-@_rule("stripe")
+@rule("stripe")
 def _stripe(call: Call) -> Effect:
     words = call.positional()
     verb = words[0] if words else ""
@@ -364,16 +408,14 @@ def _stripe(call: Call) -> Effect:
         return change("stripe login", Waits.LOGIN if not call.has("-i") else Waits.PROMPT)
     if verb == "listen" or words[:2] == ("logs", "tail"):
         return read(f"stripe {verb} listens", Waits.STREAM)
-    return _by_verb(call, "stripe")
+    return by_verb(call, "stripe")
 
 
-@_rule("aws gcloud az heroku gh flyctl doctl vercel firebase netlify supabase wrangler railway")
+@rule("aws gcloud az heroku gh flyctl doctl vercel firebase netlify supabase wrangler railway")
 def _cloud(call: Call) -> Effect:
     name = call.words[0].rpartition("/")[2]
     words = call.positional(
-        frozenset(
-            "--profile --region --project --output --query --resource-group -g -a --app".split()
-        )
+        names_of("--profile --region --project --output --query --resource-group -g -a --app")
     )
     if "login" in words[:3] or words[:1] == ("configure",):
         return change(f"{name} logs in", Waits.LOGIN)
@@ -383,4 +425,4 @@ def _cloud(call: Call) -> Effect:
         return change(f"{name} opens a shell", Waits.TTY)
     if any(word in ("ssh", "connect") for word in words):
         return change(f"{name} opens a session", Waits.TTY)
-    return _by_verb(call, name)
+    return by_verb(call, name)

@@ -1,0 +1,123 @@
+"""Programs that work on files."""
+
+from __future__ import annotations
+
+import re
+
+from cockpit.runbook.effects.call import Call, Effect, change, destroy, read, rule
+from cockpit.runbook.effects.names import BACKUP, is_capture, short
+from cockpit.runbook.model import Waits
+from cockpit.runbook.programs import names_of
+
+
+@rule("rm rmdir unlink shred wipefs srm")
+def _rm(call: Call) -> Effect:
+    waits = Waits.CONFIRM if call.has("-i", "-I") and not call.piped else None
+    return destroy(f"{short(call)} deletes", waits)
+
+
+@rule("mv cp install scp rsync ln")
+def _copy(call: Call) -> Effect:
+    name = call.words[0].rpartition("/")[2].removeprefix("\\")
+    if name == "rsync" and any(word.startswith(("--del", "--remove-source")) for word in call.args):
+        return destroy("rsync --delete removes files at the destination")
+    if name == "rsync" and call.has("-n", "--dry-run"):
+        return read("rsync only shows what it would copy")
+    places = call.positional(names_of("-e -S -m -o -g -t -p -i -P -F --rsh --exclude --include"))
+    if len(places) > 1 and places[-1] != "/dev/null":
+        sources = " ".join(place.rstrip("/").rpartition("/")[2] for place in places[:-1])
+        if name in ("cp", "mv", "scp") and BACKUP.search(sources) and not BACKUP.search(places[-1]):
+            return destroy(f"{name} puts a backup over what is there now")
+    if places and places[-1] == "/dev/null":
+        return (
+            destroy(f"{name} throws the file away") if name == "mv" else read("copies to nowhere")
+        )
+    return change(f"{name} writes files")
+
+
+@rule("dd")
+def _dd(call: Call) -> Effect:
+    out = next((word[3:] for word in call.args if word.startswith("of=")), "")
+    if not out or out == "/dev/null":
+        return read("dd only reads")
+    return destroy(f"dd overwrites {out}")
+
+
+@rule("truncate")
+def _truncate(call: Call) -> Effect:
+    return destroy("truncate cuts a file")
+
+
+@rule("tee")
+def _tee(call: Call) -> Effect:
+    files = [word for word in call.positional() if not is_capture(word)]
+    return change(f"tee writes {files[0]}") if files else read("tee keeps a copy of the output")
+
+
+@rule("find fd")
+def _find(call: Call) -> Effect:
+    effect = read("find only looks")
+    args = call.args
+    for number, word in enumerate(args):
+        if word == "-delete":
+            effect = effect.and_(destroy("find -delete deletes what it finds"))
+        elif word in ("-exec", "-execdir", "-ok", "-okdir", "-x", "-X"):
+            stop = next(
+                (n for n in range(number + 1, len(args)) if args[n] in (";", "+", "\\;")), len(args)
+            )
+            if number + 1 < stop:
+                effect = effect.and_(call.argv(args[number + 1 : stop]))
+            if word.startswith("-ok"):
+                effect = effect.and_(read("", Waits.CONFIRM))
+        elif word.startswith("-fprint") or word == "-fls":
+            effect = effect.and_(change("find writes a file"))
+    return effect
+
+
+@rule("sed perl-rename")
+def _sed(call: Call) -> Effect:
+    if any(re.match(r"-[a-zA-Z]*i|--in-place", word) for word in call.args):
+        return change("sed -i edits files in place")
+    if any(
+        re.search(r"(?:^|[;}/\d\s])[we]\s*(?:/|$|\w+[./])", word)
+        for word in call.args
+        if not word.startswith("-")
+    ):
+        text = " ".join(call.args)
+        if re.search(r"/[gpI\d]*[ew](?:\s|$)|(?:^|[;\d])\s*e\s|\bw\s+\S", text):
+            return change("the sed program runs a command or writes a file")
+    return read("sed only filters")
+
+
+@rule("sort")
+def _sort(call: Call) -> Effect:
+    return (
+        change("sort -o writes a file") if call.has("-o", "--output") else read("sort only reads")
+    )
+
+
+@rule("tar bsdtar unzip gunzip gzip bzip2 bunzip2 xz unxz zstd zip cpio 7z")
+def _archive(call: Call) -> Effect:
+    name = call.words[0].rpartition("/")[2]
+    mode = call.args[0] if call.args else ""
+    if name in ("tar", "bsdtar"):
+        letters = mode.lstrip("-") if re.fullmatch(r"-?[A-Za-z]+", mode) else ""
+        if call.has("-t", "--list") or "t" in letters:
+            return read("tar lists an archive")
+        if call.has("-x", "--extract") or "x" in letters:
+            if BACKUP.search(" ".join(call.args)):
+                return destroy("tar puts a backup over what is there now")
+            return change("tar unpacks files, over those that are there")
+        return change("tar writes an archive")
+    if name == "unzip" and call.has("-l", "-t", "-p"):
+        return read("unzip lists an archive")
+    if call.has("-c", "--stdout", "-t", "-l") and name != "cpio":
+        return read(f"{name} writes to the output only")
+    if name in ("gunzip", "bunzip2", "unxz") and call.piped:
+        return read(f"{name} only unpacks its input")
+    return change(f"{name} writes files")
+
+
+@rule("chmod chown chgrp touch mkdir mkfifo setfacl chattr ln patch split csplit mknod")
+def _writes(call: Call) -> Effect:
+    return change(f"{short(call)} changes files")

@@ -1,0 +1,216 @@
+"""What the name and the sub-command of a program say when no rule knows more."""
+
+from __future__ import annotations
+
+import re
+
+from cockpit.runbook.effects.call import RULES, Call, Effect, change, destroy, read
+from cockpit.runbook.model import Waits
+from cockpit.runbook.programs import names_of
+
+READ_ONLY = names_of(
+    """
+    : [ [[ apropos arp arping base32 base64 basename bat bc bind blkid break cal cat cd cksum
+    cmp column comm continue curlie cut dc declare df diff dig dir dirname dirs du echo egrep
+    exit expand export expr false fgrep file findmnt fmt fold free getconf getent getfacl getopt
+    getopts grep groups hash head hexdump hexyl host hostid hostnamectl iconv id ipcs jobs join
+    jps jq jstack jstat kubectx kubens last lastb lastlog ldd less let link-check local locale
+    locate logname look ls lsattr lsb_release lsblk lscpu lsmem lsmod lsns lsof lspci lsusb man
+    mapfile md5sum mdstat mktemp more mpstat mtr namei netstat nl nproc nslookup ntpq numfmt od
+    paste pathchk pg_dump pg_dumpall pg_isready pg_lsclusters pgrep pidof pidstat pinky ping
+    ping6 pmap popd pr printenv printf ps pstree pushd pwd pwdx rdate readarray readlink
+    readonly realpath return rev rg sar sdiff seq set sha1sum sha224sum sha256sum sha512sum
+    shasum shift shopt sleep slabtop smartctl sort ss stat strings sum tac tail test tload top
+    touch-check tput tr traceroute tracepath tree true tsort tty type typeset ulimit umask uname
+    unexpand uniq unset uptime users vmstat w wait wc whatis whereis which who whoami whois xxd
+    xzcat yes yq zcat zgrep zless zmore iostat htop atop btop iotop iftop nethogs ctop k9s
+    lazydocker glances ncdu nmon dry dive tcpdump tshark ngrep bzcat md5 jmap jcmd mysqldump
+    sensors timedatectl loginctl lshw dmidecode lsipc apachectl-status pg_controldata nmap
+    openssl
+    """
+)
+
+
+_STREAMS = names_of("watch tcpdump tshark ngrep yes ping ping6 mtr")
+
+
+_TUI = names_of(
+    "top htop atop btop iotop iftop nethogs ctop k9s lazydocker glances ncdu nmon "
+    "dry dive slabtop mc tig "
+    "nmtui alsamixer tmux screen aptitude lazygit"
+)
+
+
+_PAGERS = names_of("less more man most zless zmore pg")
+
+
+_EDITORS = names_of("vi vim nvim nano emacs ed joe pico micro ne view vipw vigr visudo sudoedit")
+
+
+_READ_VERBS = names_of(
+    "get list ls describe show status info version view logs log inspect history "
+    "search top explain "
+    "whoami diff plan output validate config-view current-context ps check env "
+    "events help print lint "
+    "test test-smoke health health-check healthcheck count query read tail doctor verify outdated "
+    "tree cat stat stats head find lookup whois can-i api-resources cluster-info ping monitor "
+    "fsck-check graph dry-run template members endpoint smoke"
+)
+
+
+_DESTROY_VERBS = re.compile(
+    r"(?:delete|destroy|remove|rm|del|purge|drop|prune|wipe|terminate|uninstall|"
+    r"flush\w*|truncate|erase|"
+    r"nuke|teardown|tear-down|clean|cleanup|clobber|recycle|restore|revoke|reboot|"
+    r"shutdown|evict|drain|deregister|"
+    r"autoremove|force-delete|kill|obliterate|reset-db|detach|expire|factory-reset)(?:[-_:.]|$)|"
+    r"\w+[-_:](?:delete|destroy|remove|purge|drop|prune|wipe|terminate|restore|nuke|"
+    r"teardown|clean|reset)$"
+)
+
+
+_DESTROY_SCRIPT = re.compile(
+    r"(?:^|[-_./])(?:restore|delete|remove|destroy|purge|drop|wipe|prune|nuke|"
+    r"teardown|uninstall|clean(?:up)?|"
+    r"truncate|failover|kill|recover-from-backup|factory-reset)",
+    re.IGNORECASE,
+)
+
+
+BACKUP = re.compile(
+    r"backup|\bbak\b|\.bak|dump|snapshot|\.orig\b|\.old\b|known-good", re.IGNORECASE
+)
+
+
+DESTRUCTIVE_CODE = re.compile(
+    r"rmtree|\bunlink|os\.remove|\.rmdir|rm\s+-|FileUtils\.rm|deleteMany|deleteOne|"
+    r"delete_all|destroy_all|"
+    r"\.drop\w*\(|\.remove\(|flush(?:all|db)|DROP\s|DELETE\s+FROM|TRUNCATE\s|"
+    r"\.delete\(|mkfs|shutdown|reboot|"
+    r"os\.kill|truncate\(|destroy\b|killpg",
+    re.IGNORECASE,
+)
+
+
+def judge(call: Call) -> Effect:
+    """The effect of one program with its arguments."""
+    name = call.words[0]
+    plain = name.removeprefix("\\").rpartition("/")[2]
+    if call.args and all(word in ("--version", "--help") for word in call.args):
+        return read(f"{plain} prints its {call.args[0].removeprefix('--')}")
+    rule = RULES.get(plain)
+    if rule is None and "/" in name and not re.match(r"/(?:usr/(?:local/)?)?s?bin/", name):
+        return script_file(call, name)
+    if rule:
+        return rule(call)
+    if plain in READ_ONLY:
+        return read(f"{plain} only reads", _waits_by_name(plain, call))
+    if plain in _EDITORS:
+        return change(f"{plain} edits a file", Waits.EDITOR)
+    if plain in _TUI:
+        return change(f"{plain} takes over the screen", Waits.TUI)
+    return by_verb(call, plain)
+
+
+def _waits_by_name(name: str, call: Call) -> Waits | None:
+    if name in _PAGERS:
+        return Waits.PAGER
+    if name == "top" and call.has("-b"):
+        return None if call.has("-n") else Waits.STREAM
+    if name in _TUI:
+        return Waits.TUI
+    if name == "tail" and call.has("-f", "-F", "--follow"):
+        return Waits.STREAM
+    if name in ("ping", "ping6"):
+        return None if call.has("-c", "-w") else Waits.STREAM
+    if name == "mtr":
+        return None if call.has("-r", "--report", "-c") else Waits.TUI
+    if name in ("tcpdump", "tshark", "ngrep"):
+        return None if call.has("-c", "-r", "-n") and call.value("-c") else Waits.STREAM
+    if name in ("vmstat", "iostat", "mpstat", "pidstat", "sar", "free"):
+        numbers = [word for word in call.args if word.isdigit()]
+        if name == "free":
+            return Waits.STREAM if call.has("-s") and not call.has("-c") else None
+        return Waits.STREAM if len(numbers) == 1 else None
+    if name == "openssl" and "s_client" in call.args and not call.piped:
+        return Waits.TTY
+    if name == "yes" or (name == "sleep" and "infinity" in call.args):
+        return Waits.STREAM
+    return None
+
+
+def script_file(call: Call, name: str) -> Effect:
+    if _DESTROY_SCRIPT.search(name) or any(_DESTROY_VERBS.match(word) for word in call.args[:2]):
+        return destroy(f"the name of {name} says that it deletes or overwrites")
+    return change(f"{name} is a script that cockpit cannot look into")
+
+
+def by_verb(call: Call, name: str) -> Effect:
+    """A program with sub-commands that we only know by their names."""
+    follows = (
+        Waits.STREAM
+        if call.has("--follow") or "-f" in call.args[2:] or "--watch" in call.args
+        else None
+    )
+    words = [word for word in call.positional() if "=" not in word and "/" not in word][:4]
+    for word in words[:3]:
+        if _DESTROY_VERBS.match(word):
+            return destroy(f"{name} {word} deletes or overwrites")
+    if any(word in ("ssh", "console", "shell", "dbshell", "rsh", "attach") for word in words):
+        return change(f"{name} opens a session", Waits.TTY)
+    if "login" in words[:2]:
+        return change(f"{name} logs in", Waits.LOGIN)
+    if name in _UNKNOWN_READERS and words:
+        verb = next(
+            (word for word in words if word.split("-")[0] in _READ_VERBS or word in _READ_VERBS), ""
+        )
+        if verb and not any(word.split("-")[0] in _WRITE_VERBS for word in words[:3]):
+            return read(f"{name} {verb} only reads", follows)
+    if name in _UNKNOWN_READERS:
+        return change(f"{name} {' '.join(words[:2])}".strip() + " may change something", follows)
+    return change(f"cockpit does not know what {name} does", follows)
+
+
+_WRITE_VERBS = names_of(
+    "set create update apply put patch add enable disable start stop restart scale run exec import "
+    "install upgrade deploy rollback write edit label annotate cordon uncordon taint migrate"
+)
+
+
+_UNKNOWN_READERS = names_of(
+    "aws gcloud az doctl heroku flyctl fly gh glab helm terraform tofu vault "
+    "consul nomad etcdctl argocd istioctl "
+    "linkerd flux cilium talosctl eksctl velero kustomize pip pip3 npm yarn pnpm "
+    "cargo go gem composer "
+    "apt apt-get apt-cache yum dnf apk zypper pacman brew snap dpkg-query "
+    "rabbitmqctl rabbitmq-diagnostics "
+    "supervisorctl pm2 nginx haproxy rclone restic borg mc gsutil bq stripe "
+    "supabase vercel wrangler promtool "
+    "amtool logcli influx ansible virsh pct qm lxc multipass minikube kind k3s "
+    "crictl ctr nerdctl skopeo "
+    "nmcli networkctl resolvectl firewall-cmd ufw fail2ban-client zfs zpool btrfs "
+    "lvs vgs pvs mdadm "
+    "loginctl puppet salt chef-client gitlab-ctl gitlab-rake keytool certbot "
+    "mysqladmin make just task"
+)
+
+
+def is_capture(place: str) -> bool:
+    """Whether a file to be written is only a copy of output kept for later."""
+    if place in ("/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty", "-", "&1", "&2"):
+        return True
+    if re.match(r"(?:/tmp|/var/tmp|\$\{?TMPDIR\}?)/", place):
+        return not re.search(r"\.(?:sock|pid|db|sqlite)$", place)
+    if place.startswith("/") or ".." in place:
+        return False
+    return bool(
+        re.search(
+            r"\.(?:log|txt|out|err|csv|tsv|json|html|ya?ml\.dump|prom|pcap|trace|prof)$", place
+        )
+    )
+
+
+def short(call: Call) -> str:
+    name = call.words[0].rpartition("/")[2].removeprefix("\\")
+    flags = [word for word in call.args[:2] if word.startswith("-")]
+    return " ".join([name, *flags])

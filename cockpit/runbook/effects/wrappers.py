@@ -1,0 +1,222 @@
+"""Programs that run other programs: sudo, xargs, ssh, shells, interpreters."""
+
+from __future__ import annotations
+
+import re
+
+from cockpit.runbook.effects.call import RULES, Call, Effect, change, destroy, read, rule
+from cockpit.runbook.effects.names import DESTRUCTIVE_CODE, script_file
+from cockpit.runbook.model import Waits
+from cockpit.runbook.programs import SHELLS, names_of
+
+
+@rule("sudo doas")
+def _sudo(call: Call) -> Effect:
+    if call.has("-l", "-v", "-k") and not call.has("-u"):
+        return read("sudo shows or refreshes what is allowed")
+    if call.words[0].endswith("sudo") and call.has("-e"):
+        return change("sudo -e edits a file", Waits.EDITOR)
+    rest = call.after(names_of("-u -g -h -p -C -r -t -T -U -D -R --user --group --prompt"))
+    rest = _without_assignments(rest)
+    if not rest:
+        return change("opens a shell as another user", Waits.TTY)
+    return call.argv(rest)
+
+
+@rule("env")
+def _env(call: Call) -> Effect:
+    if split := call.value("-S", "--split-string"):
+        return call.script(split)
+    rest = _without_assignments(call.after(frozenset({"-u", "-C", "--unset", "--chdir"})))
+    return call.argv(rest) if rest else read("env lists the environment")
+
+
+def _without_assignments(words: tuple[str, ...]) -> tuple[str, ...]:
+    while words and re.match(r"[A-Za-z_]\w*=", words[0]):
+        words = words[1:]
+    return words
+
+
+@rule(
+    "nohup time setsid stdbuf nice ionice chrt taskset unbuffer builtin busybox "
+    "caffeinate setarch numactl proxychains"
+)
+def _wrapper(call: Call) -> Effect:
+    rest = call.after(names_of("-n -c -p -o -e -i -t -u --adjustment"))
+    return call.argv(rest) if rest else read(f"{call.words[0]} alone does nothing")
+
+
+@rule("command exec")
+def _command(call: Call) -> Effect:
+    if call.words[0] == "command" and call.has("-v", "-V"):
+        return read("command -v looks up a program")
+    rest = call.after(frozenset({"-a"}))
+    return call.argv(rest) if rest else read("changes nothing")
+
+
+@rule("timeout")
+def _timeout(call: Call) -> Effect:
+    rest = call.after(names_of("-k -s --signal --kill-after"), 1)
+    effect = call.argv(rest) if rest else read("timeout alone does nothing")
+    ends = effect.waits in (Waits.STREAM, Waits.TUI)
+    return Effect(effect.risk, effect.because, None if ends else effect.waits, effect.containers)
+
+
+@rule("chroot flock nsenter strace ltrace sshpass unshare script parallel xargs watch")
+def _inner(call: Call) -> Effect:
+    name = call.words[0].rpartition("/")[2]
+    if inner := call.value("-c") if name in ("script", "flock") else None:
+        return call.script(inner)
+    valued = {
+        "chroot": "--userspec",
+        "nsenter": "-t -S -G --target",
+        "strace": "-p -e -o -s",
+        "ltrace": "-p -e -o",
+        "sshpass": "-p -f -e",
+        "xargs": "-I -n -P -L -d -a -s -i --max-args --max-procs --delimiter",
+        "parallel": "-j -a --jobs",
+        "watch": "-n --interval",
+        "unshare": "",
+    }.get(name, "")
+    rest = call.after(frozenset(valued.split()), 1 if name in ("chroot", "flock") else 0)
+    if not rest:
+        if name in ("strace", "ltrace"):
+            return read(f"{name} follows a process", Waits.STREAM)
+        if name == "xargs":
+            return read("xargs without a program prints")
+        return change(f"{name} opens a shell", Waits.TTY)
+    if name == "watch":
+        inner_effect = call.script(" ".join(rest))
+        return Effect(
+            inner_effect.risk, inner_effect.because, Waits.STREAM, inner_effect.containers
+        )
+    if name in ("xargs", "parallel"):
+        effect = call.argv((*rest, "$@"))
+        containers = ("*",) if effect.containers else ()
+        return Effect(
+            effect.risk, effect.because, effect.waits if name != "xargs" else None, containers
+        )
+    return call.argv(rest)
+
+
+@rule("su runuser")
+def _su(call: Call) -> Effect:
+    inner = call.value("-c", "--command")
+    if inner:
+        return call.script(inner)
+    if call.words[0].endswith("runuser") and call.has("-u"):
+        rest = call.after(frozenset({"-u", "-g", "-G"}))
+        return call.argv(rest) if rest else change("opens a shell as another user", Waits.TTY)
+    return change("opens a shell as another user", Waits.TTY)
+
+
+_SSH_VALUED = names_of("-b -c -D -E -e -F -I -i -J -L -l -m -O -o -p -Q -R -S -W -w -B")
+
+
+@rule("ssh mosh")
+def _ssh(call: Call) -> Effect:
+    rest = call.after(_SSH_VALUED, 1)
+    if rest and rest[0] == "--":
+        rest = rest[1:]
+    if rest:
+        effect = call.script(" ".join(rest))
+        return Effect(
+            effect.risk,
+            effect.because,
+            effect.waits or (Waits.TTY if call.has("-t") else None),
+            effect.containers,
+        )
+    if call.has("-N"):
+        return read("ssh keeps a tunnel open", Waits.STREAM)
+    if call.has("-V", "-Q", "-G"):
+        return read("ssh prints its settings")
+    return read("opens a shell on another host", None if call.piped else Waits.TTY)
+
+
+@rule("eval")
+def _eval(call: Call) -> Effect:
+    inner = call.script(" ".join(call.args))
+    return change("eval runs what another command prints").and_(inner)
+
+
+def _shell(call: Call) -> Effect:
+    if call.has("-c"):
+        after = call.after(frozenset({"-o", "-O"}))
+        number = next((n for n, word in enumerate(call.args) if re.fullmatch(r"-\w*c", word)), None)
+        text = call.args[number + 1] if number is not None and number + 1 < len(call.args) else ""
+        return call.script(text or " ".join(after))
+    files = call.positional(frozenset({"-o", "-O", "--rcfile", "--init-file"}))
+    if files and not call.has("-s"):
+        if call.has("-n"):
+            return read("only checks a script")
+        return script_file(call, files[0])
+    if call.piped:
+        return change(f"{call.words[0]} runs whatever it is given")
+    return change("opens a shell", Waits.TTY)
+
+
+for _name in SHELLS:
+    RULES[_name] = _shell
+
+
+@rule("source .")
+def _source(call: Call) -> Effect:
+    return change("runs a file in this shell") if call.args else read("does nothing")
+
+
+@rule("alias trap")
+def _later(call: Call) -> Effect:
+    effect = read(f"{call.words[0]} sets up a command for later")
+    for word in call.args[: 1 if call.words[0] == "trap" else None]:
+        inner = word.partition("=")[2] if call.words[0] == "alias" else word
+        if inner and inner != "-":
+            effect = effect.and_(call.script(inner))
+    return effect
+
+
+@rule("read select")
+def _prompt(call: Call) -> Effect:
+    return read("reads a line from the keyboard", None if call.piped else Waits.PROMPT)
+
+
+@rule(
+    "python python2 python3 perl ruby node php awk gawk mawk nawk lua deno bun "
+    "Rscript osascript rails"
+)
+def _interpreter(call: Call) -> Effect:
+    name = call.words[0].rpartition("/")[2]
+    if call.has("-V") or (call.has("-v") and len(call.args) == 1):
+        return read(f"{name} prints its version")
+    code = call.value("-c", "-e", "-r", "-ne", "-pe", "-E", "--eval") or ""
+    if "awk" in name:
+        return _awk(call)
+    if code or any(re.match(r"-\w*[cer]$", word) for word in call.args):
+        if DESTRUCTIVE_CODE.search(" ".join(call.args)):
+            return destroy(f"the {name} program in it deletes or overwrites")
+        return change(f"runs a {name} program that cockpit does not read")
+    if name.startswith("python") and (module := call.value("-m")):
+        if module in ("json.tool", "this"):
+            return read("formats JSON")
+        if module == "http.server":
+            return change("starts a server", Waits.STREAM)
+        return change(f"runs the {name} module {module}")
+    if not call.positional():
+        return (
+            change(f"{name} runs what it is given")
+            if call.piped
+            else change(f"opens {name}", Waits.TTY)
+        )
+    return script_file(call, call.positional()[0])
+
+
+def _awk(call: Call) -> Effect:
+    text = " ".join(call.args)
+    if re.search(
+        r"system\s*\(|\|\s*getline|\"\s*\|\s*\"|\|\s*\"|\bprint\w*[^;}]*>|-i\s*inplace|"
+        r"\s-f\s|@load|@include",
+        f" {text}",
+    ):
+        if DESTRUCTIVE_CODE.search(text) or re.search(r"\brm\b", text):
+            return destroy("the awk program runs a command that deletes")
+        return change("the awk program runs commands or writes files")
+    return read("awk only reads")
