@@ -190,7 +190,7 @@ def incident_show(name: str) -> None:
 def incident_export(name: str, output: Path | None) -> None:
     """The incident log as markdown."""
     from cockpit.incident.journal import verify
-    from cockpit.incident.markdown_file import write_markdown
+    from cockpit.incident.markdown_file import replace_file
     from cockpit.incident.output import excerpt
     from cockpit.incident.report import report
 
@@ -205,7 +205,7 @@ def incident_export(name: str, output: Path | None) -> None:
     if output is None:
         click.echo(text, nl=False)
         return
-    failed = write_markdown(output, text)
+    failed = replace_file(output, text)
     if failed:
         raise Mistake(failed)
     click.echo(f"Saved to {output}")

@@ -17,7 +17,7 @@ from cockpit.incident import events as e
 from cockpit.incident import journal as jn
 from cockpit.incident.incident import Incident, Mark, Run, RunState, apply, fold
 from cockpit.incident.evidence import Evidence
-from cockpit.incident.markdown_file import write_markdown
+from cockpit.incident.markdown_file import replace_file, write_markdown
 from cockpit.incident.output import Output, excerpt
 from cockpit.incident.report import report
 from cockpit.runbook.model import Command, Phase, Runbook, Section, Step, Waits
@@ -82,6 +82,8 @@ class Responder:
         self._targets: dict[str, Target] = {self.target.name: self.target}
         self._places: dict[str, job.Place] = {}
         self._follows: dict[str, asyncio.Task[None]] = {}
+        self._given_up: set[str] = set()
+        self._left = False
         self._markdown_due: asyncio.TimerHandle | None = None
         self._markdown_lock = asyncio.Lock()
         self._redact: Redactor | None = None
@@ -192,7 +194,7 @@ class Responder:
         """A person's or a machine's text as it may be written: cleaned and redacted."""
         self._begin()
         assert self._redact is not None
-        return self._redact(clean(text.strip()))
+        return str(self._redact(clean(text.strip())))
 
     # The incident
 
@@ -353,7 +355,7 @@ class Responder:
                 )
         if link.state is LinkState.UP:
             for run in self.incident.running():
-                if run.asked.host == target.name and run.job not in self._follows:
+                if run.asked.host == target.name and run.job in self._given_up:
                     self._follow(run, None)
         self.changed()
 
@@ -484,6 +486,7 @@ class Responder:
     def _follow(self, run: Run, order: job.Order | None) -> None:
         task = asyncio.get_running_loop().create_task(self._attend(run, order))
         self._follows[run.job] = task
+        self._given_up.discard(run.job)
         task.add_done_callback(lambda _: self._follows.pop(run.job, None))
 
     async def _attend(self, run: Run, order: job.Order | None) -> None:
@@ -519,7 +522,7 @@ class Responder:
                             watched = time.monotonic() - start if order else None
                             self._append(self._finished(run, end, watched))
         except LinkDown:
-            return
+            self._given_up.add(run.job)
 
     def _finished(self, run: Run, end: job.Ended, watched: float | None) -> e.CommandFinished:
         """watched: seconds it was seen to run; None after a restart, when the clocks must do."""
@@ -635,14 +638,14 @@ class Responder:
             if self.folder:
                 text = await asyncio.to_thread(self.markdown)
                 self.markdown_trouble = await asyncio.to_thread(
-                    write_markdown, self.folder / "incident.md", text
+                    write_markdown, self.folder, text
                 )
         self.changed()
 
     async def save_markdown(self, path: Path) -> str:
         """Writes the incident log to a file of the responder's choice; returns trouble or nothing."""
         text = await asyncio.to_thread(self.markdown)
-        trouble = await asyncio.to_thread(write_markdown, path, text)
+        trouble = await asyncio.to_thread(replace_file, path, text)
         if not trouble:
             self._append(e.MarkdownSaved(path=self._clean(str(path))))
         return trouble
@@ -650,7 +653,13 @@ class Responder:
     # Leaving
 
     async def close(self) -> int:
-        """Leaves: commands go on on their hosts. Returns the number of events not on disk."""
+        """Leaves: commands go on on their hosts. Returns the number of events not on disk.
+
+        May be called again; then it only returns that number.
+        """
+        if self._left:
+            return self.unsaved
+        self._left = True
         if self._journal:
             self._append(e.CockpitClosed(running=len(self.incident.running())))
         for task in [*self._follows.values(), *self._background]:
@@ -679,4 +688,4 @@ class Responder:
 
 
 def _opened(runbook: Runbook) -> e.RunbookOpened:
-    return e.RunbookOpened(path=runbook.path, title=runbook.title, sha256=runbook.sha256)
+    return e.RunbookOpened(path=runbook.path, title=str(runbook.title), sha256=runbook.sha256)

@@ -15,6 +15,7 @@ from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.worker import Worker, WorkerState
 
 from cockpit.responder import Responder
 from cockpit.text import Safe, clean_line
@@ -67,7 +68,7 @@ class CockpitApp(App[int]):
         # The first paint waits for nothing: parsing, SSH and Docker come after it.
         self.main.call_after_refresh(self._open)
 
-    @work
+    @work(exit_on_error=False)
     async def _open(self) -> None:
         opening = self.opening
         folder = opening.incident
@@ -121,6 +122,10 @@ class CockpitApp(App[int]):
         except parse.Unreadable as error:
             self.main.say(f"{error} B chooses another.", bad=True)
 
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        if event.state is WorkerState.ERROR:
+            self.main.on_worker_state_changed(event)
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every action that a key would do here, by its plain name."""
         known = set()
@@ -154,7 +159,7 @@ class CockpitApp(App[int]):
             driver.repaint()
         self.refresh(layout=True)
 
-    @work
+    @work(exit_on_error=False)
     async def action_leave(self) -> None:
         unsaved = self.responder.unsaved
         if unsaved and not await self._sure(unsaved):

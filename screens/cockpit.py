@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Static
+from textual.worker import Worker, WorkerState
 
 from cockpit.incident.events import Severity
 from cockpit.incident.timeline import line
@@ -199,6 +200,12 @@ class CockpitScreen(Screen[None]):
             clean_line(words), severity="error" if bad else "information", markup=False, timeout=6
         )
 
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        # A mistake of ours must not take the screen away in the middle of an incident.
+        if event.state is WorkerState.ERROR:
+            error = event.worker.error
+            self.say(f"That failed inside cockpit: {type(error).__name__}: {error}", bad=True)
+
     def _may_write(self) -> bool:
         if self.responder.reading:
             self.say(self.responder.reading, bad=True)
@@ -217,7 +224,7 @@ class CockpitScreen(Screen[None]):
 
     # The incident
 
-    @work
+    @work(exit_on_error=False)
     async def action_note(self) -> None:
         if self._may_write():
             text = await self._ask_line("Note", "What happened?", wanted="Write something, or esc.")
@@ -232,7 +239,7 @@ class CockpitScreen(Screen[None]):
             return
         self.responder.acknowledge()
 
-    @work
+    @work(exit_on_error=False)
     async def action_severity(self) -> None:
         from screens.dialogs.declare import Declare
 
@@ -254,7 +261,7 @@ class CockpitScreen(Screen[None]):
             reason = await self._ask_line(f"Severity {severity.value}", "Why? (may stay empty)")
             self.responder.change_severity(Severity(severity), reason or "")
 
-    @work
+    @work(exit_on_error=False)
     async def action_escalate(self) -> None:
         if not self._may_write():
             return
@@ -270,7 +277,7 @@ class CockpitScreen(Screen[None]):
         if values:
             self.responder.escalate(values["who"], values["reason"])
 
-    @work
+    @work(exit_on_error=False)
     async def action_update(self) -> None:
         if self._may_write():
             text = await self._ask_line(
@@ -279,7 +286,7 @@ class CockpitScreen(Screen[None]):
             if text:
                 self.responder.update(text)
 
-    @work
+    @work(exit_on_error=False)
     async def action_mitigated(self) -> None:
         if not self._may_write():
             return
@@ -292,7 +299,7 @@ class CockpitScreen(Screen[None]):
         if text is not None:
             self.responder.mitigate(text)
 
-    @work
+    @work(exit_on_error=False)
     async def action_resolve(self) -> None:
         if not self._may_write():
             return
@@ -322,7 +329,7 @@ class CockpitScreen(Screen[None]):
             self.responder.resolve(**values)
             self.say("Resolved. ctrl+s saves the incident log where you want it.")
 
-    @work
+    @work(exit_on_error=False)
     async def action_save(self) -> None:
         folder = self.responder.folder
         if folder is None:
@@ -339,7 +346,7 @@ class CockpitScreen(Screen[None]):
 
     # Runbook and host
 
-    @work
+    @work(exit_on_error=False)
     async def action_choose_runbook(self) -> None:
         from cockpit.runbook import library, parse
         from screens.dialogs.choose import Choose, Offer
@@ -364,7 +371,7 @@ class CockpitScreen(Screen[None]):
             self.responder.open_runbook(book)
             self.action_pane("checklist")
 
-    @work
+    @work(exit_on_error=False)
     async def action_choose_host(self) -> None:
         from cockpit.target import hosts
         from screens.dialogs.choose import Choose, Offer
@@ -404,7 +411,7 @@ class CockpitScreen(Screen[None]):
         self.responder.done(section, step)
         self.checklist.next_step()
 
-    @work
+    @work(exit_on_error=False)
     async def action_skip_step(self) -> None:
         found = self.checklist.here()
         if found is None or not self._may_write():
@@ -416,7 +423,7 @@ class CockpitScreen(Screen[None]):
             self.responder.skip(found[1], reason)
             self.checklist.next_step()
 
-    @work
+    @work(exit_on_error=False)
     async def action_fail_step(self) -> None:
         found = self.checklist.here()
         if found is None or not self._may_write():
@@ -427,7 +434,7 @@ class CockpitScreen(Screen[None]):
         if reason is not None:
             self.responder.fail(*found, reason)
 
-    @work
+    @work(exit_on_error=False)
     async def action_run_command(self) -> None:
         chosen = self.checklist.chosen()
         if chosen is None:
@@ -437,7 +444,7 @@ class CockpitScreen(Screen[None]):
             return
         await self.run_text(chosen.command.text, chosen)
 
-    @work
+    @work(exit_on_error=False)
     async def action_edit_command(self) -> None:
         chosen = self.checklist.chosen()
         if chosen is None or not self._may_write():
@@ -514,7 +521,7 @@ class CockpitScreen(Screen[None]):
         saving = self.responder.save_evidence(touched) if touched else None
         return await self.app.push_screen_wait(Gate(asked, saving))
 
-    @work
+    @work(exit_on_error=False)
     async def action_stop_run(self) -> None:
         run = self.checklist.run_here()
         running = self.responder.incident.running()
@@ -543,7 +550,7 @@ class CockpitScreen(Screen[None]):
             self.app.copy_to_clipboard(clean(chosen.command.text))
             self.say("Copied, where the terminal allows it.")
 
-    @work
+    @work(exit_on_error=False)
     async def action_search(self) -> None:
         pane = self._focused_pane()
         if isinstance(pane, ContainersPane):
@@ -599,7 +606,7 @@ class CockpitScreen(Screen[None]):
             self.run_worker(self._tail.close(), exit_on_error=False)
             self._tail = None
 
-    @work
+    @work(exit_on_error=False)
     async def action_only_matching(self) -> None:
         words = await self._ask_line(
             "Only lines with", "Words (empty shows all)", value=self.logs.only
@@ -613,7 +620,7 @@ class CockpitScreen(Screen[None]):
             self.responder.note(found.text, source=f"log of {self.logs.of}")
             self.say("On the timeline.")
 
-    @work
+    @work(exit_on_error=False)
     async def action_container_actions(self) -> None:
         from screens.dialogs.choose import Choose, Offer
 
@@ -651,7 +658,7 @@ class CockpitScreen(Screen[None]):
         whole = Safe("\n".join(head))
         self.app.push_screen(Reader(Safe(" Timeline entry"), lambda: whole))
 
-    @work
+    @work(exit_on_error=False)
     async def action_correct_time(self) -> None:
         entry = self.timeline.entry()
         if entry is None or not self._may_write():

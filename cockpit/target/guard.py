@@ -100,6 +100,7 @@ def answer(asked: Ask, *, confirmed: bool = False, typed: str = "", reason: str 
     Raises Refused with what is missing.
     """
     intent = asked.intent
+    asked = ask(intent)  # what is wanted follows from the intent alone, whoever made the Ask
     if not intent.command.strip():
         raise Refused("There is no command to run.")
     if asked.reason_wanted and not reason.strip():

@@ -26,6 +26,7 @@ MEANING = {
 class Declare(ModalScreen[tuple[Severity, str] | None]):
     """Asks for severity (0 to 3) and title; the title offered stands unless it is changed."""
 
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave it", id="declare.leave", tooltip="Leave as it is"),
         Binding("tab", "title", "title", id="declare.title", tooltip="Change the title"),

@@ -29,6 +29,7 @@ class Gate(ModalScreen[guard.Pass | None]):
     with its reason on screen.
     """
 
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave it", id="gate.leave", tooltip="Run nothing"),
     ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 
 from cockpit.incident import events as e
-from cockpit.incident.incident import Incident, Mark, Run, RunState
+from cockpit.incident.incident import Mark, Run, RunState
 from cockpit.incident.timeline import duration, outcome
 from cockpit.responder import Chosen, Responder
 from cockpit.runbook.model import Command, Prose, Reference, Section, Snippet, Step
@@ -202,9 +203,9 @@ class Checklist(Lines):
             return []
         marked = sum(self._ref(step) in self.responder.incident.steps for step in section.steps)
         count = f" {marked}/{len(section.steps)} " if section.steps else " "
-        head = f"── {section.title} "
-        line = paint.fit(Safe(head + "─" * width), width - len(count) - 1)
-        rows = [paint.row((Safe(line + count), "title"))]
+        head = paint.fit(Safe(f"── {section.title}"), min(width - 12, cell_len(section.title) + 3))
+        rule = "─" * (width - cell_len(head) - len(count) - 2)
+        rows = [paint.row((Safe(f"{head} {rule}{count}"), "title"))]
         opened = any(step.id == open_step for step in section.steps)
         if section.intro and (opened or not section.steps):
             rows += self._prose(section.intro, width)
@@ -288,7 +289,7 @@ class Checklist(Lines):
         stop = (step.id, number)
         here = self.at == stop
         rows: list[Row] = []
-        if command.title:
+        if command.title and command.title != step.title:
             rows += [
                 paint.row(Safe(f"      {line}"), stop=stop)
                 for line in paint.fold(command.title, width - 7)
@@ -321,7 +322,7 @@ class Checklist(Lines):
             rows += [
                 paint.row((Safe(f"        {line}"), "warn"), stop=stop)
                 for line in paint.fold(
-                    Safe(f"Expected: {command.expectation.text}"), width - 9
+                    expected(command.expectation.text), width - 9
                 )
             ]  # fmt: skip
         return rows
@@ -344,6 +345,12 @@ class Checklist(Lines):
         return rows
 
 
+def expected(text: Safe) -> Safe:
+    """The author's words, with a lead where they do not lead themselves."""
+    leads = ("look for", "should", "expect")
+    return text if text.lower().startswith(leads) else Safe(f"Expected: {text}")
+
+
 def verdict(run: Run) -> tuple[paint.Part, ...]:
     """How a run stands, in words: `OK exit 0 · 0.3 s`, `FAILED exit 1`, `running`, `UNKNOWN`."""
     lead = Safe("        ")
@@ -364,7 +371,3 @@ def verdict(run: Run) -> tuple[paint.Part, ...]:
             words = Safe(f"{run.state.value} on {clean_line(run.asked.host)}; x stops it")
             return (lead, ""), (words, "warn")
 
-
-def progress(incident: Incident) -> str:
-    """How many steps are marked, for a line of words."""
-    return f"{len(incident.steps)} steps marked"

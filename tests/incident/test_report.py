@@ -1,0 +1,151 @@
+"""The incident log in markdown: facts, definitions, and nothing that could act."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from cockpit.incident import events as e
+from cockpit.incident.incident import Incident, fold
+from cockpit.incident.report import HEAD_LINES, TAIL_LINES, report
+
+START = datetime(2026, 11, 21, 23, 50, tzinfo=UTC)
+STEP = e.StepRef("01.md", "verification/health")
+
+
+def told(*events: e.Event, every: int = 5) -> Incident:
+    """The incident after these events, `every` minutes apart."""
+    opened = e.JournalOpened(schema=1, incident="01JD", salt="ab" * 16, version="0")
+    return fold(
+        e.Record(
+            seq=number,
+            id=f"id{number}",
+            ts=START + timedelta(minutes=every * max(0, number - 2)),
+            mono=0.0,
+            boot="b",
+            writer="w",
+            who="sam",
+            event=event,
+        )
+        for number, event in enumerate((opened, *events), 1)
+    )
+
+
+def asked(command: str = "docker compose ps", **more: str) -> e.CommandRequested:
+    fields = {"risk": "read", "gate": "not asked", "phase": "diagnosis", "evidence": "evidence/1"}
+    return e.CommandRequested(
+        job="j1", host="prod-1", command=command, root="/r", boot="b", **(fields | more)
+    )
+
+
+def finished(size: int = 3) -> e.CommandFinished:
+    return e.CommandFinished(job="j1", exit_status=0, how="done", seconds=2.5, size=size)
+
+
+WHOLE = told(
+    e.IncidentStarted(),
+    e.IncidentDeclared(title="Payments fail", severity=e.Severity.P0, service="kamiyo"),
+    e.IncidentAcknowledged(),
+    asked(),
+    finished(),
+    e.IncidentMitigated(note="restored"),
+    e.IncidentResolved(cause="file moved", fix="put back", follow_up="alert on it"),
+)
+
+
+def test_the_header_has_severity_service_times_and_durations_with_their_definitions() -> None:
+    text = report(WHOLE, lambda run: b"ok\n")
+    assert text.startswith("# Payments fail\n")
+    assert "- **Severity:** P0" in text
+    assert "- **Service:** kamiyo" in text
+    assert "| Total downtime | 25 min 0 s | from started to mitigated |" in text
+    assert "| Time to acknowledge | 10 min 0 s | from started to acknowledged |" in text
+    assert "| Time to mitigate | 20 min 0 s | from detected to mitigated |" in text
+    assert "| Time to resolve | 30 min 0 s | from started to resolved |" in text
+    assert "- **Cause:** file moved" in text
+
+
+def test_the_timeline_says_the_day_where_it_changes_and_utc_once() -> None:
+    text = report(WHOLE, lambda run: b"ok\n")
+    timeline = text.split("## Timeline")[1].split("## Commands")[0]
+    assert timeline.count("UTC") == 1
+    assert timeline.index("**2026-11-21**") < timeline.index("[23:50] Incident started")
+    assert timeline.index("[23:55]") < timeline.index("**2026-11-22**") < timeline.index("[00:00]")
+    assert "[00:05] Run on prod-1: `docker compose ps`" in timeline
+
+
+def test_each_command_has_host_exit_status_duration_and_output() -> None:
+    commands = report(WHOLE, lambda run: b"NAME kamiyo\n").split("## Commands")[1]
+    assert "```sh\ndocker compose ps\n```" in commands
+    assert "- **Host:** prod-1" in commands
+    assert "- **Ended:** exit 0" in commands
+    assert "- **Duration:** 2.5 s" in commands
+    assert "```\nNAME kamiyo\n```" in commands
+
+
+def test_long_output_is_shortened_with_a_pointer_to_the_evidence() -> None:
+    output = "".join(f"line {n}\n" for n in range(1000)).encode()
+    incident = told(asked(evidence="evidence/0001-docker.txt"), finished(len(output)))
+    text = report(incident, lambda run: output)
+    left_out = 1000 - HEAD_LINES - TAIL_LINES
+    assert f"{left_out} lines left out; " in text
+    assert "evidence/0001-docker.txt beside the journal" in text
+    assert "line 14\n" in text
+    assert "line 500\n" not in text
+    assert "line 999\n" in text
+
+
+def test_what_is_still_open_is_said() -> None:
+    incident = told(
+        e.IncidentStarted(),
+        asked("docker compose restart kamiyo", risk="change", phase="recovery"),
+        e.StepFailed(step=STEP, title="Health answers", reason="503"),
+    )
+    text = report(incident, lambda run: b"").split("## Still open")[1]
+    assert "not resolved" in text
+    assert "Nobody has acknowledged it" in text
+    assert "`docker compose restart kamiyo` on prod-1 is requested" in text
+    assert "Failed step: Health answers" in text
+    assert "No verification has passed since the last change" in text
+
+
+def test_secrets_in_output_and_commands_are_redacted() -> None:
+    secret = "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc"
+    incident = told(asked(f"curl -H 'Authorization: Bearer {secret}' x"), finished())
+    text = report(incident, lambda run: f"STRIPE_KEY={secret}\n".encode())
+    assert secret not in text
+    assert text.count("[REDACTED:") >= 2
+
+
+HOSTILE = st.text(
+    st.sampled_from("`*_[]()<>#|~&!\\\n\r\t\x1b\u202e\x9b-=+. aé$") | st.characters(), max_size=60
+)
+
+
+@given(HOSTILE, HOSTILE)
+def test_no_text_becomes_markup(text: str, output: str) -> None:
+    incident = told(
+        e.IncidentDeclared(title=text, severity=e.Severity.P1, service=text),
+        e.NoteAdded(text=text, source=text),
+        asked(text),
+        finished(),
+        e.StepFailed(step=STEP, title=text, reason=text),
+        e.IncidentResolved(cause=text, fix=text, follow_up=text),
+    )
+    written = report(incident, lambda run: output.encode("utf-8", "replace"))
+    assert not [c for c in written if (ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160]
+    tokens = MarkdownIt("commonmark").enable("table").parse(written)
+    headings = [
+        block.content
+        for opening, block in pairwise(tokens)
+        if opening.type == "heading_open" and opening.tag == "h2"
+    ]
+    assert headings == ["Resolution", "Timeline", "Commands", "Steps", "Still open"]
+    kinds = {child.type for token in tokens for child in token.children or ()} | {
+        token.type for token in tokens
+    }
+    assert not kinds & {"html_block", "html_inline", "link_open", "image", "hr"}

@@ -1,0 +1,222 @@
+"""What a responder can do, on this machine's own shell and disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from cockpit.config import Config
+from cockpit.incident import events as e
+from cockpit.incident.incident import RunState, fold
+from cockpit.incident.journal import list_incidents, read, verify
+from cockpit.responder import CannotRun, Chosen, Responder
+from cockpit.runbook import parse
+from cockpit.target import guard
+
+pytestmark = pytest.mark.anyio
+
+BOOK = """# Disk full
+## Diagnosis
+### Step 1: Look
+```bash
+echo looking; echo twice >&2
+```
+## Recovery
+### Option 1: Free some
+```bash
+touch freed
+```
+## Verification
+```bash
+test -e freed
+```
+"""
+
+
+@pytest.fixture
+async def responder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Responder]:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    one = Responder(tmp_path / "incidents", "sam", Config())
+    one.open_runbook(parse.parse(BOOK, "disk.md"))
+    one.target.workdir = str(tmp_path)
+    yield one
+    await one.close()
+
+
+def command(responder: Responder, number: int) -> Chosen:
+    assert responder.runbook is not None
+    section, step, found = list(responder.runbook.commands())[number]
+    return Chosen(responder.runbook, section, step, found)
+
+
+def passed(responder: Responder, text: str, chosen: Chosen | None = None) -> guard.Pass:
+    asked = guard.ask(responder.intent(text, chosen))
+    return guard.answer(asked, confirmed=True, typed="this machine", reason="in a test")
+
+
+async def run(responder: Responder, text: str, chosen: Chosen | None = None) -> str:
+    return await responder.run(passed(responder, text, chosen), chosen)
+
+
+async def over(responder: Responder, job: str) -> None:
+    async with asyncio.timeout(20):
+        while not responder.incident.runs[job].over:
+            await asyncio.sleep(0.02)
+
+
+def folder(responder: Responder) -> Path:
+    assert responder.folder is not None
+    return responder.folder
+
+
+async def test_nothing_is_kept_until_something_happens(responder: Responder) -> None:
+    assert list_incidents(responder.home) == []
+    responder.note("first")
+    assert [one.name for one in list_incidents(responder.home)] == [folder(responder).name]
+    assert folder(responder).name.endswith("-disk-full")
+
+
+async def test_a_step_is_run_and_all_of_it_is_on_disk(responder: Responder) -> None:
+    chosen = command(responder, 0)
+    job = await run(responder, chosen.command.text, chosen)
+    await over(responder, job)
+    found = responder.incident.runs[job]
+    assert (found.state, found.exit_status, found.size) == (RunState.DONE, 0, 14)
+    evidence = folder(responder) / found.asked.evidence
+    assert evidence.read_text() == "looking\ntwice\n"
+    await responder.close()
+    kept = fold(read(folder(responder)).records)
+    assert kept.runs[job].exit_status == 0
+    assert kept.diagnosed
+    assert verify(folder(responder)) == ()
+    assert "looking" in (folder(responder) / "incident.md").read_text()
+
+
+async def test_the_intent_is_on_disk_before_the_command_runs(
+    responder: Responder, tmp_path: Path
+) -> None:
+    responder.note("begin")
+    journal = folder(responder) / "journal.jsonl"
+    job = await run(responder, f"cp {journal} {tmp_path / 'seen'}")
+    await over(responder, job)
+    seen = (tmp_path / "seen").read_text()
+    assert f'"job":"{job}"' in seen.replace(" ", "")
+    assert "command.requested" in seen
+
+
+async def test_recovery_before_diagnosis_wants_a_reason_and_after_it_does_not(
+    responder: Responder,
+) -> None:
+    recover = command(responder, 1)
+    assert guard.ask(responder.intent(recover.command.text, recover)).reason_wanted
+    look = command(responder, 0)
+    await over(responder, await run(responder, look.command.text, look))
+    assert not guard.ask(responder.intent(recover.command.text, recover)).reason_wanted
+
+
+async def test_resolving_without_a_verification_after_a_change_wants_a_reason(
+    responder: Responder,
+) -> None:
+    recover, check = command(responder, 1), command(responder, 2)
+    await over(responder, await run(responder, recover.command.text, recover))
+    with pytest.raises(guard.Refused, match="No verification"):
+        responder.resolve("cause", "fix")
+    await over(responder, await run(responder, check.command.text, check))
+    responder.resolve("cause", "fix")
+    assert not responder.incident.open
+
+
+async def test_stop_ends_the_whole_process_group(responder: Responder, tmp_path: Path) -> None:
+    job = await run(responder, f"(while :; do date >> {tmp_path}/beat; sleep 0.1; done) & sleep 60")
+    async with asyncio.timeout(20):
+        while not (tmp_path / "beat").exists():
+            await asyncio.sleep(0.02)
+    await responder.stop(job)
+    await over(responder, job)
+    beats = (tmp_path / "beat").read_text()
+    await asyncio.sleep(0.5)
+    assert (tmp_path / "beat").read_text() == beats
+    assert responder.incident.runs[job].state is RunState.STOPPED
+
+
+async def test_a_command_that_needs_a_terminal_is_not_left_hanging(responder: Responder) -> None:
+    with pytest.raises(CannotRun, match="y copies it"):
+        responder.intent("docker exec -it kamiyo sh")
+
+
+async def test_another_cockpit_takes_up_a_running_command(
+    responder: Responder, tmp_path: Path
+) -> None:
+    job = await run(responder, f"echo once >> {tmp_path}/side; echo begun; sleep 1; echo ended")
+    async with asyncio.timeout(20):
+        while responder.outputs[job].offset == 0:
+            await asyncio.sleep(0.02)
+    await responder.close()
+    second = Responder(responder.home, "kim", Config())
+    second.take_up(folder(responder))
+    second.reattach()
+    await over(second, job)
+    assert second.incident.runs[job].exit_status == 0
+    assert second.output_text(job) == "begun\nended\n"
+    assert (tmp_path / "side").read_text() == "once\n"
+    await second.close()
+
+
+async def test_a_command_that_was_never_sent_is_not_sent_by_a_later_cockpit(
+    responder: Responder, tmp_path: Path
+) -> None:
+    job = await run(responder, "true")
+    await over(responder, job)
+    asked = responder.incident.runs[job].asked
+    side = tmp_path / "side"
+    lost = e.CommandRequested(
+        job="0123456789abcdef0123", host=asked.host, command=f"touch {side}", risk="change",
+        gate="confirmed", root=asked.root, boot=asked.boot, mark=asked.mark,
+    )  # fmt: skip
+    responder._append(lost)
+    await responder.close()
+    second = Responder(responder.home, "kim", Config())
+    second.take_up(folder(responder))
+    second.reattach()
+    await over(second, lost.job)
+    assert second.incident.runs[lost.job].state is RunState.NEVER_STARTED
+    assert not side.exists()
+    await second.close()
+
+
+async def test_a_second_cockpit_reads_along_and_cannot_write(responder: Responder) -> None:
+    responder.declare("Disk full", e.Severity.P1)
+    reader = Responder(responder.home, "kim", Config())
+    reader.read_along(folder(responder))
+    responder.note("seen by both")
+    async with asyncio.timeout(10):
+        while len(reader.incident.entries) < len(responder.incident.entries):
+            await asyncio.sleep(0.05)
+    assert reader.incident.title == "Disk full"
+    with pytest.raises(guard.Refused, match="Another cockpit"):
+        reader.note("not from here")
+    await reader.close()
+
+
+async def test_secrets_do_not_reach_the_journal(responder: Responder) -> None:
+    secret = "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc"
+    responder.note(f"the key is {secret}")
+    job = await run(responder, f"echo {secret}")
+    await over(responder, job)
+    await responder.close()
+    for name in ("journal.jsonl", "incident.md"):
+        assert secret not in (folder(responder) / name).read_text()
+    # What ran is in its evidence, which is marked local and never exported.
+    assert secret in (folder(responder) / responder.incident.runs[job].asked.evidence).read_text()
+
+
+async def test_evidence_that_cannot_be_saved_is_said(responder: Responder) -> None:
+    said = await responder.save_evidence(["kamiyo"])
+    assert said.startswith("logs of kamiyo could not be saved: no Docker engine")
+    assert any(
+        isinstance(entry.record.event, e.EvidenceMissed) for entry in responder.incident.entries
+    )
