@@ -24,7 +24,9 @@ pytestmark = pytest.mark.anyio
 
 
 def test_a_session_on_prod_1_is_on_another_host(lab: Lab) -> None:
-    seen = lab.ssh("hostname; echo $HOME; pwd; ls -A /root; grep -c eth0 /proc/net/dev; ps 1")
+    seen = lab.ssh(
+        "hostname; echo $HOME; pwd; ls -A /root; grep -c eth0 /proc/net/dev; cat /proc/1/cmdline"
+    )
     assert seen.stdout.startswith("prod-1\n/root\n/root\n.ssh\n0\n")
     assert "boot.sh" in seen.stdout
     assert lab.path("/root/.ssh/authorized_keys").exists()
@@ -103,25 +105,52 @@ def _cgroups(pid: int) -> list[Path]:
     return [*Path("/sys/fs/cgroup").glob(f"**/cockpit-lab-{pid}")]
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
-def test_a_lab_whose_process_ends_leaves_no_process(
-    lab: Lab, tmp_path: Path, end: signal.Signals
+def _wait_until(what: str, done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not done():
+        assert time.monotonic() < deadline, f"not {what} after 10 s"
+        time.sleep(0.05)
+
+
+def test_a_lab_that_was_killed_leaves_no_process_and_down_removes_the_rest(
+    lab: Lab, tmp_path: Path
 ) -> None:
     other = Lab.start(tmp_path / "lab")
     assert other.run("hostname").stdout == "prod-1\n"
     assert lab.init != other.init, "two labs run side by side"
-    os.kill(other.serve, end)
-    deadline = time.monotonic() + 10
-    while Path(f"/proc/{other.init}/ns").exists() and _namespace(other.init) is not None:
-        assert time.monotonic() < deadline, "prod-1 outlives its process"
-        time.sleep(0.05)
-    assert other.process is not None
-    other.process.wait(10)
+    os.kill(other.serve, signal.SIGKILL)
+    _wait_until("all processes gone", lambda: _namespace(other.init) is None)
     down = [sys.executable, "-m", "tests.lab", "--state", str(other.state), "down"]
     assert subprocess.run(down, cwd=ROOT).returncode == 0
     assert not other.state.exists()
     assert not _cgroups(other.serve)
+    assert other.process is not None
+    other.process.wait(10)
     assert lab.health() == 200
+
+
+OWNER = """
+from tests.lab.lab import Lab
+lab = Lab.start()
+print(lab.state, lab.init, lab.serve, flush=True)
+input()
+"""
+
+
+@pytest.mark.usefixtures("lab")
+def test_a_lab_ends_with_the_test_run_that_started_it_however_that_ends() -> None:
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert owner.stdout is not None and owner.stdin is not None
+    state, init, serve = owner.stdout.readline().decode().split()
+    owner.kill()
+    owner.wait()
+    owner.stdin.close()
+    owner.stdout.close()
+    _wait_until("all processes gone", lambda: _namespace(int(init)) is None)
+    _wait_until("all files gone", lambda: not Path(state).exists())
+    assert not _cgroups(int(serve))
 
 
 def _namespace(pid: int) -> str | None:

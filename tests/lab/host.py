@@ -55,7 +55,10 @@ def environment() -> dict[str, str]:
 
 
 def serve(state: Path, *, until_stdin_closes: bool) -> None:
-    """Be the host until SIGTERM (or until stdin closes). Writes state/lab.json when all is up."""
+    """Be the host until SIGTERM. Writes state/lab.json when all is up.
+
+    until_stdin_closes: belong to the process that started us; end with it, and remove our files.
+    """
     state.mkdir(parents=True, exist_ok=True)
     lock = (state / "lock").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -66,6 +69,7 @@ def serve(state: Path, *, until_stdin_closes: bool) -> None:
         signal.signal(number, lambda *_: stop.set())
     if until_stdin_closes:
         threading.Thread(target=_wait_for_stdin, args=(stop,), daemon=True).start()
+    came_up = False
     _prepare(state)
     first, pid = _boot(state)
     try:
@@ -84,6 +88,7 @@ def serve(state: Path, *, until_stdin_closes: bool) -> None:
         partial = state / "lab.json.new"
         partial.write_text(json.dumps(facts))
         partial.replace(state / "lab.json")
+        came_up = True
         while not stop.wait(0.2):
             if first.poll() is not None:
                 raise RuntimeError("the first process of the host ended")
@@ -94,6 +99,8 @@ def serve(state: Path, *, until_stdin_closes: bool) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         remove_cgroups(os.getpid())
+        if came_up and until_stdin_closes:
+            shutil.rmtree(state, ignore_errors=True)
 
 
 def _wait_for_stdin(stop: threading.Event) -> None:

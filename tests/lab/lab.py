@@ -43,6 +43,8 @@ def missing() -> list[str]:
         programs.append("docker compose v2")
     if programs:
         reasons.append("not installed: " + ", ".join(programs))
+    if not any(Path("/sys/fs/cgroup").glob("**/cgroup.procs")):
+        reasons.append("no control groups mounted at /sys/fs/cgroup")
     if not reasons:
         tried = subprocess.run(["unshare", "-mnpui", "--fork", "true"], capture_output=True)
         if tried.returncode:
@@ -118,7 +120,8 @@ class Lab:
         attached = state is None
         if state is None:
             for old in Path(tempfile.gettempdir()).glob("cockpit-lab-*"):
-                host.sweep(old)
+                if time.time() - old.stat().st_mtime > 120:  # a younger one may be starting
+                    host.sweep(old)
             state = Path(tempfile.mkdtemp(prefix="cockpit-lab-"))
         elif not host.sweep(state):
             raise RuntimeError(f"a lab is running already, its state is in {state}")
@@ -264,8 +267,12 @@ class Lab:
 
     def reset(self) -> None:
         """Bring the service back to its first state: healthy, right secret, fresh data."""
+        self.run("kill -CONT $(cat /run/docker.pid)", check=False)
         if not host.engine_answers(self.socket):
             self.start_engine()
+        if self.run("docker start receipts-worker stripe-sim", check=False).returncode:
+            self.run("docker rm -f receipts-worker stripe-sim kamiyo-migrate", check=False)
+            self.run(host.BESIDE)
         host.write_secret(self.path(f"{self.workdir}/.env"), self.secret)
         shutil.copy(host.IMAGE_DIR / "compose.yaml", self.path(f"{self.workdir}/compose.yaml"))
         self.run("docker compose down -t 1; rm -rf data && mkdir data && docker compose up -d")
