@@ -227,7 +227,7 @@ async def follow(
             refused = refusal.sentence(target.name)
             continue
         match said["state"]:
-            case "running":
+            case "running" | "orphan":
                 continue
             case "done" if offset < int(said["size"]):
                 continue
@@ -273,7 +273,7 @@ async def state(target: Target, place: Place, id: JobId) -> Running | Ended | Ab
         said = await _ask(target, _line("ck_stat", place.root, id), "state")
     except _Broken as broken:
         raise LinkDown(broken.sentence(target.name)) from None
-    if said["state"] == "running":
+    if said["state"] in ("running", "orphan"):
         return Running(int(said["size"]))
     if said["state"] in ("absent", "prepared") and _same_life(place, said):
         return Absent()
@@ -316,11 +316,6 @@ def _verdict(
             return Unknown(
                 f"the process that watched the command on {name} was killed, as when memory runs"
                 f" out; the command is over and its exit status is not known. {check}"
-            )
-        case "orphan":
-            return Unknown(
-                f"the process that watched the command on {name} was killed; the command still runs"
-                f" there and its exit status will not be known. Look at it on {name}."
             )
         case _ if said["boot"] != place.boot:
             return Unknown(

@@ -111,7 +111,7 @@ ck_state() { # job dir -> CK_S, CK_RC, CK_END; no side effects
   CK_S=lost
   if [ -L "$1/pid" ]; then
     ck_link "$1/pid"
-    # The command lives, but nobody is left to record its exit.
+    # The command lives; half of the supervisor may, and then records its exit all the same.
     ck_proc "${CK_L%%:*}" && [ "$CK_ST" = "${CK_L#*:}" ] && CK_S=orphan
   fi
 }
@@ -220,18 +220,23 @@ ck_tail() { # root id offset lease_s =END= : stdout is a sentinel line, then byt
   if [ ! -f "$ck_d/out" ] || [ "$ck_z" -lt "$3" ]; then ck_report "$1" "$2"; return 0; fi
   exec 3< "$ck_d/out"
   [ "$3" -eq 0 ] || dd bs=1 skip="$3" count=0 <&3 2>/dev/null >/dev/null    # a seek
-  ck_r=$1 ck_id=$2 ck_ms=0 ck_look=0 ck_g=0 ck_fin=
+  ck_r=$1 ck_id=$2 ck_lease=$4 ck_ms=0 ck_look=0 ck_g= ck_fin=
   while :; do
     set -- "$ck_d"/done.*; [ -f "$1" ] && ck_fin=1
     if [ -z "$ck_fin" ] && [ $ck_ms -ge $ck_look ]; then     # liveness costs a fork: now and then
       ck_look=$((ck_ms+1000))
       ck_state "$ck_d"; case $CK_S in done|lost|rebooted|abandoned) ck_fin=1;; esac
     fi
-    # Ended, but something it left in the background holds the pipe: give that a moment, no more.
-    set -- "$ck_d"/exit.*; [ -f "$1" ] && { ck_g=$((ck_g+1)); [ $ck_g -gt 20 ] && ck_fin=1; }
+    # Ended, but the pipe is open: its last output is on the way, or something it left in the
+    # background holds it. Long enough for a host under load, and no longer.
+    set -- "$ck_d"/exit.*
+    if [ -f "$1" ]; then
+      [ -n "$ck_g" ] || ck_g=$ck_ms
+      [ $((ck_ms-ck_g)) -ge 1500 ] && ck_fin=1
+    fi
     cat <&3 || return 1
     [ -n "$ck_fin" ] && break
-    [ $ck_ms -ge "$4"000 ] && break
+    [ $ck_ms -ge "${ck_lease}000" ] && break
     if [ $ck_ms -lt 200 ]; then ck_w=0.01 ck_ms=$((ck_ms+10))
     elif [ $ck_ms -lt 30000 ]; then ck_w=0.04 ck_ms=$((ck_ms+40))
     else ck_w=0.1 ck_ms=$((ck_ms+100)); fi

@@ -168,6 +168,7 @@ class Local:
         self._shell = shell
         self._environ = environ
         self._link = Link(LinkState.UP, "", time.monotonic(), rtt=0.0)
+        self._channels: list[_Process] = []
 
     @property
     def link(self) -> Link:
@@ -194,7 +195,10 @@ class Local:
             start_new_session=True,
         )
         assert process.stdin and process.stdout and process.stderr
-        return _Process(process, process.stdin, process.stdout, process.stderr)
+        channel = _Process(process, process.stdin, process.stdout, process.stderr)
+        self._channels = [each for each in self._channels if each.process.returncode is None]
+        self._channels.append(channel)
+        return channel
 
     async def dial(self, path: str) -> tuple[Reader, Writer]:
         try:
@@ -212,7 +216,9 @@ class Local:
         pass
 
     async def close(self) -> None:
-        pass
+        for channel in self._channels:
+            channel.close()
+            await channel.wait()
 
 
 def _login_name() -> str:

@@ -1,0 +1,63 @@
+"""Fixtures: the servers, the proxy, and a target of each kind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from cockpit.target.ssh import SshTarget
+from cockpit.target.target import Local
+from tests.target.ground import SSHD, Lab, Proxy, Sshd, keygen
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    if SSHD is None:
+        pytest.skip("needs sshd (Debian: apt install openssh-server)")
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)
+    home = Path(tempfile.mkdtemp(prefix="cockpit-ssh-"))
+    keygen(home / "id_test")
+    made = Lab(home)
+    yield made
+    for server in made.servers:
+        server.stop()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server(lab: Lab) -> Sshd:
+    return lab.sshd()
+
+
+@pytest.fixture
+async def proxy(server: Sshd) -> AsyncIterator[Proxy]:
+    made = Proxy(server.port)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def local(tmp_path: Path) -> AsyncIterator[Local]:
+    made = Local(environ={**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": ""})
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def ssh(lab: Lab, server: Sshd, proxy: Proxy) -> AsyncIterator[SshTarget]:
+    """A target behind the proxy."""
+    config = lab.config(
+        f"Host prod-1\n  HostName 127.0.0.1\n  Port {proxy.port}",
+        known=server.known_line(proxy.port),
+    )
+    target = SshTarget("prod-1", "prod-1", ssh_config=config)
+    await target.open()
+    yield target
+    await target.close()

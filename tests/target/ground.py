@@ -1,0 +1,222 @@
+"""What the target tests stand on: a throwaway sshd, a proxy that cuts and stalls, a pass."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cockpit.runbook.model import Risk
+from cockpit.target import guard, job
+from cockpit.target.target import Target
+
+SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+
+
+def leave(command: str, host: str) -> guard.Pass:
+    """The pass for a command that only reads."""
+    return guard.answer(guard.ask(guard.Intent(command, host, Risk.READ, "a test")))
+
+
+def keygen(path: Path, passphrase: str = "") -> Path:
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-C", "", "-f", str(path)],
+        check=True,
+    )
+    return path
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@dataclass
+class Sshd:
+    """One OpenSSH server on a loopback port, with its own home for jobs."""
+
+    home: Path
+    port: int
+    user_key: Path
+    extra: str = ""
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        host_key = self.home / "host_key"
+        if not host_key.exists():
+            keygen(host_key)
+        keys = self.home / "authorized_keys"
+        keys.write_bytes(self.user_key.with_name(self.user_key.name + ".pub").read_bytes())
+        config = self.home / "sshd_config"
+        config.write_text(
+            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {host_key}\n"
+            f"AuthorizedKeysFile {keys}\nPidFile none\nUsePAM no\nStrictModes no\n"
+            f"PermitRootLogin prohibit-password\nPasswordAuthentication no\n"
+            f"SetEnv HOME={self.home}\nMaxStartups 100\n{self.extra}\n"
+        )
+        assert SSHD is not None
+        self.process = subprocess.Popen(
+            [SSHD, "-D", "-e", "-f", str(config)],
+            stderr=(self.home / "log").open("ab"),
+        )
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+                return
+            time.sleep(0.02)
+        raise RuntimeError(f"sshd did not start: {(self.home / 'log').read_text()}")
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait()
+
+    def known_line(self, port: int | None = None) -> str:
+        key = (self.home / "host_key.pub").read_text().split()
+        return f"[127.0.0.1]:{port or self.port} {key[0]} {key[1]}\n"
+
+
+@dataclass
+class Lab:
+    """Servers, and an ssh_config that leads to them."""
+
+    home: Path
+    servers: list[Sshd] = field(default_factory=list)
+
+    @property
+    def user_key(self) -> Path:
+        return self.home / "id_test"
+
+    def sshd(self, extra: str = "") -> Sshd:
+        place = self.home / f"sshd{len(self.servers)}"
+        place.mkdir()
+        server = Sshd(place, free_port(), self.user_key, extra)
+        server.start()
+        self.servers.append(server)
+        return server
+
+    def config(self, *entries: str, known: str | None = None, key: Path | None = None) -> Path:
+        """An ssh_config of `Host` entries; known: the text of known_hosts, all servers' keys if
+        None."""
+        place = Path(tempfile.mkdtemp(dir=self.home))
+        hosts = place / "known_hosts"
+        text = "".join(s.known_line() for s in self.servers) if known is None else known
+        hosts.write_text(text)
+        config = place / "config"
+        config.write_text(
+            "\n".join(entries) + f"\nHost *\n  User {getpass.getuser()}\n"
+            f"  IdentityFile {key or self.user_key}\n  IdentityAgent none\n"
+            f"  UserKnownHostsFile {hosts}\n  GlobalKnownHostsFile none\n"
+        )
+        return config
+
+
+class Proxy:
+    """TCP to a port, which can be cut or made to swallow everything without a word."""
+
+    def __init__(self, target_port: int) -> None:
+        self.target_port = target_port
+        self.port = 0
+        self.accepted = 0
+        self.delay = 0.0
+        self._pass = asyncio.Event()
+        self._pass.set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted += 1
+        self._writers.add(writer)
+        with contextlib.suppress(OSError):
+            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
+            self._writers.add(up_writer)
+            for source, sink in ((reader, up_writer), (up_reader, writer)):
+                task = asyncio.create_task(self._pump(source, sink))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(65536):
+                await asyncio.sleep(self.delay)
+                await self._pass.wait()
+                sink.write(data)
+                await sink.drain()
+        sink.close()
+        self._writers.discard(sink)
+
+    def cut(self) -> None:
+        """Every connection is reset; new ones are let through."""
+        for writer in tuple(self._writers):
+            writer.transport.abort()
+        self._writers.clear()
+
+    def stall(self) -> None:
+        """Nothing passes any more, and nobody is told."""
+        self._pass.clear()
+
+    def flow(self) -> None:
+        self._pass.set()
+
+    async def stop(self) -> None:
+        self._server.close()
+        self.flow()
+        self.cut()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def until(condition: Callable[[], object], seconds: float = 10) -> None:
+    """Wait for a condition; fails when it does not come true."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def run(target: Target, place: job.Place, command: str, workdir: str = "") -> Run:
+    """Order a command and follow it to its end."""
+    id = job.new_id()
+    order = job.order(leave(command, target.name), id, workdir=workdir)
+    return await collect(job.follow(target, place, id, order=order, claimed=False, offset=0))
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that a job told."""
+
+    output: bytes
+    claims: int
+    last: job.Ended | job.Unknown
+
+    @property
+    def status(self) -> int | None:
+        assert isinstance(self.last, job.Ended), self.last
+        return self.last.exit_status
+
+
+async def collect(news: AsyncIterator[job.Claimed | job.Output | job.Ended | job.Unknown]) -> Run:
+    output, claims = b"", 0
+    async for item in news:
+        match item:
+            case job.Claimed():
+                claims += 1
+            case job.Output(data, _):
+                output += data
+            case _:
+                return Run(output, claims, item)
+    raise AssertionError("the job ended without a last word")
