@@ -27,9 +27,9 @@ def plain(text: str) -> Safe:
 
 # ECMA-48 sequences, 7-bit and 8-bit. No part of one can contain the start of another, so that the
 # search stays linear; none crosses a line; a string without its end hides only its introducer.
+_COLOUR = re.compile("(?:\x1b\\[|\x9b)[0-9;:]*+m")
 _SEQUENCE = re.compile(
-    "(?P<sgr>(?:\x1b\\[|\x9b)[0-9;:]*+m)"
-    "|(?:\x1b\\[|\x9b)[0-?]*+[ -/]*+[@-~]"
+    "(?:\x1b\\[|\x9b)[0-?]*+[ -/]*+[@-~]"
     "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x90\x98\x9c-\x9f\n\r]*+(?:\x07|\x1b\\\\|\x9c)"
     "|\x1b[ -/]++[0-~]"
     "|\x1b[0-~]"
@@ -113,10 +113,6 @@ def _line(line: str, max_chars: int) -> str:
     return f"{line}…[+{missing} chars]" if missing else line
 
 
-def _mark_sequence(found: re.Match[str]) -> str:
-    return "" if found["sgr"] is not None else "␛"
-
-
 def _decoded(raw: str | bytes) -> str:
     return raw.decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else raw
 
@@ -137,7 +133,7 @@ def clean(raw: str | bytes, *, max_chars: int = 4096) -> Safe:
     if len(text) <= max_chars and not _NOT_PLAIN.search(text):
         return Safe(text)
     if not text.isascii() or "\x1b" in text:
-        text = _SEQUENCE.sub(_mark_sequence, text)
+        text = _SEQUENCE.sub("␛", _COLOUR.sub("", text))
     if "\r" in text:
         text = _CR_RUN.sub("␍\n", _CR_BEFORE_END.sub("", text))
     return Safe("\n".join([_line(line, max_chars) for line in text.split("\n")]))
@@ -148,7 +144,7 @@ def clean_line(raw: str | bytes, *, max_chars: int = 4096) -> Safe:
     text = _decoded(raw)
     if len(text) <= max_chars and "\n" not in text and not _NOT_PLAIN.search(text):
         return Safe(text)
-    text = _SEQUENCE.sub(_mark_sequence, text)
+    text = _SEQUENCE.sub("␛", _COLOUR.sub("", text))
     return Safe(_line(text.replace("\r\n", "\n").replace("\n", "␤"), max_chars))
 
 
@@ -181,9 +177,9 @@ def code_span(text: Safe) -> str:
 
 
 # What follows is redaction. A token starts where no letter or digit stands before it, or after an
-# escape (\\n, %3D) whose last letter is none of its own.
+# escape (\n, %3D) whose last letter is none of its own.
 _START = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2}))"
-_MARKER = r"\[REDACTED:[a-z-]+:[0-9a-f]{6}\]"
+_DONE = re.compile(r"\[REDACTED:[a-z-]+:[0-9a-f]{6}[\].,:;!?)}]*")
 
 _NAMES = (
     r"password|passwd|passphrase|passcode|secret[_-]?id|secret|token|api[_-]?key|private[_-]?key"
@@ -200,14 +196,15 @@ _ABOUT = re.compile(
 )
 # Values that name a secret without holding it, and what programs print in its place.
 _NO_SECRET = re.compile(
-    r"""(?x) \$[A-Z_][A-Z0-9_]* | \$\{[A-Za-z_]\w*\} | \$\(.* | \{\{.* | \*+ | [xX]{3,} | \.{3,} | …
-    | =.* | (?i: true | false | null | none | nil | yes | no | undefined | empty )"""
+    r"""(?x) [\[{(]+ | \$[A-Z_][A-Z0-9_]* | \$\{[A-Za-z_]\w*\} | \$\(.* | \{\{.* | \*+ | [xX]{3,}
+    | \.{3,} | … | =.* | (?i: true | false | null | none | nil | yes | no | undefined | empty )"""
 )
-_PROSE = frozenset(
-    "a an and are authentication bad cannot changed denied does eof error expired failed for from "
-    "has in incorrect invalid is it malformed missing must not of ok on or required revoked "
-    "rotated set should the this to unauthorized unexpected unknown unset valid was which with "
-    "wrong you your".split()
+_PROSE = re.compile(
+    "a|an|and|are|authentication|bad|cannot|changed|denied|does|eof|error|expired|failed|flag|for"
+    "|from|has|in|incorrect|invalid|is|it|malformed|missing|must|not|of|ok|on|option|or|required"
+    "|requires|revoked|rotated|set|should|string|the|this|to|unauthorized|unexpected|unknown|unset"
+    "|valid|value|was|which|with|wrong|you|your",
+    re.IGNORECASE,
 )
 _NEXT_FIELD = re.compile(r"[&,;](?=[\w.-]+[=:])|[,;](?=[\"'\\])")
 _VALUE = (
@@ -239,7 +236,7 @@ _SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         ("://",),
         re.compile(
             r"""(?<=[A-Za-z0-9])://(?:[^\s/:@'"<>\[\]]{0,128}:(?![0-9]{1,5}[/?#])"""
-            r"""(?P<secret>(?!\[REDACTED)[^\s'"<>@]{1,256}(?:@[^\s'"<>@/]{1,256}(?=@))*)@"""
+            r"""(?P<secret>[^\s'"<>@]{1,256}(?:@[^\s'"<>@/]{1,256}(?=@))*)@"""
             r"""|(?P<bare>[A-Za-z0-9_-]{20,256})@)"""
         ),
     ),
@@ -255,7 +252,8 @@ _SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         "auth",
         ("bearer ", "basic "),
         re.compile(
-            r"(?i)\b(?:bearer|basic) {1,8}(?P<secret>(?=[a-z._~+/-]{0,256}[0-9=])[a-z0-9._~+/=-]{8,})"
+            r"(?i)\b(?:bearer|basic) {1,8}"
+            r"(?P<secret>(?=[a-z._~+/-]{0,256}[0-9=])[a-z0-9._~+/=-]{8,})"
         ),
     ),
     ("cookie", ("cookie:",), re.compile(r"""(?i)cookie: {0,8}(?P<secret>[^\s"'][^"'\n]*)""")),
@@ -295,7 +293,7 @@ _SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     (
         "option",
         ("--",),
-        _after(rf"--(?:[a-z0-9]{{1,32}}-){{0,4}}(?:{_NAMES}|pass) {{1,8}}(?!-)"),
+        _after(rf"--(?:[a-z0-9]{{1,32}}[_-]){{0,4}}(?:{_NAMES}|pass) {{1,8}}(?!-)"),
     ),
     (
         "option",
@@ -335,13 +333,14 @@ _SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         re.compile(rf"(?i)<[\w:.-]{{0,40}}(?:{_NAMES})>(?P<secret>[^<\s][^<\n]*+)</"),
     ),
 )
-_NAME_HINTS = (
-    "passw passphrase passcode secret token key credential signature pwd pass auth sig".split()
+_NAME_HINT = re.compile(
+    "passw|passphrase|passcode|secret|token|key|credential|signature|pwd|pass|auth|sig"
 )
 _PEM_EDGE = re.compile(r"-----(?P<edge>BEGIN|END) [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 # The inside of a key whose end is missing.
 _PEM_BODY = re.compile(r"(?:(?:\s|\\[nr]|[\"'>|+,])*+[A-Za-z0-9+/]{20,}+={0,2})*+")
-_PEM_LINE = re.compile(r"[\s>|]*[A-Za-z0-9+/]{1,128}={0,2}\s*")
+_PEM_LINE = re.compile(r"[\s>|]*[A-Za-z0-9+/]{20,128}={0,2}\s*")
+_PEM_LAST_LINE = re.compile(r"[\s>|]*[A-Za-z0-9+/]{1,128}={0,2}\s*")
 _PEM_MAX = 32_768
 
 
@@ -378,7 +377,7 @@ class Redactor:
         for rule, hints, pattern in _SHAPES:
             if any(hint in low for hint in hints):
                 text = pattern.sub(partial(self._replace, rule), text)
-        if any(hint in low for hint in _NAME_HINTS):
+        if _NAME_HINT.search(low):
             text = _ASSIGNED.sub(self._replace_assigned, text)
         return text
 
@@ -389,7 +388,9 @@ class Redactor:
     def _replace(self, rule: str, found: re.Match[str]) -> str:
         group = found.lastgroup or "secret"
         secret = found[group]
-        if secret.startswith("[REDACTED:") or (group != "secret" and _NO_SECRET.fullmatch(secret)):
+        if _DONE.fullmatch(secret) or (group != "secret" and _NO_SECRET.fullmatch(secret)):
+            return found[0]
+        if rule == "option" and _PROSE.fullmatch(secret):
             return found[0]
         start, end = (at - found.start() for at in found.span(group))
         return found[0][:start] + self._mark(rule, secret) + found[0][end:]
@@ -398,15 +399,17 @@ class Redactor:
         group = found.lastgroup or "bare"
         value, name, about = found[group], found["name"].lower(), found["about"]
         if group == "bare":
-            value = _NEXT_FIELD.split(value, maxsplit=1)[0].rstrip("\\,;)}]").rstrip("\\")
-        word = value.rstrip(".,:;!?)").lower()
+            value = _NEXT_FIELD.split(value, maxsplit=1)[0].rstrip("\\,;")
+            if not _NO_SECRET.fullmatch(value):
+                value = value.rstrip("\\,;)}]")
+        word = value.rstrip(".:!?")
         if (
             not value
-            or value.startswith("[REDACTED:")
+            or _DONE.fullmatch(value)
             or _NO_SECRET.fullmatch(value)
             or (about and _ABOUT.fullmatch(about))
             or (about in ("s", "S") and value.isdecimal())
-            or (found["sep"] == ":" and group == "bare" and word in _PROSE)
+            or (found["sep"] == ":" and group == "bare" and _PROSE.fullmatch(word))
             or (name in ("pwd", "pass", "auth") and (value[0] in "/~" or value.isdecimal()))
         ):
             return found[0]
@@ -437,9 +440,10 @@ class Redactor:
     def _key_above(self, text: str, limit: int, edge: int) -> int:
         """Where the lines of a key begin whose end stands at `edge` and whose start is missing."""
         start = edge
+        line = _PEM_LAST_LINE
         while start > limit:
             above = max(text.rfind("\n", limit, start - 1) + 1, limit)
-            if not _PEM_LINE.fullmatch(text, above, start):
+            if not line.fullmatch(text, above, start):
                 break
-            start = above
+            start, line = above, _PEM_LINE
         return start
