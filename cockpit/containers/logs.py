@@ -102,7 +102,7 @@ class Tail:
     async def _run(self) -> None:
         failures = 0
         while True:
-            began = time.monotonic()
+            before = self.total
             try:
                 await self._follow()
                 await self._until_started()
@@ -116,7 +116,7 @@ class Tail:
             except Exception as fault:
                 said = text.clean_line(repr(fault))
                 self._say(f"A fault of cockpit's own: {said}. It tries again.")
-            failures = 0 if time.monotonic() - began > 10 else failures + 1
+            failures = 0 if self.total > before else failures + 1
             await self._rest(min(0.1 * 2**failures, 2.0))
 
     async def _rest(self, seconds: float) -> None:

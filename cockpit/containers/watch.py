@@ -143,7 +143,7 @@ class Watch:
                 )
             self._streams.clear()
             self._changed()
-            failures = 0 if time.monotonic() - began > 10 else failures + 1
+            failures = 0 if self._at is not None and self._at > began else failures + 1
             await self._rest(min(0.25 * 2**failures, 2.0))
 
     async def _rest(self, seconds: float) -> None:
@@ -249,7 +249,7 @@ class Watch:
             waiting = [
                 row.id for row in self._rows.values() if row.live and row.id not in self._streams
             ]
-            pace = max(0.05, 5.0 / max(1, len(waiting)))
+            pace = max(0.05, 2.0 / max(1, len(waiting)))
             self._polled_every = pace * len(waiting)
             for container in waiting:
                 with suppress(EngineTrouble):

@@ -51,8 +51,13 @@ class Dockerd:
     def stop(self) -> None:
         """SIGTERM and wait: containers stop with it."""
         assert self._process is not None
+        containerd = self.folder / "exec/containerd/containerd.pid"
+        child = Path("/proc", containerd.read_text()) if containerd.exists() else None
         self._process.terminate()
         self._process.wait(20)
+        until = time.monotonic() + 10
+        while child is not None and child.exists() and time.monotonic() < until:
+            time.sleep(0.05)
 
     def hang(self) -> None:
         assert self._process is not None
@@ -137,6 +142,8 @@ class CuttingProxy:
         self.path = path
         self.cuts = 0
         self.cutting = True
+        self._refusing = False
+        self._open: set[asyncio.StreamWriter] = set()
         self._target = target
         self._random = random.Random(3)
 
@@ -147,20 +154,37 @@ class CuttingProxy:
             yield self
         finally:
             server.close()
+            self.refuse()
+            while self._open:
+                await asyncio.sleep(0.01)
+
+    def refuse(self) -> None:
+        """Cut all that is open and let nothing in until `allow`."""
+        self._refusing = True
+        for writer in self._open:
+            writer.transport.abort()
+
+    def allow(self) -> None:
+        self._refusing = False
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._refusing:
+            writer.transport.abort()
+            return
+        self._open.add(writer)
         up_reader, up_writer = await asyncio.open_unix_connection(str(self._target))
         ways = [
             asyncio.create_task(_pass(reader, up_writer)),
             asyncio.create_task(_pass(up_reader, writer)),
         ]
-        limit = self._random.uniform(0.1, 0.5) if self.cutting else None
+        limit = self._random.uniform(0.08, 0.3) if self.cutting else None
         try:
             done, _ = await asyncio.wait(ways, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
             self.cuts += not done
         finally:
             for way in ways:
                 way.cancel()
+            self._open.discard(writer)
             writer.transport.abort()
             up_writer.transport.abort()
 
