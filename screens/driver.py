@@ -13,7 +13,6 @@ import os
 import select
 import sys
 from codecs import getincrementaldecoder
-from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
 from time import monotonic, sleep
@@ -161,7 +160,8 @@ class Driver(LinuxDriver):
         held = ""
         while not self.exit_event.is_set():
             data = ""
-            if select.select([self.fileno], [], [], 0.1)[0]:
+            # The rest of an answer follows at once; an escape key is not kept waiting for it.
+            if select.select([self.fileno], [], [], 0.02 if held else 0.1)[0]:
                 try:
                     received = os.read(self.fileno, 4096)
                 except OSError:  # EIO: the terminal was hung up
@@ -176,16 +176,15 @@ class Driver(LinuxDriver):
                 self.process_message(message)
 
     def _ask_to_exit(self) -> None:
-        # Private: App.exit has to run on the loop, and App.call_from_thread would wait for it.
-        with suppress(RuntimeError):  # the loop is closed: the app has ended already
-            self._loop.call_soon_threadsafe(self._app.exit)
+        self._app.call_later(self._app.exit)
 
     def _terminal_failed(self, error: Exception | None) -> None:
         if error is None:
             self._ask_to_exit()
-            return
-        from rich.traceback import Traceback
+        else:
+            self._app.call_later(_raise, error)
 
-        trace = Traceback.from_exception(type(error), error, error.__traceback__)
-        with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._app.panic, trace)
+
+def _raise(error: Exception) -> None:
+    """Raise on the loop what went wrong in a thread: the app ends, says why, and returns 1."""
+    raise error

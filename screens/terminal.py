@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Lock
-from time import monotonic
+from time import monotonic, sleep
 from typing import Final
 
 from screens.grid import Grid, difference
@@ -298,9 +298,11 @@ class Terminal:
         return frame + _ASK
 
     def _push(self, out: int) -> None:
-        with suppress(BlockingIOError):
+        try:
             while self._unsent:
                 self._unsent = self._unsent[os.write(out, self._unsent[:4096]) :]
+        except BlockingIOError:
+            sleep(0.005)  # a tty with room for one byte is ready, yet has none for a line feed
 
     def _finish(self, out: int) -> None:
         """Say the last words; when the terminal takes nothing, throw away what it did not read."""

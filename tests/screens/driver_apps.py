@@ -20,6 +20,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Input, Static
 
+import screens.terminal
 from screens.driver import driver_class, driver_of
 
 WIDE = "\n".join(
@@ -233,8 +234,21 @@ class Asking(Still):
         self.query_one("#status", Static).update("\x1b]52;c;ZXZpbA==\x07asked\x1b[2J")
 
 
+class Broken(Still):
+    """Meets a mistake in the driver."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("f2", "break", "Break")]
+
+    def action_break(self) -> None:
+        def broken(*_: object, **__: object) -> str:
+            raise ArithmeticError("a mistake in the driver")
+
+        screens.terminal.difference = broken  # type: ignore[attr-defined]
+        self.query_one("#status", Static).update("broken")
+
+
 APPS: dict[str, type[Demo]] = {
-    app.__name__: app for app in (Panes, Ticking, Still, Emoji, Log, Modal, Shell, Asking)
+    app.__name__: app for app in (Panes, Ticking, Still, Emoji, Log, Modal, Shell, Asking, Broken)
 }
 
 if __name__ == "__main__":
@@ -244,3 +258,4 @@ if __name__ == "__main__":
     app.run(mouse="mouse" in sys.argv)
     if len(sys.argv) > 2:
         Path(sys.argv[2]).write_text(json.dumps({**app.report(), "code": app.return_code}))
+    sys.exit(app.return_code)

@@ -13,11 +13,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 
 from screens.driver import Driver, driver_class
+from screens.terminal import Terminal as ScreenTerminal
+from screens.terminal import _Question
 from tests.screens.pty_terminal import Terminal
 
 APPS = str(Path(__file__).with_name("driver_apps.py"))
@@ -397,6 +400,66 @@ def test_the_mouse_works(start: Start) -> None:
     terminal.type("\x1b[<0;3;24M\x1b[<0;3;24m")
     assert terminal.wait() == 0
     assert b"\x1b[?1003l" in terminal.raw
+
+
+def test_a_size_that_the_terminal_reports_in_band_is_painted(start: Start) -> None:
+    terminal = start("Still")
+    rests(terminal)
+    terminal.type("\x1b[?2048;2$y")
+    terminal.read_until(lambda: b"\x1b[?2048h" in terminal.raw)
+    terminal.resize(100, 30)  # sends SIGWINCH, too, which Textual leaves unused from now on
+    terminal.type("\x1b[48;30;100;600;1000t")
+    rests(terminal)
+    terminal.read_until(lambda: "palette" in terminal.screen.display[29])
+    assert "P0" not in terminal.text()
+    assert terminal.screen.display[28].rstrip()[-1] == "╯"
+    assert len(terminal.screen.display[28].rstrip()) == 100
+
+
+def test_a_mistake_in_the_driver_ends_the_app_and_gives_the_terminal_back(start: Start) -> None:
+    terminal = start("Broken")
+    rests(terminal)
+    terminal.type("\x1bOQ")
+    assert terminal.wait() == 1
+    assert b"\x1b[?1049l" in terminal.raw
+    assert "a mistake in the driver" in terminal.text()
+
+
+def asked(*at: tuple[int, int] | None) -> ScreenTerminal:
+    """A terminal to which questions are under way."""
+    terminal = ScreenTerminal(SimpleQueue(), lambda _: None)
+    terminal._questions.extend(_Question(it, time.monotonic(), 0) for it in at)
+    return terminal
+
+
+def test_acknowledgements_are_taken_out_of_the_input() -> None:
+    terminal = asked((3, 4), None, (5, 6))
+    data = "a\x1b[3;4Rb\x1b[9;9Rc\x1b[5;6Rd\x1b[7;7Re"
+    assert terminal.take_answers(data, more_may_come=True) == ("ab\x1b[9;9Rcde", "")
+    assert terminal.is_answered
+
+
+@pytest.mark.parametrize("cut", range(1, 6))
+def test_an_acknowledgement_in_two_parts_is_taken_out(cut: int) -> None:
+    terminal = asked((3, 4))
+    answer = "\x1b[3;4R"
+    data, held = terminal.take_answers("x" + answer[:cut], more_may_come=True)
+    assert (data, held) == ("x", answer[:cut])
+    assert terminal.take_answers(held + answer[cut:] + "y", more_may_come=True) == ("y", "")
+
+
+def test_an_escape_key_is_given_on_when_nothing_follows() -> None:
+    terminal = asked((3, 4))
+    assert terminal.take_answers("\x1b", more_may_come=True) == ("", "\x1b")
+    assert terminal.take_answers("\x1b", more_may_come=False) == ("\x1b", "")
+    assert asked().take_answers("\x1b", more_may_come=True) == ("\x1b", "")
+
+
+def test_a_function_key_that_looks_like_an_answer_stays_a_key() -> None:
+    terminal = asked((3, 4))
+    assert terminal.take_answers("\x1b[1;5R", more_may_come=True) == ("\x1b[1;5R", "")
+    assert not terminal.is_answered
+    assert asked((1, 5)).take_answers("\x1b[1;5R", more_may_come=True) == ("", "")
 
 
 def test_an_environment_variable_switches_back(monkeypatch: pytest.MonkeyPatch) -> None:
