@@ -275,7 +275,10 @@ class SshTarget:
             case ["file"]:
                 return ConnectionRefusedError(f"{path} on {self.name} is not a socket")
             case ["refused"]:
-                return ConnectionRefusedError(f"nothing answers at {path} on {self.name}")
+                return ConnectionRefusedError(
+                    f"nothing answers at {path} on {self.name}, or its sshd forbids reaching"
+                    " sockets (AllowStreamLocalForwarding)"
+                )
             case [_, _, _, group, *_]:
                 return PermissionError(
                     f"{self.user} may not use {path} on {self.name};"

@@ -261,6 +261,8 @@ async def _connect(
         raise Unreachable(
             f"{name}: {where} refuses. Is sshd running there, on that port?"
         ) from None
+    except (ConnectionResetError, BrokenPipeError):
+        raise Unreachable(f"{name}: {where} ended the login. Is it sshd that answers?") from None
     except TimeoutError:
         raise Unreachable(f"{name}: no answer from {where} within {seconds:.0f} s") from None
     except OSError as error:
