@@ -57,14 +57,18 @@ class Way:
         # With a path of the responder's choice the docker command is told it; else it knows best.
         self._flag = f"-H unix://{shlex.quote(address.path)}" if chosen else ""
         self._look: Look | None = None
+        self._dialed_at = 0.0
         self.command = ""
 
     async def dial(self) -> tuple[Reader, Writer]:
         """A connection to the engine. Raises Unreachable, LinkLost, LinkDown."""
-        if self.command:
+        if self.command and time.monotonic() - self._dialed_at < LOOK_EVERY:
             return await self._through_command()
+        self._dialed_at = time.monotonic()
         try:
-            return await self._target.dial(self._path)
+            connection = await self._target.dial(self._path)
+            self.command = ""
+            return connection
         except OSError as refused:
             look = await self._looked(refused)
             if not look.way:
@@ -124,7 +128,8 @@ class Way:
     def _explain(self, refused: OSError, look: Look) -> str:
         where, path = self._target.name, self._path
         tried = f" Also tried: {'; '.join(look.failures)}." if look.failures else ""
-        if isinstance(refused, PermissionError) or look.socket == "denied":
+        shut = isinstance(refused, PermissionError) and look.socket != "there"
+        if shut or look.socket == "denied":
             name, _, gid = look.group.partition(" ")
             group = f"group {name} (gid {gid})" if gid else "the group that owns it"
             return (

@@ -1,0 +1,86 @@
+"""The engine of another host, through its ssh link: one connection, and no socket opened here."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from cockpit.containers.engine import Engine
+from cockpit.containers.logs import Tail
+from cockpit.containers.watch import Watch
+from cockpit.target.ssh import SshTarget
+from tests.containers.conftest import Dockerd, Until
+from tests.lab.proxy import Proxy
+from tests.lab.sshd import Sshd
+
+pytestmark = [pytest.mark.anyio, pytest.mark.docker]
+
+StartSshd = Callable[..., Sshd]
+
+
+@contextlib.asynccontextmanager
+async def watching(config: Path, host: str, socket: Path) -> AsyncIterator[Watch]:
+    target = SshTarget("prod-1", host, ssh_config=config)
+    await target.open()
+    engine = Engine(target, str(socket))
+    watch = Watch(engine)
+    watch.engine = engine  # type: ignore[attr-defined]
+    watch.start()
+    try:
+        yield watch
+    finally:
+        await watch.close()
+        await engine.close()
+        await target.close()
+
+
+async def test_12_containers_live_over_one_connection(
+    dockerd: Dockerd, sshd: StartSshd, until: Until
+) -> None:
+    server = sshd()
+    for number in range(12):
+        dockerd.run(f"c{number}", "sleep 99")
+    async with watching(server.ssh_config, server.host, dockerd.socket) as watch:
+        await until(lambda: len([r for r in watch.snapshot.rows if r.sample]) == 12, within=15)
+        assert watch.snapshot.how == "streams"
+        assert watch.snapshot.trouble == ""
+
+
+async def test_a_lost_link_is_told_and_what_changed_meanwhile_is_found(
+    dockerd: Dockerd, sshd: StartSshd, until: Until, tmp_path: Path
+) -> None:
+    server = sshd()
+    dockerd.run("web", "echo up; while [ ! -e /go ]; do sleep 0.1; done; echo more; sleep 99")
+    async with Proxy("127.0.0.1", server.port) as proxy:
+        config = server.client_config(tmp_path, proxy.port)
+        async with watching(config, server.host, dockerd.socket) as watch:
+            tail = Tail(watch.engine, "web")  # type: ignore[attr-defined]
+            tail.start()
+            await until(lambda: [r for r in watch.snapshot.rows if r.sample] and tail.total, 15)
+            await proxy.cut()
+            await until(lambda: watch.snapshot.trouble)
+            assert "link to prod-1" in watch.snapshot.trouble
+            assert watch.snapshot.trouble.startswith("What is shown is ")
+            assert [row.name for row in watch.snapshot.rows] == ["web"]
+            dockerd.docker("exec", "web", "sh", "-c", "echo > /go")
+            dockerd.run("late", "sleep 99")
+            proxy.restore()
+            await until(lambda: not watch.snapshot.trouble, within=15)
+            await until(lambda: {row.name for row in watch.snapshot.rows} == {"web", "late"})
+            await until(lambda: [str(line.text) for line in tail.lines] == ["up", "more"])
+            await tail.close()
+
+
+async def test_an_sshd_that_forwards_no_sockets_is_met_with_its_docker_command(
+    dockerd: Dockerd, sshd: StartSshd, until: Until
+) -> None:
+    server = sshd(extra_config="AllowStreamLocalForwarding no")
+    for name in ("one", "two", "three"):
+        dockerd.run(name, "sleep 99")
+    async with watching(server.ssh_config, server.host, dockerd.socket) as watch:
+        await until(lambda: len([r for r in watch.snapshot.rows if r.sample]) == 3, within=20)
+        assert watch.snapshot.how == "polled every 2 s through `docker`"
+        assert watch.snapshot.trouble == ""
