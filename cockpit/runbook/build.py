@@ -471,7 +471,7 @@ class Builder:
 
     def _expect(self, text: str, lines: Lines, where: tuple[list[Item], int] | None = None) -> None:
         place, at = where or self.last_command or ([], 0)
-        command = place[at] if at < len(place) else None
+        command = place[at] if at < len(place) and text.strip() else None
         if not isinstance(command, Command):
             return
         if old := command.expectation:

@@ -12,6 +12,8 @@ from enum import StrEnum
 
 from cockpit.text import Safe
 
+_UNTITLED = Safe("")
+
 
 class Phase(StrEnum):
     """What a section is for."""
@@ -112,7 +114,7 @@ class Command:
     phase: Phase
     risk: Risk
     because: str
-    title: Safe = Safe("")
+    title: Safe = _UNTITLED
     waits: Waits | None = None
     placeholders: tuple[Placeholder, ...] = ()
     expectation: Expectation | None = None

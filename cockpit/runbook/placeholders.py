@@ -89,8 +89,9 @@ def fill(command: str, values: Mapping[str, str], known: Collection[str] = ()) -
     """The command with every placeholder replaced by its value, as one literal for the shell.
 
     values: by the name of the placeholder. A value is quoted for the place where it stands; a
-    `$VAR` is replaced as well. Raises Missing when a value is missing, or when it would be read a second
-    time by an inner shell (`sh -c "…"`, ssh) and holds more than letters, digits and @%+=:,./-_.
+    `$VAR` is replaced as well. Raises Missing when a value is missing, or when it would be read a
+    second time by an inner shell (`sh -c "…"`, ssh) and holds more than letters, digits and
+    @%+=:,./-_.
     """
     nested = bool(_NESTED_SHELL.search(command))
     out: list[str] = []
@@ -125,7 +126,7 @@ def neutral(command: str) -> str:
     out: list[str] = []
     at = 0
     for gap in _gaps(command, (), variables=False):
-        out += command[at : gap.start], "x" * (gap.end - gap.start)
+        out += command[at : gap.start], re.sub(r"[^\w./-]", "_", gap.text)
         at = gap.end
     return "".join(out) + command[at:]
 

@@ -121,6 +121,9 @@ class _Walk:
                     r"(?:while\s+(?:true|:)|until\s+false)\s*;?", head
                 ) and "break" not in self._text(node):
                     return read("loops until it is stopped", Waits.STREAM)
+            case "expansion" if "`" in self._text(node):
+                inner = re.findall(r"`([^`]*)`", self._text(node))
+                return _script("\n".join(inner), self.depth + 1)
             case "declaration_command" | "variable_assignment" | "test_command" | "unset_command":
                 return read("only sets variables in its own shell")
         return None
@@ -151,14 +154,15 @@ class _Walk:
         return self._ends(node, effect)
 
     def _ends(self, node: Node, effect: Effect) -> Effect:
-        """An endless command ends when its reader does (`| head`) or when it is in the background."""
+        """An endless command ends when its reader does (`| head`), or is in the background."""
         if effect.waits is Waits.STREAM:
             after = node.parent
             while after is not None and after.type in ("redirected_statement",):
                 after = after.parent
             if after is not None and after.type == "pipeline":
                 last = self._text(after.children[-1]).split()
-                if last and last[0] == "head":
+                fills = self._text(node).split()[:1] == ["yes"] and after.children[-1] != node
+                if fills or (last and last[0] == "head"):
                     return Effect(effect.risk, effect.because, None, effect.containers)
             sibling = node.next_sibling
             if sibling is not None and sibling.type == "&":
@@ -200,8 +204,17 @@ class _Walk:
         """Text and files that a command is given as input: (kind, text)."""
         parent = node.parent
         around = [*node.children]
-        if parent is not None and parent.type == "redirected_statement":
-            around += parent.children
+        above = parent
+        while above is not None and above.type in (
+            "redirected_statement",
+            "pipeline",
+            "heredoc_redirect",
+        ):
+            around += [above] if above.type == "heredoc_redirect" else above.children
+            above = above.parent
+        for other in [*around]:
+            if other.type == "redirected_statement" and other != node:
+                around += [child for child in other.children if child.type.endswith("redirect")]
         for other in around:
             if other.type == "heredoc_redirect":
                 for body in other.children:
@@ -267,6 +280,10 @@ class _Walk:
             return None
         if re.match(r"/dev/(?:sd|nvme|vd|xvd|disk|mapper)", place):
             return destroy(f"overwrites the device {place}")
+        if place.startswith("/dev/") and is_capture(place):
+            return None
+        if ">>" not in sign[0] and self._empties(node):
+            return destroy(f"empties {place}")
         if is_capture(place):
             return None
         if ">>" in sign[0]:
@@ -275,8 +292,6 @@ class _Walk:
             r"(?:/home|/root|/opt/backup|/backup)\b", place
         ):
             return change(f"writes {place}")
-        if self._empties(node):
-            return destroy(f"empties {place}")
         return change(f"overwrites {place}")
 
     def _empties(self, node: Node) -> bool:

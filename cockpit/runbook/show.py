@@ -16,6 +16,7 @@ from cockpit.runbook.model import (
     Snippet,
     StepKind,
 )
+from cockpit.text import Safe, clean
 
 
 def record(runbook: Runbook) -> dict[str, object]:
@@ -124,8 +125,6 @@ def _items(runbook: Runbook) -> Iterator[Item]:
 
 def outline(runbook: Runbook) -> str:
     """The runbook as indented lines: what the checklist holds and what each command would do."""
-    from cockpit.text import Safe
-
     severity = f" ({runbook.severity})" if runbook.severity else ""
     out = [f"{runbook.title}{severity}", ""]
     for procedure in runbook.procedures:
@@ -166,7 +165,7 @@ def _section_lines(section: Section) -> list[str]:
 
 
 def _command_lines(command: Command) -> list[str]:
-    first, *rest = command.text.split("\n")
+    first, *rest = clean(command.text).split("\n")
     marks = [command.risk.value] + ([command.waits.value] if command.waits else [])
     marks += [f"needs {placeholder.text}" for placeholder in command.placeholders]
     out = [
@@ -174,6 +173,6 @@ def _command_lines(command: Command) -> list[str]:
         + (f"  (+{len(rest)} lines)" if rest else "")
         + f"  [{', '.join(marks)}]"
     ]
-    if command.expectation:
+    if command.expectation and command.expectation.text:
         out.append(f"          expect: {command.expectation.text.splitlines()[0]}")
     return out

@@ -111,6 +111,8 @@ class Call:
             elif count:
                 count -= 1
                 i += 1
+                if not count:
+                    break
             else:
                 break
         return args[i:]

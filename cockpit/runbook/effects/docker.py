@@ -36,6 +36,7 @@ _GROUPS = names_of(
     "manifest trust checkpoint"
 )
 _LOSES = names_of("rm rmi prune remove leave delete")
+_STOP_VALUED = names_of("-t --time --timeout -s --signal --pull --scale --exit-code-from")
 _STOPS = names_of("restart stop kill rm pause update")
 
 
@@ -61,6 +62,8 @@ def docker(call: Call) -> Effect:
         return _on(
             destroy(f"{what} deletes"), sub if group in ("", "container") and verb == "rm" else None
         )
+    if verb == "kill" and _milder(sub):
+        return _on(change("docker kill sends a container a signal"), sub)
     if verb == "kill":
         return _on(destroy("docker kill ends a container without a chance to save"), sub)
     if verb == "attach":
@@ -98,8 +101,14 @@ def _follows(verb: str, call: Call) -> Waits | None:
     return None
 
 
+def _milder(call: Call) -> bool:
+    """Whether kill is told to send something else than SIGKILL."""
+    signal = (call.value("-s", "--signal") or "KILL").upper().removeprefix("SIG")
+    return signal not in ("KILL", "9")
+
+
 def _names(call: Call) -> tuple[str, ...]:
-    found = call.positional(_VALUED)
+    found = call.positional(_STOP_VALUED)
     return tuple("*" if word.startswith(("$", "`")) else word for word in found)
 
 
@@ -138,7 +147,7 @@ def _without(call: Call, rest: tuple[str, ...]) -> Call:
 def _entry(call: Call, rest: tuple[str, ...]) -> Effect:
     effect = read("starts what the image says")
     if entry := call.value("--entrypoint"):
-        effect = effect.and_(call.script(entry))
+        return effect.and_(call.script(entry)).and_(call.argv((*entry.split(), *rest)))
     if rest and rest[0].startswith("-"):
         return effect
     return effect.and_(call.argv(rest)) if rest else effect
@@ -184,6 +193,8 @@ def _compose(call: Call, args: Sequence[str]) -> Effect:
             destroy("docker compose rm removes containers", Waits.CONFIRM if asks else None),
             containers=services,
         )
+    if verb == "kill" and _milder(sub):
+        return replace(change("docker compose kill sends a signal"), containers=services)
     if verb == "kill":
         return replace(
             destroy("docker compose kill ends containers without a chance to save"),

@@ -25,7 +25,7 @@ def _copy(call: Call) -> Effect:
         return read("rsync only shows what it would copy")
     places = call.positional(names_of("-e -S -m -o -g -t -p -i -P -F --rsh --exclude --include"))
     if len(places) > 1 and places[-1] != "/dev/null":
-        sources = " ".join(place.rstrip("/").rpartition("/")[2] for place in places[:-1])
+        sources = " ".join(places[:-1])
         if name in ("cp", "mv", "scp") and BACKUP.search(sources) and not BACKUP.search(places[-1]):
             return destroy(f"{name} puts a backup over what is there now")
     if places and places[-1] == "/dev/null":
@@ -74,18 +74,15 @@ def _find(call: Call) -> Effect:
     return effect
 
 
-@rule("sed perl-rename")
+@rule("sed")
 def _sed(call: Call) -> Effect:
     if any(re.match(r"-[a-zA-Z]*i|--in-place", word) for word in call.args):
         return change("sed -i edits files in place")
+    programs = [word for word in call.args if not word.startswith("-")]
     if any(
-        re.search(r"(?:^|[;}/\d\s])[we]\s*(?:/|$|\w+[./])", word)
-        for word in call.args
-        if not word.startswith("-")
+        re.search(r"(?:^|[;{}/\d$])\s*[gpIM\d]*(?:[wW]\s+\S|e(?:\s|$))", it) for it in programs[:2]
     ):
-        text = " ".join(call.args)
-        if re.search(r"/[gpI\d]*[ew](?:\s|$)|(?:^|[;\d])\s*e\s|\bw\s+\S", text):
-            return change("the sed program runs a command or writes a file")
+        return change("the sed program runs a command or writes a file")
     return read("sed only filters")
 
 

@@ -16,7 +16,7 @@ def _kill(call: Call) -> Effect:
     if name == "fuser":
         return destroy("fuser -k kills processes") if call.has("-k") else read("fuser only looks")
     text = " ".join(call.args).upper()
-    if call.has("-l", "-L") or re.search(r"(?:^|\s)-0(?:\s|$)", text):
+    if {"-l", "-L", "--list"} & set(call.args) or re.search(r"(?:^|\s)-0(?:\s|$)", text):
         return read(f"{name} only asks")
     if re.search(r"-(?:S |N )?(?:9|KILL|SIGKILL)\b|--SIGNAL[= ](?:9|KILL|SIGKILL)", text):
         return destroy(f"{name} -9 kills without a chance to save")

@@ -103,6 +103,8 @@ def judge(call: Call) -> Effect:
         return script_file(call, name)
     if rule:
         return rule(call)
+    if plain == "man" and call.has("-P", "--pager", "-H"):
+        return change("man runs the pager it is told")
     if plain in READ_ONLY:
         return read(f"{plain} only reads", _waits_by_name(plain, call))
     if plain in _EDITORS:

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from cockpit.runbook.effects.call import RULES, Call, Effect, change, destroy, read, rule
 from cockpit.runbook.effects.names import DESTRUCTIVE_CODE, script_file
 from cockpit.runbook.model import Waits
 from cockpit.runbook.programs import SHELLS, names_of
 
+_SUDO_VALUED = names_of(
+    "-u -g -h -p -C -r -t -T -U -D -R --user --group --host --prompt --chdir --role --type"
+)
+
 
 @rule("sudo doas")
 def _sudo(call: Call) -> Effect:
-    if call.has("-l", "-v", "-k") and not call.has("-u"):
-        return read("sudo shows or refreshes what is allowed")
-    if call.words[0].endswith("sudo") and call.has("-e"):
+    args = list(call.args)
+    flags: list[str] = []
+    while args and args[0].startswith("-") and args[0] != "--":
+        flags.append(args.pop(0))
+        if args and (
+            flags[-1] in _SUDO_VALUED or re.fullmatch(r"-[A-Za-z]+[ugpCrtThDR]", flags[-1])
+        ):
+            args.pop(0)
+    rest = tuple(args[1:] if args[:1] == ["--"] else args)
+    letters = "".join(flag[1:] for flag in flags if not flag.startswith("--"))
+    if "e" in letters or "--edit" in flags:
         return change("sudo -e edits a file", Waits.EDITOR)
-    rest = call.after(names_of("-u -g -h -p -C -r -t -T -U -D -R --user --group --prompt"))
+    if not rest and (set(letters) & set("lvkKV") or "--list" in flags):
+        return read("sudo shows or refreshes what is allowed")
     rest = _without_assignments(rest)
     if not rest:
         return change("opens a shell as another user", Waits.TTY)
@@ -37,18 +51,45 @@ def _without_assignments(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
-@rule(
-    "nohup time setsid stdbuf nice ionice chrt taskset unbuffer builtin busybox "
-    "caffeinate setarch numactl proxychains"
-)
+_WRAPPERS = {
+    "time": "-f -o",
+    "nice": "-n",
+    "ionice": "-c -n -p",
+    "stdbuf": "-i -o -e",
+    "chrt": "-p",
+    "numactl": "-m -N -C",
+    **dict.fromkeys(
+        ["nohup", "setsid", "unbuffer", "builtin", "busybox", "caffeinate", "setarch", "taskset"],
+        "",
+    ),
+}
+"""Programs that run the rest of their arguments, with their flags that take a value."""
+
+
+@rule(" ".join(_WRAPPERS))
 def _wrapper(call: Call) -> Effect:
-    rest = call.after(names_of("-n -c -p -o -e -i -t -u --adjustment"))
-    return call.argv(rest) if rest else read(f"{call.words[0]} alone does nothing")
+    name = call.words[0].removeprefix("\\").rpartition("/")[2]
+    rest = call.after(names_of(_WRAPPERS[name]))
+    return call.argv(rest) if rest else read(f"{name} alone does nothing")
+
+
+@rule("tmux screen")
+def _terminals(call: Call) -> Effect:
+    away = call.has("-d", "-dm", "-dmS", "-X") or {"send-keys", "kill-session"} & set(call.args)
+    effect = change(f"{call.words[0]} keeps a terminal", None if away else Waits.TUI)
+    for number, word in enumerate(call.args):
+        if " " in word:
+            effect = effect.and_(call.script(word))
+        elif number and not word.startswith("-"):
+            effect = effect.and_(call.argv(call.args[number:]))
+    if set(call.args[:1]) & {"ls", "list-sessions", "-ls"}:
+        return read(f"{call.words[0]} lists sessions")
+    return effect
 
 
 @rule("command exec")
 def _command(call: Call) -> Effect:
-    if call.words[0] == "command" and call.has("-v", "-V"):
+    if call.words[0] == "command" and call.args[:1] in (("-v",), ("-V",)):
         return read("command -v looks up a program")
     rest = call.after(frozenset({"-a"}))
     return call.argv(rest) if rest else read("changes nothing")
@@ -116,8 +157,10 @@ _SSH_VALUED = names_of("-b -c -D -E -e -F -I -i -J -L -l -m -O -o -p -Q -R -S -W
 @rule("ssh mosh")
 def _ssh(call: Call) -> Effect:
     rest = call.after(_SSH_VALUED, 1)
-    if rest and rest[0] == "--":
-        rest = rest[1:]
+    rest = replace(call, words=("ssh", *rest)).after(_SSH_VALUED)
+    local = re.search(r"(?:Proxy|Local|KnownHosts)Command\s*[= ]", " ".join(call.args))
+    if local:
+        return change("ssh runs a command of this machine").and_(call.script(" ".join(rest)))
     if rest:
         effect = call.script(" ".join(rest))
         return Effect(
