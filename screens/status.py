@@ -15,6 +15,9 @@ from screens import paint
 from screens.paint import Part
 
 
+WIDE = 100
+
+
 class StatusLine(Static):
     """One line that answers in this order: severity and title, due, link, saved, time."""
 
@@ -42,7 +45,7 @@ def words(responder: Responder, now: datetime, mono: float, width: int) -> list[
         parts.append((Safe(" no severity (S) "), "warn"))
     else:
         parts.append((Safe(" no incident yet (S declares) "), "faint"))
-    tail = _tail(responder, now, mono)
+    tail = _tail(responder, now, mono, wide=width >= WIDE)
     if incident.started:
         name = "training: " if incident.training else ""
         title = clean_line(name + (incident.title or "not declared"))
@@ -63,11 +66,11 @@ def _elapsed(responder: Responder, now: datetime) -> str:
     return f"{seconds // 3600:02}:{seconds % 3600 // 60:02}:{seconds % 60:02}"
 
 
-def _tail(responder: Responder, now: datetime, mono: float) -> list[Part]:
+def _tail(responder: Responder, now: datetime, mono: float, *, wide: bool) -> list[Part]:
     incident = responder.incident
     parts: list[Part] = []
     if incident.started and incident.open and not incident.acknowledged:
-        parts.append((Safe(" · acknowledge: A"), "warn"))
+        parts.append((Safe(" · acknowledge: A" if wide else " · ack: A"), "warn"))
     elif incident.started and incident.open:
         parts.append((Safe(f" · {incident.status.value}"), ""))
     parts.append((Safe(" · "), ""))
@@ -80,7 +83,8 @@ def _tail(responder: Responder, now: datetime, mono: float) -> list[Part]:
         parts.append((Safe(f"unsaved {responder.unsaved}"), "warn"))
     else:
         parts.append((Safe("saved" if responder.folder else "nothing to save"), "faint"))
-    parts.append((Safe(f" · {now:%H:%M} UTC"), "faint"))
+    if wide:
+        parts.append((Safe(f" · {now:%H:%M} UTC"), "faint"))
     return parts
 
 

@@ -149,7 +149,10 @@ class Incident:
 
     @property
     def verified(self) -> bool:
-        """A verification passed after the last change (or nothing was changed and one passed)."""
+        """The responder ticked a verification after the last change.
+
+        An exit status does not: `curl` that prints 503 exits 0.
+        """
         return self.last_verification > self.last_change
 
     def running(self) -> tuple[Run, ...]:
@@ -268,13 +271,10 @@ def _ran(incident: Incident, record: e.Record) -> Incident:
     if before is None:
         return incident
     run = _after(before, event)
-    passed = run.worked and run.over and not before.over
-    verification = passed and run.asked.phase == "verification" and run.asked.risk == "read"
     return replace(
         incident,
         runs={**incident.runs, job: run},
         diagnosed=incident.diagnosed or (run.over and run.asked.phase in ("diagnosis", "symptoms")),
-        last_verification=run.seq if verification else incident.last_verification,
     )
 
 

@@ -57,8 +57,12 @@ def _because(reason: str) -> str:
 
 
 def _command(incident: Incident, job: str) -> str:
+    """A command where it is named again: its beginning is enough."""
     run = incident.runs.get(job)
-    return f"`{run.asked.command.strip()}` on {run.asked.host}" if run else f"job {job}"
+    if run is None:
+        return f"job {job}"
+    first = run.asked.command.strip().split("\n")[0]
+    return f"`{first if len(first) <= 48 else first[:47] + '…'}` on {run.asked.host}"
 
 
 def _words(event: e.Event, incident: Incident) -> str:

@@ -17,6 +17,8 @@ from screens.paint import Part, Row
 
 KEPT = 20_000
 
+# Many services write the time themselves; twice is once too often on a narrow screen.
+_STAMPED = re.compile(r"\W?\d{4}[-/]\d\d[-/]\d\d|\W?\d\d:\d\d:\d\d")
 _LOOKS = {Source.STDOUT: "", Source.STDERR: "warn", Source.GAP: "bad"}
 
 
@@ -182,7 +184,7 @@ class LogsPane(Lines):
         if self.only and self.only.lower() not in line.text.lower():
             return []
         lead: list[Part] = []
-        if self.timed and line.at:
+        if self.timed and line.at and not _STAMPED.match(line.text):
             at = datetime.fromtimestamp(line.at / 1e9, UTC)
             lead.append((Safe(f"{at:%H:%M:%S} "), "faint"))
         style = _LOOKS[line.source]

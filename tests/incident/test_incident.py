@@ -88,26 +88,20 @@ def test_unknown_is_a_state_of_its_own() -> None:
     assert (run.state, run.over, run.exit_status) == (RunState.UNKNOWN, True, None)
 
 
-def test_a_change_wants_a_verification_after_it() -> None:
+def test_a_change_wants_a_verification_ticked_after_it() -> None:
     change = [asked("j1", "change", "recovery"), finished("j1")]
-    verify = [asked("j2", "read", "verification"), finished("j2")]
+    ticked = e.StepDone(step=STEP, title="Health", phase="verification")
     assert not fold(records(*change)).verified
-    assert fold(records(*change, *verify)).verified
-    assert not fold(records(*verify, *change)).verified
-    failed = [asked("j2", "read", "verification"), finished("j2", status=1)]
-    assert not fold(records(*change, *failed)).verified
+    assert fold(records(*change, ticked)).verified
+    assert not fold(records(ticked, *change)).verified
+    failed = e.StepFailed(step=STEP, title="Health", phase="verification")
+    assert not fold(records(*change, ticked, failed)).verified
 
 
-def test_a_verification_begun_before_the_change_does_not_count() -> None:
-    incident = fold(
-        records(
-            asked("j1", "read", "verification"),
-            asked("j2", "change", "recovery"),
-            finished("j2"),
-            finished("j1"),
-        )
-    )
-    assert not incident.verified
+def test_an_exit_status_alone_is_no_verification() -> None:
+    change = [asked("j1", "change", "recovery"), finished("j1")]
+    looked = [asked("j2", "read", "verification"), finished("j2")]
+    assert not fold(records(*change, *looked)).verified
 
 
 def test_diagnosis_is_done_by_a_command_or_by_hand() -> None:
