@@ -124,6 +124,7 @@ class Builder:
     last_command: tuple[list[Item], int] | None = None
     awaited: tuple[list[Item], int] | None = None
     procedure_level: int = 0
+    _read_before: dict[int, list[fences.Piece]] = field(default_factory=dict)
 
     # Headings
 
@@ -521,7 +522,10 @@ class Builder:
     # Code
 
     def _pieces(self, block: Block) -> list[fences.Piece]:
-        return fences.read(block.text.rstrip("\n").split("\n"), language(block), self.also)
+        if block.first not in self._read_before:
+            lines = block.text.rstrip("\n").split("\n")
+            self._read_before[block.first] = fences.read(lines, language(block), self.also)
+        return self._read_before[block.first]
 
     def _groups(self, block: Block) -> list[Group]:
         return groups(self._pieces(block), block.body, language(block))

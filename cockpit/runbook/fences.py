@@ -19,6 +19,9 @@ UNTAGGED = frozenset({"", "text", "txt", "plaintext", "plain", "none", "default"
 _UNIT_LINES = 300
 """A logical command is shorter than this; so an open quote cannot make the split quadratic."""
 
+_WASTE = 3_000
+"""Lines of a block that may be read in vain for the end of an open quote or here-document."""
+
 _PROMPT = re.compile(
     r"\s*(?:[$❯➜]|(?:\([\w.-]+\)\s*)?\[?[\w.-]+@[\w.-]+(?:[: ][^$#\n>]{0,40})?\]?\s?[$#%]"
     r"|(?:ba)?sh-[\d.]+[$#])[ \t]+(?=\S)"
@@ -190,7 +193,7 @@ class _Scanner:
 
 def split(lines: Sequence[str]) -> Iterator[Piece]:
     """Logical commands, comment lines and blank lines of a script, in order, nothing left out."""
-    i = 0
+    i, wasted = 0, 0
     while i < len(lines):
         text = lines[i].strip()
         if not text:
@@ -200,15 +203,18 @@ def split(lines: Sequence[str]) -> Iterator[Piece]:
             yield Piece(Kind.COMMENT, text.lstrip("#").strip(), i, i)
             i += 1
         else:
-            piece = _unit(lines, i)
+            limit = _UNIT_LINES if wasted < _WASTE else 3
+            piece, read_lines = _unit(lines, i, limit)
+            wasted += read_lines - (piece.last - i + 1)
             yield piece
             i = piece.last + 1
 
 
-def _unit(lines: Sequence[str], first: int) -> Piece:
+def _unit(lines: Sequence[str], first: int, limit: int = _UNIT_LINES) -> tuple[Piece, int]:
+    """The command that starts at a line, and how many lines were read to find its end."""
     scanner = _Scanner()
     last = first
-    stop = min(len(lines), first + _UNIT_LINES)
+    stop = min(len(lines), first + limit)
     note = ""
     while last < stop:
         if last > first and scanner.trailing and not scanner.hard and not lines[last].strip():
@@ -218,6 +224,7 @@ def _unit(lines: Sequence[str], first: int) -> Piece:
         if not scanner.open:
             break
         last += 1
+    reached = min(last, stop - 1)
     if last >= stop:
         last = first if scanner.hard else stop - 1
         scanner.comment = -1
@@ -226,7 +233,7 @@ def _unit(lines: Sequence[str], first: int) -> Piece:
         line = lines[first]
         note = line[scanner.comment :].lstrip("#").strip()
         body = line[: scanner.comment]
-    return Piece(Kind.COMMAND, body.strip(), first, last, note)
+    return Piece(Kind.COMMAND, body.strip(), first, last, note), reached - first + 1
 
 
 def _dedent(lines: Sequence[str]) -> list[str]:
@@ -306,7 +313,7 @@ def _prompted(lines: Sequence[str]) -> Iterator[Piece]:
             if _PROMPT.match(line):
                 break
             unit.append(line)
-        piece = _unit(unit, 0)
+        piece, _ = _unit(unit, 0)
         if not piece.text:
             yield Piece(Kind.OTHER, lines[i], i, i)
             i += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cockpit.runbook import fences, programs
 from cockpit.runbook.headings import plain
@@ -26,7 +27,7 @@ _OUTPUT_FOLLOWS = re.compile(
     r"see|should (?:show|see|"
     r"contain|return|look)|output (?:is|will|should)|returns?|response (?:is|should|"
     r"containing|confirming))\b"
-    r"[^.]*:\s*\**\s*$",
+    r"[^.:]{0,200}:[\s*]*\Z",
     re.IGNORECASE | re.DOTALL,
 )
 _CODE = re.compile(r"(?<![`\\])(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
@@ -50,7 +51,7 @@ _SEE = re.compile(
     r"(?P<where>[^.;,()\"”*_\n]{3,80})",
     re.IGNORECASE,
 )
-_ANCHOR = re.compile(r"\[([^\]\n]+)\]\((#[^)\s]*)\)")
+_ANCHOR = re.compile(r"\[([^\]\[\n]{1,200})\]\((#[^)\s]{0,200})\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,8 @@ def output_follows(text: str) -> bool:
     return bool(_OUTPUT_FOLLOWS.search(text.strip()))
 
 
-def commands(text: str, also: frozenset[str], in_list: bool) -> list[Found]:
+@lru_cache(maxsize=4096)
+def commands(text: str, also: frozenset[str], in_list: bool) -> tuple[Found, ...]:
     """Commands that a paragraph or list item tells the reader to run.
 
     in_list: text of a list item, where a command is mostly there to be run; in a paragraph the
@@ -101,7 +103,7 @@ def commands(text: str, also: frozenset[str], in_list: bool) -> list[Found]:
         if line in taken or "\n" in code or not _is_command(code, text, match, also, in_list):
             continue
         found.append(Found(code, line, line, "inline"))
-    return found
+    return tuple(found)
 
 
 def _is_command(
