@@ -152,8 +152,8 @@ def _enter(workdir: str) -> str:
 async def hello(target: Target, root: str | None = None) -> Place:
     """Ask the target where jobs can live; one round trip.
 
-    root: the directory chosen earlier, to look after jobs there even when its disk is full now.
-    Raises LinkLost, LinkDown, NoPlace.
+    root: the directory so far, kept while it can still be used. Jobs in an older one are asked for
+    with the Place that was journaled with them. Raises LinkLost, LinkDown, NoPlace.
     """
     try:
         said = await _ask(target, _line("ck_hello", root or ""), "hello")

@@ -4,7 +4,7 @@
 # function below. Every call ends in =END=, so an upload cut short by a dying link is a syntax error
 # or a refused call, never half a command.
 #
-#   root/                 private, 0700, chosen once per host by ck_hello and pinned by the client
+#   root/                 private, 0700, chosen by ck_hello; the client journals it with the job
 #     mark -> nonce       the identity of this root: another mark means that claims were deleted
 #     jobs/<id>/
 #       claim -> pid:start:boot:nonce     made by the detached supervisor: the one launch
@@ -65,21 +65,18 @@ ck_try() { # dir -> may it be the root: ours, private, writable, with symlinks
   rm -f "$ck_d/.l.$$"; ln -s t "$ck_d/.l.$$" 2>/dev/null && rm -f "$ck_d/.l.$$"
 }
 
-ck_hello() { # pinned-root|'' =END= : choose or confirm the root, say what the host has
+ck_hello() { # root-so-far|'' =END= : choose the root, say what the host has
   [ "$2" = "=END=" ] || ck_die short 65
   CK_UID=$(id -u)
-  ck_r=$1
-  if [ -z "$ck_r" ]; then
-    # Never $XDG_RUNTIME_DIR: logind removes it when the link drops.
-    ck_h=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}
-    for ck_r in "${ck_h:+$ck_h/cockpit}" "/var/tmp/cockpit-$CK_UID" \
-                "/tmp/cockpit-$CK_UID" "/dev/shm/cockpit-$CK_UID"; do
-      ck_try "$ck_r" && break
-      ck_r=
-    done
-    [ -n "$ck_r" ] || ck_die noroot 73
-    ln -s "$CK_N" "$ck_r/mark" 2>/dev/null
-  fi
+  # Never $XDG_RUNTIME_DIR: logind removes it when the link drops.
+  ck_h=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}
+  for ck_r in "$1" "${ck_h:+$ck_h/cockpit}" "/var/tmp/cockpit-$CK_UID" \
+              "/tmp/cockpit-$CK_UID" "/dev/shm/cockpit-$CK_UID"; do
+    ck_try "$ck_r" && break
+    ck_r=
+  done
+  [ -n "$ck_r" ] || ck_die noroot 73
+  ln -s "$CK_N" "$ck_r/mark" 2>/dev/null
   ck_link "$ck_r/mark"; ck_boot
   ck_i=sh; command -v bash >/dev/null 2>&1 && ck_i=bash
   ck_k=$(sed -n 's/^ *KillUserProcesses *= *//p' /etc/systemd/logind.conf 2>/dev/null | tail -n 1)
@@ -220,7 +217,7 @@ ck_tail() { # root id offset lease_s =END= : stdout is a sentinel line, then byt
   if [ ! -f "$ck_d/out" ] || [ "$ck_z" -lt "$3" ]; then ck_report "$1" "$2"; return 0; fi
   exec 3< "$ck_d/out"
   [ "$3" -eq 0 ] || dd bs=1 skip="$3" count=0 <&3 2>/dev/null >/dev/null    # a seek
-  ck_r=$1 ck_id=$2 ck_lease=$4 ck_ms=0 ck_look=0 ck_g= ck_fin=
+  ck_r=$1 ck_id=$2 ck_lease=$4 ck_ms=0 ck_look=300 ck_g= ck_fin=
   while :; do
     set -- "$ck_d"/done.*; [ -f "$1" ] && ck_fin=1
     if [ -z "$ck_fin" ] && [ $ck_ms -ge $ck_look ]; then     # liveness costs a fork: now and then

@@ -233,8 +233,13 @@ class SshTarget:
                         attempts.remove(attempt)
                         try:
                             return attempt.result()
+                        except LinkDown:
+                            raise
                         except Unreachable as failure:
                             reason = str(failure)
+                        except Exception as surprise:
+                            # Nothing that a host or a library does may end the keeping of a link.
+                            reason = f"{self.name}: {type(surprise).__name__}: {surprise}"
                         self._set(LinkState.LOST, reason, retry_at=next_at)
         finally:
             for attempt in attempts:

@@ -64,7 +64,12 @@ async def resolve(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await process.communicate()
+    try:
+        out, err = await process.communicate()
+    except asyncio.CancelledError:
+        # A `Match exec` that hangs.
+        process.kill()
+        raise
     if process.returncode != 0:
         said = " ".join(err.decode(errors="replace").split())
         raise LinkDown(f"ssh cannot read its configuration for {host}: {said}")

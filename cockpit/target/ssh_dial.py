@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import shlex
 import socket
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from cockpit.target.target import LinkDown
 _MAX_HOPS: Final = 8
 _LOGIN_S: Final = 20.0
 _AGAIN: Final = "then press ctrl+r"
+
+# What it has to say is said by the link; a line on stderr would land in the middle of the screen.
+logging.getLogger("asyncssh").addHandler(logging.NullHandler())
 
 
 class Unreachable(Exception):

@@ -55,6 +55,11 @@ async def test_the_hello_says_where_jobs_live(host: Local, tmp_path: Path) -> No
     assert place.uid == os.getuid()
     assert await job.hello(host) == place
     assert await job.hello(host, place.root) == place
+    elsewhere = await job.hello(host, str(tmp_path / "other"))
+    assert elsewhere.root == str(tmp_path / "other")
+    assert elsewhere.mark not in ("", place.mark)
+    (tmp_path / "a file").touch()
+    assert await job.hello(host, str(tmp_path / "a file")) == place
 
 
 @pytest.mark.parametrize(

@@ -200,6 +200,13 @@ async def test_a_name_that_does_not_resolve_is_tried_again(lab: Lab) -> None:
         assert target.link.retry_at is not None
 
 
+async def test_a_name_that_cannot_be_one_does_not_end_the_trying(lab: Lab) -> None:
+    async with linked(lab.config(f"Host prod-1\n  HostName {'x' * 80}.example")) as target:
+        await until(lambda: target.link.state is LinkState.LOST)
+        assert target.link.reason
+        assert target.link.retry_at is not None
+
+
 async def test_a_broken_configuration_is_named(lab: Lab) -> None:
     async with linked(lab.config("Host prod-1\n  NoSuchOption yes")) as target:
         assert "nosuchoption" in (await down(target)).lower()
