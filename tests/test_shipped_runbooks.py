@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.runbook.model import Command, Runbook
+from cockpit.runbook.model import Command, Risk, Runbook
 from cockpit.runbook.parse import read
 from cockpit.runbook.placeholders import fill
 from tests.lab.lab import ROOT, Lab
@@ -111,6 +111,25 @@ def test_a_shipped_runbook_reads_without_a_warning(path: Path) -> None:
     references = [r for _, step in runbook.steps() for r in step.references]
     assert references and all(r.target for r in references), "every reference leads somewhere"
     assert all(len(line) <= 240 for line in path.read_text().splitlines())
+
+
+def test_looking_never_meets_the_gate_and_changing_always_does() -> None:
+    asked_for = set()
+    for path in sorted(RUNBOOKS.glob("0*.md")):
+        for section, step, command in read(path).commands():
+            asked_for |= {str(placeholder.name) for placeholder in command.placeholders}
+            assert command.waits is None, "runs to its end, without a terminal"
+            if section.phase == "diagnosis":
+                assert command.risk is Risk.READ, command.text
+            if str(step.title) == "Clean Up" or command.text == "docker compose down":
+                assert command.risk is Risk.DESTROY, command.text
+            if re.match(r"docker compose (restart|stop|up)|mv|sed -i", command.text):
+                assert command.risk is Risk.CHANGE, command.text
+    assert asked_for == {"MOVED_FILE", "BACKUP_FILE", "WEBHOOK_SECRET"}
+    training = read(RUNBOOKS / "00_first_five_minutes.md")
+    recovery = [c.risk for s, _, c in training.commands() if s.phase == "recovery"]
+    assert recovery and set(recovery) == {Risk.CHANGE}
+    assert next(training.commands())[2].risk is Risk.READ, "the first enter is harmless"
 
 
 @pytest.mark.slow

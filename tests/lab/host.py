@@ -46,7 +46,7 @@ wait
 
 def enter(pid: int) -> list[str]:
     """The command prefix that runs a program inside the host whose first process is pid."""
-    return ["nsenter", "-t", str(pid), "-m", "-n", "-p", "-u", "-i", "--"]
+    return ["nsenter", "-t", str(pid), "-m", "-n", "-p", "-u", "-i", "-r", "--"]
 
 
 def environment() -> dict[str, str]:
