@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from cockpit.runbook import blocks, fences, headings, placeholders, programs, prose, shell
+from cockpit.runbook import blocks, fences, headings, placeholders, prose, shell
 from cockpit.runbook.blocks import Block, Kind
+from cockpit.runbook.comments import Group, groups, language
 from cockpit.runbook.draft import DraftSection, DraftStep
 from cockpit.runbook.model import (
     Command,
@@ -20,6 +21,7 @@ from cockpit.runbook.model import (
     Snippet,
     StepKind,
 )
+from cockpit.runbook.tree import Node
 from cockpit.text import clean, clean_line
 
 PASSIVE = frozenset(
@@ -35,79 +37,6 @@ PASSIVE = frozenset(
 """Phases in which a list or a sub-heading without a command is something to read, not to do."""
 
 _TASK = re.compile(r"\[[ xX]\]\s+")
-_LABEL = re.compile(
-    r"(\*\*|__)(?P<label>[^*_\n]{2,100}?)(?P<colon>:?)\1(?P<after>\s*:?)(?P<rest>[^"
-    r"\n]*)(?P<more>\n.*)?\Z",
-    re.DOTALL,
-)
-_IF_SEE = re.compile(r"(?:if|when|otherwise|not)\b", re.IGNORECASE)
-
-
-@dataclass(slots=True)
-class Node:
-    """A heading with what stands directly below it and the headings under it."""
-
-    title: str
-    level: int
-    first: int
-    last: int
-    body: list[Block] = field(default_factory=list)
-    children: list[Node] = field(default_factory=list)
-    pseudo: bool = False
-
-
-def tree(found: Sequence[Block], title: str) -> Node:
-    """The headings of a file, bold pseudo-headings among them, as a tree below a root."""
-    root = Node(title, 0, 1, 1)
-    stack = [root]
-    for number, block in enumerate(found):
-        if block.kind is Kind.HEADING:
-            while stack[-1].level >= block.level or stack[-1].pseudo:
-                stack.pop()
-            node = Node(headings.plain(block.text), block.level, block.first, block.last)
-        elif (label := _pseudo(found, number)) and len(stack) > 1:
-            if stack[-1].pseudo:
-                stack.pop()
-            name, rest = label
-            node = Node(name, stack[-1].level + 1, block.first, block.last, pseudo=True)
-            if rest:
-                node.body.append(replace(block, text=rest))
-        else:
-            stack[-1].body.append(block)
-            for node in stack:
-                node.last = max(node.last, block.last)
-            continue
-        stack[-1].children.append(node)
-        stack.append(node)
-        for node in stack:
-            node.last = max(node.last, block.last)
-    return root
-
-
-def _pseudo(found: Sequence[Block], number: int) -> tuple[str, str] | None:
-    """A paragraph that is a heading in bold, and what follows it in the same paragraph."""
-    block = found[number]
-    match = _LABEL.match(block.text) if block.kind is Kind.PARAGRAPH else None
-    if not match or prose.expectation(block.text) is not None:
-        return None
-    label = headings.plain(match["label"]).rstrip(":").strip()
-    colon = match["colon"] or match["after"].strip()
-    rest = (match["rest"].strip() + (match["more"] or "")).strip()
-    strong = headings.strong(label)
-    if strong is Phase.ESCALATION or strong is Phase.OVERVIEW:
-        strong = None
-    if strong is Phase.PREREQUISITES and not label.lower().startswith("pre"):
-        strong = None
-    if rest:
-        data = re.search(r"^\s*(?:\*\*|__)", match["more"] or "", re.MULTILINE)
-        if data or not colon or "alert" in label.lower():
-            return None  # one line of the file's data: **Severity:** P1
-        acts = strong in (Phase.SYMPTOMS, Phase.DIAGNOSIS, Phase.RECOVERY)
-        return (label, rest) if acts else None
-    follows = found[number + 1].kind if number + 1 < len(found) else None
-    if (headings.kind(label) and follows is not Kind.HEADING) or (strong and follows is not None):
-        return label, ""
-    return None
 
 
 @dataclass(slots=True)
@@ -562,116 +491,5 @@ class Builder:
                 place.append(part)
 
 
-@dataclass(slots=True)
-class Group:
-    """The commands below one comment of a block, with what stands around them."""
-
-    title: str
-    first: int
-    last: int
-    parts: list[fences.Piece | Expectation | Snippet | Prose | Reference] = field(
-        default_factory=list
-    )
-    indented: bool = False
-
-    @property
-    def commands(self) -> list[fences.Piece]:
-        return [part for part in self.parts if isinstance(part, fences.Piece)]
-
-
-def language(block: Block) -> str:
-    """The first word of a fence's info string, lower case."""
-    match = re.match(r"\s*\{?\.?([\w+-]+)", block.info)
-    return match[1].lower() if match else ""
-
-
-def groups(pieces: Sequence[fences.Piece], body: int, info: str) -> list[Group]:
-    """A block's pieces, grouped by the comments above them; body is its first line of content."""
-    found = [Group("", body, body)]
-    i = 0
-    while i < len(pieces):
-        piece = pieces[i]
-        group = found[-1]
-        line, last = body + piece.first, body + piece.last
-        if piece.kind is fences.Kind.COMMENT:
-            stop = i
-            while stop < len(pieces) and pieces[stop].kind is fences.Kind.COMMENT:
-                stop += 1
-            title = _comments(pieces, i, stop, body, group)
-            if title:
-                found.append(Group(title[0], line, line))
-                found[-1].parts += title[1]
-            i = stop
-            continue
-        if piece.kind is fences.Kind.COMMAND:
-            group.parts.append(replace(piece, first=line, last=last))
-        elif piece.kind is fences.Kind.OTHER:
-            before = group.parts[-1] if group.parts else None
-            if isinstance(before, Snippet) and before.lines.last + 1 == line:
-                group.parts[-1] = Snippet(
-                    clean(f"{before.text}\n{piece.text}"),
-                    before.language,
-                    Lines(before.lines.first, last),
-                )
-            else:
-                group.parts.append(Snippet(clean(piece.text), clean_line(info), Lines(line, last)))
-        group.last = max(group.last, last)
-        i += 1
-    return [group for group in found if group.parts or group.title]
-
-
-def _comments(
-    pieces: Sequence[fences.Piece], start: int, stop: int, body: int, group: Group
-) -> tuple[str, list[Prose | Reference]] | None:
-    """Sort a run of comment lines: expectation, branch, remark; or the title of what follows."""
-    close = start > 0 and pieces[start - 1].kind is fences.Kind.COMMAND
-    titles_next = stop < len(pieces) and pieces[stop].kind is fences.Kind.COMMAND
-    rest: list[tuple[str, int]] = []
-    expecting = False
-    for number, piece in enumerate(pieces[start:stop]):
-        text, line = piece.text, body + piece.first
-        said = prose.expectation(text) if group.commands else None
-        if said is not None and (close or ":" in text or not titles_next):
-            expecting = True
-            group.parts.append(Expectation(clean(said or text), Lines(line, line)))
-        elif _IF_SEE.match(text) and (pointer := prose.pointers(text)):
-            expecting = False
-            where = pointer[0].where
-            group.parts.append(Reference(clean(text), Lines(line, line), where))
-        elif expecting and re.match(r"[-•*✅✓]", text):
-            group.parts.append(Expectation(clean(text), Lines(line, line)))
-        elif text.strip("=-#*_ ─═"):
-            expecting = False
-            rest.append((text.strip("=─═ "), line))
-        group.last = max(group.last, line)
-        if number and not text:
-            expecting = False
-    if not rest:
-        return None
-    later = any(piece.kind is fences.Kind.COMMAND for piece in pieces[stop:])
-    if later and (titles_next or not close):
-        title, line = rest[0]
-        return title.rstrip(":"), [Prose(clean(text), Lines(at, at)) for text, at in rest[1:]]
-    group.parts += [Prose(clean(text), Lines(at, at)) for text, at in rest]
-    return None
-
-
 def _is_task(item: Block) -> bool:
     return bool(item.children) and bool(_TASK.match(item.children[0].text))
-
-
-def programs_used(found: Sequence[Block]) -> frozenset[str]:
-    """Programs that the file's tagged shell fences start: known in this file from then on."""
-    used: set[str] = set()
-    for block in found:
-        if block.kind is Kind.FENCE and language(block) in fences.SHELL:
-            for line in block.text.split("\n"):
-                name = programs.program(line)
-                if (
-                    re.fullmatch(r"[a-z][a-z0-9_-]+", name)
-                    and name not in programs.KNOWN
-                    and programs.plausible(line)
-                ):
-                    used.add(name)
-        used |= programs_used(block.children)
-    return frozenset(used)

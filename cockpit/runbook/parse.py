@@ -6,7 +6,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from cockpit.runbook import blocks, build, draft, headings
+from cockpit.runbook import blocks, build, comments, draft, headings, tree
 from cockpit.runbook.model import Phase, Runbook
 from cockpit.text import Safe, clean_line
 
@@ -90,9 +90,9 @@ def parse(text: str, path: str, sha256: str = "") -> Runbook:
     meta, body, warnings = _front_matter(text)
     found = blocks.read(body)
     named = _title(found, meta, path)
-    root = build.tree(found, named)
+    root = tree.tree(found, named)
     first = _title_node(root)
-    builder = build.Builder(build.programs_used(found))
+    builder = build.Builder(comments.programs_used(found))
     builder.procedures.append((named, 1))
     top = _top(root, first)
     chosen = _procedures(top)
@@ -149,13 +149,13 @@ def _title(found: tuple[blocks.Block, ...], meta: dict[str, object], path: str) 
     return Path(path).stem or "runbook"
 
 
-def _title_node(root: build.Node) -> build.Node | None:
+def _title_node(root: tree.Node) -> tree.Node | None:
     """The heading that is the title of the file: the first of level 1."""
     ones = [node for node in root.children if node.level == 1]
     return ones[0] if ones and ones[0].title == root.title else None
 
 
-def _top(root: build.Node, first: build.Node | None) -> list[build.Node]:
+def _top(root: tree.Node, first: tree.Node | None) -> list[tree.Node]:
     if first is None:
         return root.children
     return [
@@ -163,9 +163,9 @@ def _top(root: build.Node, first: build.Node | None) -> list[build.Node]:
     ]
 
 
-def _procedures(top: list[build.Node]) -> list[build.Node]:
+def _procedures(top: list[tree.Node]) -> list[tree.Node]:
     """Headings that are runbooks of their own: several of one level that repeat the same phases."""
-    by_level: dict[int, list[tuple[build.Node, frozenset[Phase]]]] = {}
+    by_level: dict[int, list[tuple[tree.Node, frozenset[Phase]]]] = {}
     waiting = list(top)
     while waiting:
         node = waiting.pop(0)
