@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 import unicodedata
-from functools import partial
+from functools import cache, partial
 
 
 class Safe(str):
@@ -103,14 +102,30 @@ def _cut(line: str, max_chars: int, missing: int = 0) -> tuple[str, int]:
     return line[:max_chars], missing + len(line) - max_chars
 
 
-def _line(line: str, max_chars: int) -> str:
-    line, missing = _cut(line, max_chars)
-    if _NOT_PLAIN.search(line):
-        line = line.translate(_shown).expandtabs(_TAB)
-        if not line.isascii():
-            line = _FOREIGN_RUN.sub(_few_marks, line)
-        line, missing = _cut(line, max_chars, missing)
-    return f"{line}…[+{missing} chars]" if missing else line
+def _cut_lines(lines: list[str], max_chars: int, missing: dict[int, int]) -> None:
+    """Cuts the lines in place and keeps how much each has lost, by index."""
+    for index, line in enumerate(lines):
+        if len(line) > max_chars or index in missing:
+            lines[index], lost = _cut(line, max_chars, missing.get(index, 0))
+            if lost:
+                missing[index] = lost
+
+
+def _visible(text: str, max_chars: int) -> str:
+    """Every character of the text harmless, its lines cut before (less to do) and after."""
+    lines = text.split("\n")
+    missing: dict[int, int] = {}
+    _cut_lines(lines, max_chars, missing)
+    text = "\n".join(lines)
+    if _NOT_PLAIN.search(text):
+        text = text.translate(_shown).expandtabs(_TAB)
+        if not text.isascii():
+            text = _FOREIGN_RUN.sub(_few_marks, text)
+        lines = text.split("\n")
+        _cut_lines(lines, max_chars, missing)
+    for index, lost in missing.items():
+        lines[index] += f"…[+{lost} chars]"
+    return "\n".join(lines)
 
 
 def _decoded(raw: str | bytes) -> str:
@@ -136,7 +151,7 @@ def clean(raw: str | bytes, *, max_chars: int = 4096) -> Safe:
         text = _SEQUENCE.sub("␛", _COLOUR.sub("", text))
     if "\r" in text:
         text = _CR_RUN.sub("␍\n", _CR_BEFORE_END.sub("", text))
-    return Safe("\n".join([_line(line, max_chars) for line in text.split("\n")]))
+    return Safe(_visible(text, max_chars))
 
 
 def clean_line(raw: str | bytes, *, max_chars: int = 4096) -> Safe:
@@ -145,7 +160,7 @@ def clean_line(raw: str | bytes, *, max_chars: int = 4096) -> Safe:
     if len(text) <= max_chars and "\n" not in text and not _NOT_PLAIN.search(text):
         return Safe(text)
     text = _SEQUENCE.sub("␛", _COLOUR.sub("", text))
-    return Safe(_line(text.replace("\r\n", "\n").replace("\n", "␤"), max_chars))
+    return Safe(_visible(text.replace("\r\n", "\n").replace("\n", "␤"), max_chars))
 
 
 def _longest_run(text: str) -> int:
@@ -211,10 +226,14 @@ _VALUE = (
     r"""(?:\\"(?P<escaped>[^"\n]+?)(?=\\*"|\n|\Z)|"(?P<double>(?:[^"\\\n]|\\.)++)"""
     r"""|'(?P<single>(?:[^'\\\n]|\\.)++)|(?P<bare>[^\s"'`<>|][^\s"'`<]*+))"""
 )
-_ASSIGNED = re.compile(
-    rf"""(?P<name>(?i:{_NAMES}))(?P<about>(?:s(?![a-z])|[_.-]\w|[A-Z0-9])[\w.-]{{0,64}}+|)"""
-    rf"""\\?["']?\]? {{0,8}}(?P<sep>:=|=>|=|:) {{0,8}}{_VALUE}"""
-)
+
+
+@cache
+def _assigned() -> re.Pattern[str]:
+    return re.compile(
+        rf"""(?P<name>(?i:{_NAMES}))(?P<about>(?:s(?![a-z])|[_.-]\w|[A-Z0-9])[\w.-]{{0,64}}+|)"""
+        rf"""\\?["']?\]? {{0,8}}(?P<sep>:=|=>|=|:) {{0,8}}{_VALUE}"""
+    )
 
 
 def _tokens(*shapes: str) -> re.Pattern[str]:
@@ -229,110 +248,123 @@ def _after(*shapes: str) -> re.Pattern[str]:
     )
 
 
-# rule, what must be in the lower-case text for the rule to be tried at all, pattern
-_SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
-    (
-        "url",
-        ("://",),
-        re.compile(
-            r"""(?<=[A-Za-z0-9])://(?:[^\s/:@'"<>\[\]]{0,128}:(?![0-9]{1,5}[/?#])"""
-            r"""(?P<secret>[^\s'"<>@]{1,256}(?:@[^\s'"<>@/]{1,256}(?=@))*)@"""
-            r"""|(?P<bare>[A-Za-z0-9_-]{20,256})@)"""
+@cache
+def _shapes() -> tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...]:
+    """Rule, what must be in the lower-case text for it to be tried at all, pattern.
+
+    Made when first needed: compiling takes longer than the rest of the start.
+    """
+    return (
+        (
+            "url",
+            ("://",),
+            re.compile(
+                r"""(?<=[A-Za-z0-9])://(?:[^\s/:@'"<>\[\]]{0,128}:(?![0-9]{1,5}[/?#])"""
+                r"""(?P<secret>[^\s'"<>@]{1,256}(?:@[^\s'"<>@/]{1,256}(?=@))*)@"""
+                r"""|(?P<bare>[A-Za-z0-9_-]{20,256})@)"""
+            ),
         ),
-    ),
-    (
-        "auth",
-        ("authorization",),
-        re.compile(
-            r"""(?i)authorization\\?["']? {0,8}[:=] {0,8}\\?["']?(?:(?:bearer|basic|token|digest"""
-            r"""|apikey|negotiate) {1,8})?(?P<bare>[^\s"'\\]+)"""
+        (
+            "auth",
+            ("authorization",),
+            re.compile(
+                r"""(?i)authorization\\?["']? {0,8}[:=] {0,8}\\?["']?(?:(?:bearer|basic|token"""
+                r"""|digest|apikey|negotiate) {1,8})?(?P<bare>[^\s"'\\]+)"""
+            ),
         ),
-    ),
-    (
-        "auth",
-        ("bearer ", "basic "),
-        re.compile(
-            r"(?i)\b(?:bearer|basic) {1,8}"
-            r"(?P<secret>(?=[a-z._~+/-]{0,256}[0-9=])[a-z0-9._~+/=-]{8,})"
+        (
+            "auth",
+            ("bearer ", "basic "),
+            re.compile(
+                r"(?i)\b(?:bearer|basic) {1,8}"
+                r"(?P<secret>(?=[a-z._~+/-]{0,256}[0-9=])[a-z0-9._~+/=-]{8,})"
+            ),
         ),
-    ),
-    ("cookie", ("cookie:",), re.compile(r"""(?i)cookie: {0,8}(?P<secret>[^\s"'][^"'\n]*)""")),
-    (
-        "stripe",
-        ("sk_", "rk_", "whsec_"),
-        _tokens(r"[sr]k_(?:live|test)_\w{8,}", r"whsec_[\w+/=-]{8,}"),
-    ),
-    ("aws", ("akia", "asia", "abia", "acca"), _tokens(r"A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}(?!\w)")),
-    (
-        "github",
-        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
-        _tokens(r"gh[pousr]_\w{16,}", r"github_pat_\w{16,}"),
-    ),
-    ("gitlab", ("gl",), _tokens(r"gl(?:pat|ptt|rt|dt|cbt|ft|soat|agent|imt)-[\w.-]{16,}")),
-    (
-        "slack",
-        ("xox", "xapp-", "hooks.slack.com"),
-        _tokens(r"xox[a-z]-[\w-]{8,}", r"xapp-[\w-]{8,}", r"hooks\.slack\.com/\w+/[\w/]{16,}"),
-    ),
-    ("jwt", ("eyj",), _tokens(r"eyJ[\w-]{8,512}\.[\w-]{4,}(?:\.[\w-]*){0,4}")),
-    ("google", ("aiza", "ya29.", "gocspx-"), _tokens(r"(?:AIza|ya29\.|GOCSPX-)[\w-]{20,}")),
-    ("sendgrid", ("sg.",), _tokens(r"SG\.[\w-]{8,128}\.[\w-]{8,}")),
-    ("npm", ("npm_",), _tokens(r"npm_[A-Za-z0-9]{30,}")),
-    ("pypi", ("pypi-",), _tokens(r"pypi-[\w-]{40,}")),
-    ("twilio", ("sk",), _tokens(r"SK[0-9a-f]{32}(?!\w)")),
-    (
-        "vendor",
-        ("sk-", "hvs.", "dckr_pat_", "dop_v1_", "shpat_", "hf_", "age-secret-key-"),
-        _tokens(
-            r"sk-[\w-]{32,}",
-            r"hvs\.[\w-]{20,}",
-            r"(?:dckr_pat|dop_v1|shpat|hf)_[\w-]{20,}",
-            r"AGE-SECRET-KEY-1[A-Z0-9]{30,}",
+        ("cookie", ("cookie:",), re.compile(r"""(?i)cookie: {0,8}(?P<secret>[^\s"'][^"'\n]*)""")),
+        (
+            "stripe",
+            ("sk_", "rk_", "whsec_"),
+            _tokens(r"[sr]k_(?:live|test)_\w{8,}", r"whsec_[\w+/=-]{8,}"),
         ),
-    ),
-    (
-        "option",
-        ("--",),
-        _after(rf"--(?:[a-z0-9]{{1,32}}[_-]){{0,4}}(?:{_NAMES}|pass) {{1,8}}(?!-)"),
-    ),
-    (
-        "option",
-        ("curl ", "wget "),
-        re.compile(
-            r"""\b(?:curl|wget) [^\n|;&]{0,200}?(?:-u|--user)[ =]?["']?[^\s:"']{1,64}:"""
-            r"""(?P<bare>[^\s"'`|;<>]+)"""
+        (
+            "aws",
+            ("akia", "asia", "abia", "acca"),
+            _tokens(r"A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}(?!\w)"),
         ),
-    ),
-    (
-        "option",
-        ("mysql", "mariadb", "sshpass", "redis-cli", "docker login"),
-        _after(
-            r"\b(?:mysql|mariadb)[\w-]{0,16} (?:[^\n|;&]{0,200}? )?-p(?=\S)",
-            r"\bsshpass -p {0,8}",
-            r"\bredis-cli (?:[^\n|;&]{0,200}? )?-a {1,8}",
-            r"\bdocker login (?:[^\n|;&]{0,200}? )?-p {1,8}",
+        (
+            "github",
+            ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+            _tokens(r"gh[pousr]_\w{16,}", r"github_pat_\w{16,}"),
         ),
-    ),
-    (
-        "option",
-        ("identified by", "password '", "requirepass", "masterauth"),
-        _after(r"\b(?:identified by|password) {1,8}(?=')", r"\b(?:requirepass|masterauth) {1,8}"),
-    ),
-    (
-        "value",
-        ("value",),
-        re.compile(
-            rf"""(?i)\bname["']?: {{0,8}}["']?[\w.-]{{0,64}}(?:{_NAMES})["']?,?\s{{1,64}}"""
-            r"""["']?value["']?: {0,8}(?:"(?P<double>[^"\n]+)|'(?P<single>[^'\n]+)"""
-            r"""|(?P<bare>[^\s"',}]+))"""
+        ("gitlab", ("gl",), _tokens(r"gl(?:pat|ptt|rt|dt|cbt|ft|soat|agent|imt)-[\w.-]{16,}")),
+        (
+            "slack",
+            ("xox", "xapp-", "hooks.slack.com"),
+            _tokens(r"xox[a-z]-[\w-]{8,}", r"xapp-[\w-]{8,}", r"hooks\.slack\.com/\w+/[\w/]{16,}"),
         ),
-    ),
-    (
-        "value",
-        ("</",),
-        re.compile(rf"(?i)<[\w:.-]{{0,40}}(?:{_NAMES})>(?P<secret>[^<\s][^<\n]*+)</"),
-    ),
-)
+        ("jwt", ("eyj",), _tokens(r"eyJ[\w-]{8,512}\.[\w-]{4,}(?:\.[\w-]*){0,4}")),
+        ("google", ("aiza", "ya29.", "gocspx-"), _tokens(r"(?:AIza|ya29\.|GOCSPX-)[\w-]{20,}")),
+        ("sendgrid", ("sg.",), _tokens(r"SG\.[\w-]{8,128}\.[\w-]{8,}")),
+        ("npm", ("npm_",), _tokens(r"npm_[A-Za-z0-9]{30,}")),
+        ("pypi", ("pypi-",), _tokens(r"pypi-[\w-]{40,}")),
+        ("twilio", ("sk",), _tokens(r"SK[0-9a-f]{32}(?!\w)")),
+        (
+            "vendor",
+            ("sk-", "hvs.", "dckr_pat_", "dop_v1_", "shpat_", "hf_", "age-secret-key-"),
+            _tokens(
+                r"sk-[\w-]{32,}",
+                r"hvs\.[\w-]{20,}",
+                r"(?:dckr_pat|dop_v1|shpat|hf)_[\w-]{20,}",
+                r"AGE-SECRET-KEY-1[A-Z0-9]{30,}",
+            ),
+        ),
+        (
+            "option",
+            ("--",),
+            _after(rf"--(?:[a-z0-9]{{1,32}}[_-]){{0,4}}(?:{_NAMES}|pass) {{1,8}}(?!-)"),
+        ),
+        (
+            "option",
+            ("curl ", "wget "),
+            re.compile(
+                r"""\b(?:curl|wget) [^\n|;&]{0,200}?(?:-u|--user)[ =]?["']?[^\s:"']{1,64}:"""
+                r"""(?P<bare>[^\s"'`|;<>]+)"""
+            ),
+        ),
+        (
+            "option",
+            ("mysql", "mariadb", "sshpass", "redis-cli", "docker login"),
+            _after(
+                r"\b(?:mysql|mariadb)[\w-]{0,16} (?:[^\n|;&]{0,200}? )?-p(?=\S)",
+                r"\bsshpass -p {0,8}",
+                r"\bredis-cli (?:[^\n|;&]{0,200}? )?-a {1,8}",
+                r"\bdocker login (?:[^\n|;&]{0,200}? )?-p {1,8}",
+            ),
+        ),
+        (
+            "option",
+            ("identified by", "password '", "requirepass", "masterauth"),
+            _after(
+                r"\b(?:identified by|password) {1,8}(?=')", r"\b(?:requirepass|masterauth) {1,8}"
+            ),
+        ),
+        (
+            "value",
+            ("value",),
+            re.compile(
+                rf"""(?i)\bname["']?: {{0,8}}["']?[\w.-]{{0,64}}(?:{_NAMES})["']?,?\s{{1,64}}"""
+                r"""["']?value["']?: {0,8}(?:"(?P<double>[^"\n]+)|'(?P<single>[^'\n]+)"""
+                r"""|(?P<bare>[^\s"',}]+))"""
+            ),
+        ),
+        (
+            "value",
+            ("</",),
+            re.compile(rf"(?i)<[\w:.-]{{0,40}}(?:{_NAMES})>(?P<secret>[^<\s][^<\n]*+)</"),
+        ),
+    )
+
+
 _NAME_HINT = re.compile(
     "passw|passphrase|passcode|secret|token|key|credential|signature|pwd|pass|auth|sig"
 )
@@ -374,14 +406,16 @@ class Redactor:
         low = text.lower()
         if "private key" in low:
             text = self._without_keys(text)
-        for rule, hints, pattern in _SHAPES:
+        for rule, hints, pattern in _shapes():
             if any(hint in low for hint in hints):
                 text = pattern.sub(partial(self._replace, rule), text)
         if _NAME_HINT.search(low):
-            text = _ASSIGNED.sub(self._replace_assigned, text)
+            text = _assigned().sub(self._replace_assigned, text)
         return text
 
     def _mark(self, rule: str, secret: str) -> str:
+        import hmac  # pulls in OpenSSL, which the start need not wait for
+
         digest = hmac.digest(self._salt, secret.encode("utf-8", "surrogatepass"), "sha256")
         return f"[REDACTED:{rule}:{digest.hex()[:6]}]"
 
