@@ -25,12 +25,12 @@ DEMO = [sys.executable, str(ROOT / "tests/screens/driver_apps.py")]
 def measure(
     argv: Sequence[str], driver: str, seconds: float, size: tuple[int, int]
 ) -> tuple[int, float]:
-    """Bytes of the start, and bytes a second after it."""
+    """Bytes of the first three seconds, and bytes a second after it."""
     with Terminal(argv, size=size, env={"COCKPIT_DRIVER": driver}, whole_env=True) as terminal:
         terminal.read_until(lambda: terminal.received > 0, 20)
         terminal.read_for(3.0)
         start = terminal.received
-        if not start or terminal.wait(0.0) is not None:
+        if not start or terminal.wait(0.05) is not None:
             raise SystemExit(f"{argv[0]} ended by itself:\n{terminal.text()}")
         terminal.read_for(seconds)
         return start, (terminal.received - start) / seconds
