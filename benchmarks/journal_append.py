@@ -4,7 +4,8 @@
 
 Three ways in turns, so that whatever else the machine does hits all of them: a bare write+fsync of
 as many bytes; append, then wait until it is saved; and a burst of 20 appends, then wait for the
-last. Then how long append keeps its caller, and the time to read 100,000 records. The last line is JSON.
+last. Then how long append keeps its caller, and the time to read 100,000 records. The last line of
+the output is JSON.
 """
 
 from __future__ import annotations

@@ -157,6 +157,25 @@ def test_a_failed_fsync_is_not_tried_again(folder: Path, tmp_path: Path) -> None
 
 
 @needs_strace
+def test_a_new_file_is_saved_when_its_name_is(root: Path, tmp_path: Path) -> None:
+    """A file that is synced can still be lost in a power cut when its directory is not."""
+    script = r"""
+journal = Journal.create(paths.incidents(), slug="new", who="anna")
+journal.on_saved = lambda seq: None
+journal.wait_saved(1, 5)
+os.write(1, b"0\n")
+journal.close()
+"""
+    log = tmp_path / "strace"
+    run(["strace", "-f", "-qq", "-y", "-e", "trace=fsync,write", "-o", str(log)], script)
+    before, _, _ = log.read_text().partition('"0\\n"')
+    synced = re.findall(r"fsync\(\d+<([^>]*)>", before)
+    (folder,) = list_incidents(root)
+    wanted = [folder / "journal.jsonl", folder, root, root.parent]
+    assert [Path(name) for name in synced] == wanted
+
+
+@needs_strace
 def test_a_second_place_that_fails_too(folder: Path, tmp_path: Path) -> None:
     """The writer's fsyncs: 1 the file, 2 to 4 its directories, 5 fails, 6 the next place fails."""
     saved, trouble, left, status = run(
@@ -290,13 +309,16 @@ while True:
     record = journal.append(NoteAdded(text=f"note {count} " + "x" * 1000))
     if not journal.wait_saved(record.seq, 0.3):
         break
-for _ in range(3):
+for _ in range(9):
     count += 1
     record = journal.append(NoteAdded(text=f"note {count} " + "x" * 1000))
-    journal.wait_saved(record.seq, 0.1)
+journal.wait_saved(record.seq, 0.3)
 say(troubles)
 say([journal.unsaved, journal.saved + journal.unsaved == record.seq])
 say(damage(journal.folder))
+os.truncate(home / "filler", (home / "filler").stat().st_size - 4096)
+say(journal.wait_saved(record.seq - 9, 5))
+say(journal.unsaved)
 (home / "filler").unlink()
 say(journal.wait_saved(record.seq, 5))
 say(journal.trouble)
@@ -307,13 +329,14 @@ say([path.name for path in home.rglob("*.0002.jsonl")])
 """
     )
     home = tmp_path / "home"
-    troubles, waiting, before, saved, trouble, left, complete, after, others, status = run(
-        mounted(home, "512k"), script
-    )
+    troubles, waiting, before, one_fits, still, *end = run(mounted(home, "512k"), script)
     assert "The reserve is in use" in troubles[0]
     assert troubles[-1].startswith("NOT SAVED, in memory only: No space left")
-    assert waiting == [4, True]
+    assert waiting == [10, True]
     assert before == []
+    assert one_fits, "a page was free, and no event went into it"
+    assert 1 <= still <= 9
+    saved, trouble, left, complete, after, others, status = end
     assert (saved, trouble, left, complete, after, others, status) == (True, "", 0, True, [], [], 0)
 
 
@@ -367,6 +390,27 @@ sys.exit(left > 0)
     (left, trouble), status = run(mounted(tmp_path / "home", "64k"), script)
     assert (left, status) == (2, 1)
     assert trouble.startswith("NOT SAVED")
+
+
+@pytest.mark.root
+@needs_mount
+def test_a_close_tries_once_more(tmp_path: Path) -> None:
+    script = (
+        FILL
+        + r"""
+from cockpit.incident import journal as module
+module.RETRY_SECONDS = 3600
+home = Path(os.environ["COCKPIT_HOME"])
+paths.VAR_TMP = home / "no" ; os.environ["TMPDIR"] = str(home / "no")
+fill(home)
+journal = Journal.create(paths.incidents(), slug="full", who="anna")
+say(journal.wait_saved(1, 0.3))
+(home / "filler").unlink()
+say([journal.close(), verify(journal.folder) == ()])
+"""
+    )
+    saved, closed, status = run(mounted(tmp_path / "home", "64k"), script)
+    assert (saved, closed, status) == (False, [0, True], 0)
 
 
 READ_ONLY = r"""

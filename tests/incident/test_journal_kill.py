@@ -41,6 +41,7 @@ for line in sys.stdin:
     def saved(seq):
         os.write(1, f"saved {journal.writer} {seq} {journal.folder}\n".encode())
     journal.on_saved = saved
+    os.write(2, b"opened\n")
     number = 0
     while True:
         for _ in range(number % 4):
@@ -80,9 +81,12 @@ def test_two_hundred_kills(tmp_path: Path) -> None:
             nursery.stdin.write(f"{root / 'new' if start_new else latest}\n")
             nursery.stdin.flush()
             pid = int(nursery.stderr.readline())
+            if start_new or chance.random() < 0.8:  # the others are hit while they open
+                assert nursery.stderr.readline() == "opened\n", f"seed {seed}"
             time.sleep(chance.expovariate(1 / 0.02))
             os.kill(pid, signal.SIGKILL)
-            assert nursery.stderr.readline() == "ended\n", f"seed {seed}"
+            while (heard := nursery.stderr.readline()) != "ended\n":
+                assert heard == "opened\n", f"seed {seed}"
         nursery.stdin.close()
 
     promised: dict[Path, set[tuple[str, int]]] = defaultdict(set)
@@ -90,8 +94,8 @@ def test_two_hundred_kills(tmp_path: Path) -> None:
         found = re.fullmatch(r"saved (\S+) (\d+) (.+)", line)
         assert found, line
         promised[Path(found[3])].add((found[1], int(found[2])))
-    assert len(promised) >= KILLS // KILLS_PER_INCIDENT // 2
-    assert sum(len(each) for each in promised.values()) > KILLS, f"seed {seed}"
+    assert len(promised) >= KILLS // KILLS_PER_INCIDENT // 2, f"seed {seed}"
+    assert sum(len(each) for each in promised.values()) > KILLS // 2, f"seed {seed}"
 
     for folder in root.iterdir():
         before = read(folder)
