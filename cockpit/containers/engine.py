@@ -169,6 +169,11 @@ class Engine:
         """
         return self._way.command if self._way else ""
 
+    @property
+    def far_command(self) -> str:
+        """The docker command that reaches this engine on the target; "" when it is not there."""
+        return self._way.docker if self._way else ""
+
     def now(self) -> datetime:
         """The engine's clock, within about a second."""
         return datetime.now(UTC) + self._clock_ahead

@@ -76,6 +76,11 @@ class Way:
             self.command = look.way
         return await self._through_command()
 
+    @property
+    def docker(self) -> str:
+        """The docker command for this engine on the target's own shell."""
+        return f"{self.command or 'docker'} {self._flag}".strip()
+
     async def _looked(self, refused: OSError) -> Look:
         """What is wrong, looked at anew only now and then: it starts processes there."""
         restarting = isinstance(self._target, Local) and isinstance(refused, ConnectionRefusedError)

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from cockpit.containers import far
 from cockpit.containers.container import Container, from_inspect, from_list
 from cockpit.containers.engine import Engine, EngineTrouble, NoSuchContainer
 from cockpit.containers.stats import Sample, sample
 from cockpit.containers.wire import Listed, Stats
-from cockpit.target.target import LinkDown
+from cockpit.target.target import LinkDown, LinkLost
 from cockpit.text import Safe, clean_line
 
 STREAMS: Final = 64
@@ -70,6 +71,7 @@ class Watch:
         self._at: float | None = None
         self._reason = f"Docker at {engine.where} is being asked."
         self._polled_every = 0.0
+        self._thin = False
         self._main: asyncio.Task[None] | None = None
         self._telling: asyncio.TimerHandle | None = None
 
@@ -105,6 +107,8 @@ class Watch:
         return Safe(f"What is shown is {age} old. {self._reason}")
 
     def _how(self) -> str:
+        if self._thin:
+            return f"sampled there every {far.EVERY:.0f} s, as the link is slow"
         polled = sum(row.live for row in self._rows.values()) - len(self._streams)
         way = f" through `{self._engine.through}`" if self._engine.through else ""
         if polled <= 0 or not self._polled_every:
@@ -164,12 +168,13 @@ class Watch:
         await self._engine.version()
         since = self._engine.now() - REPLAYED
         self._questions = _Questions()
+        self._thin = self._rtt() >= far.THIN_RTT and bool(self._engine.far_command)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._hear(since))
             self._take(await self._engine.list())
             for _ in range(1 if self._engine.through else ASKED_AT_ONCE):
                 group.create_task(self._ask(group))
-            group.create_task(self._poll())
+            group.create_task(self._sample_far(group) if self._thin else self._poll())
             group.create_task(self._beat())
             self._attend(group)
 
@@ -227,7 +232,7 @@ class Watch:
             if row is None or not row.live:
                 task.cancel()
                 del self._streams[container]
-        limit = 0 if self._engine.through else self._limit
+        limit = 0 if self._thin or self._engine.through else self._limit
         for row in self._rows.values():
             if len(self._streams) >= limit:
                 break
@@ -259,6 +264,22 @@ class Watch:
             if not waiting:
                 await asyncio.sleep(1.0)
 
+    async def _sample_far(self, group: asyncio.TaskGroup) -> None:
+        """Numbers by the docker command on the host; where it has none, streams after all."""
+        with suppress(LinkLost, LinkDown):
+            async with aclosing(far.sampled(self._engine.target, self._engine.far_command)) as got:
+                async for short, made in got:
+                    for container, row in self._rows.items():
+                        if row.live and container.startswith(short):
+                            self._samples[container] = made
+                            self._news()
+        self._thin = False
+        self._attend(group)
+        await self._poll()
+
+    def _rtt(self) -> float:
+        return self._engine.target.link.rtt or 0.0
+
     def _sampled(self, container: str, raw: Stats, every: float) -> None:
         row = self._rows.get(container)
         made = sample(self._raw.get(container), raw, time.monotonic(), every)
@@ -276,7 +297,7 @@ class Watch:
                 continue
             ping = asyncio.create_task(self._engine.ping())
             try:
-                done, _ = await asyncio.wait((ping,), timeout=UNANSWERED)
+                done, _ = await asyncio.wait((ping,), timeout=max(UNANSWERED, 3 * self._rtt()))
                 while not done:
                     self._reason = self._silence()
                     self._changed()

@@ -84,3 +84,23 @@ async def test_an_sshd_that_forwards_no_sockets_is_met_with_its_docker_command(
         await until(lambda: len([r for r in watch.snapshot.rows if r.sample]) == 3, within=20)
         assert watch.snapshot.how == "polled every 2 s through `docker`"
         assert watch.snapshot.trouble == ""
+
+
+async def test_on_a_slow_link_the_numbers_are_taken_on_the_host(
+    dockerd: Dockerd, sshd: StartSshd, until: Until, tmp_path: Path
+) -> None:
+    server = sshd()
+    dockerd.run("web", "sleep 99", "-m", "64m")
+    async with Proxy("127.0.0.1", server.port) as proxy:
+        proxy.delay(200)
+        config = server.client_config(tmp_path, proxy.port)
+        async with watching(config, server.host, dockerd.socket) as watch:
+            await until(lambda: [r for r in watch.snapshot.rows if r.sample], within=20)
+            assert watch.snapshot.how == "sampled there every 6 s, as the link is slow"
+            sample = watch.snapshot.rows[0].sample
+            assert sample is not None
+            assert sample.memory_limit == 64 << 20
+            assert 0 < sample.memory < 8 << 20
+            assert sample.pids == 1
+            await until(lambda: watch.snapshot.rows[0].sample != sample, within=10)
+            assert watch.snapshot.trouble == ""

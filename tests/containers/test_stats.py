@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cockpit.containers.far import parse
 from cockpit.containers.stats import Sample, age, sample, stale
 from cockpit.containers.wire import (
     BlockEntry,
@@ -87,3 +88,23 @@ def test_a_sample_is_stale_when_two_more_were_due() -> None:
     assert slow is not None
     assert not stale(slow, now=20.0)
     assert stale(slow, now=23.0)
+
+
+def test_the_words_of_docker_stats_are_read_as_numbers() -> None:
+    line = "baf0ca0fbc1d|0.15%|308KiB / 23.54GiB|1.2kB / 3MB|0B / 4.1GB|12\n"
+    got = parse(line, at=5.0)
+    assert got is not None
+    container, read = got
+    assert container == "baf0ca0fbc1d"
+    assert (read.cpu_percent, read.memory, read.memory_limit) == (0.15, 308 << 10, 25275882537)
+    assert (read.net_rx, read.net_tx, read.block_read, read.block_write) == (
+        1200,
+        3_000_000,
+        0,
+        4_100_000_000,
+    )
+    assert read.pids == 12
+    assert not stale(read, now=19.0)
+    assert parse("baf0ca0fbc1d|--|-- / --|-- / --|-- / --|--\n", at=5.0) is None
+    assert parse("\x1b]52;c;aGk=\x07|1%|1B / 1B|0B / 0B|0B / 0B|1", at=5.0) is None
+    assert parse("Cannot connect to the Docker daemon\n", at=5.0) is None
