@@ -77,7 +77,7 @@ def freeze(
     prefix = len(procedures) > 1
     out: list[Procedure] = []
     for number, (title, first) in enumerate(procedures):
-        name = names.take(headings.slug(title))
+        name = names.take(headings.slug(title)) if prefix else headings.slug(title)
         mine = [section for section in sections if section.procedure == number]
         if not mine and prefix:
             continue

@@ -158,7 +158,8 @@ class _Scanner:
             elif char == ")":
                 if top == "(":
                     self.stack.pop()
-                last, at_start = ")", not self.stack and self.depth > 0
+                defines = line[i - 1 : i] == "("  # f() {
+                last, at_start = ")", not self.stack and (self.depth > 0 or defines)
             elif char == "#" and (i == 0 or line[i - 1] in " \t;("):
                 self.comment = i
                 break

@@ -51,6 +51,7 @@ _SEE = re.compile(
     r"(?P<where>[^.;,()\"”*_\n]{3,80})",
     re.IGNORECASE,
 )
+_BRANCH = re.compile(r"\b(?:if|when|unless|otherwise|not|no|fails?)\b", re.IGNORECASE)
 _ANCHOR = re.compile(r"\[([^\]\[\n]{1,200})\]\((#[^)\s]{0,200})\)")
 
 
@@ -110,6 +111,7 @@ def _is_command(
     code: str, text: str, match: re.Match[str], also: frozenset[str], in_list: bool
 ) -> bool:
     before = re.sub(r"[*_]+", "", text[: match.start()].rpartition("\n")[2])
+    before = re.sub(r"^\s*\[[ xX]\]\s*", "", before)
     after = text[match.end() :].strip(" \n.*_;,)")
     whole = not before.strip(" -*(") and not after
     if " " not in code:
@@ -176,20 +178,21 @@ def title(text: str, limit: int = 160) -> str:
 
 def pointers(text: str) -> list[Pointer]:
     """Where the text sends the reader: links within the file, "If …: see Recovery > Restart"."""
-    found = [
-        Pointer(plain(_sentence(text, match.start())), match[2], text.count("\n", 0, match.start()))
-        for match in _ANCHOR.finditer(text)
-    ]
-    if not found:
-        for number, line in enumerate(text.split("\n")):
-            if re.search(
-                r"\b(?:if|when|unless|otherwise|not|no|fails?)\b", line, re.IGNORECASE
-            ) and (match := _SEE.search(line)):
-                found.append(Pointer(plain(line.strip()), match["where"].strip(), number))
+    found: list[Pointer] = []
+    at = 0
+    for number, line in enumerate(text.split("\n")):
+        anchors = [*_ANCHOR.finditer(line)]
+        for match in anchors:
+            sentence = _sentence(text, at + match.start())
+            found.append(Pointer(plain(sentence), match[2], number))
+        if not anchors and _BRANCH.search(line) and (see := _SEE.search(line)):
+            found.append(Pointer(plain(line.strip()), see["where"].strip(), number))
+        at += len(line) + 1
     return found
 
 
 def _sentence(text: str, at: int) -> str:
-    start = max(text.rfind(". ", 0, at), text.rfind("\n\n", 0, at), -1)
-    stop = text.find(". ", at)
-    return " ".join(text[start + 1 : len(text) if stop < 0 else stop + 1].split())
+    """The sentence around a place in a text; at most 300 characters to each side."""
+    before = re.split(r"(?<=[.?!])\s|\n\n", text[max(0, at - 300) : at])[-1]
+    after = re.split(r"(?<=[.?!])\s|\n\n", text[at : at + 300], maxsplit=1)[0]
+    return " ".join((before + after).split())

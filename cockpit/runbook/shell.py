@@ -88,7 +88,7 @@ def _script(text: str, depth: int) -> Effect:
     root = _parser().parse(source).root_node
     effect = _Walk(source, depth).judge(root)
     if root.has_error:
-        effect = effect.and_(change("part of the command could not be parsed"))
+        effect = change("part of the command could not be parsed").and_(effect)
         if _DANGER.search(text):
             effect = effect.and_(destroy("a part that could not be parsed has a word that deletes"))
     return effect

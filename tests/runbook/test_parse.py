@@ -1,0 +1,575 @@
+"""Runbooks as people write them: what the checklist is made of."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cockpit.runbook.model import (
+    Command,
+    Phase,
+    Prose,
+    Reference,
+    Risk,
+    Runbook,
+    Section,
+    Snippet,
+    Step,
+    StepKind,
+    Waits,
+)
+from cockpit.runbook.parse import Unreadable, parse, read
+from cockpit.runbook.show import outline, record
+
+
+def book(text: str) -> Runbook:
+    return parse(textwrap.dedent(text).lstrip("\n"), "x.md")
+
+
+def section(runbook: Runbook, name: str) -> Section:
+    return next(section for section in runbook.sections() if section.id == name)
+
+
+def step(runbook: Runbook, name: str) -> Step:
+    return next(step for _, step in runbook.steps() if step.id == name)
+
+
+def texts(runbook: Runbook) -> list[str]:
+    return [command.text for _, _, command in runbook.commands()]
+
+
+RUNBOOK = """
+    # Queue stuck
+
+    **Severity:** P1
+    **Owner:** payments
+
+    ## Diagnosis
+
+    ### Step 1: Look at the worker
+
+    The worker logs each job.
+
+    ```bash
+    # Is it up?
+    docker compose ps worker
+    # Expected: "Up"
+    # If it is not: See Recovery > Restart the worker
+
+    # Its last words
+    docker logs worker --tail 20
+    ```
+
+    ### Step 2: Call the owner
+
+    Ask whether a deploy is running.
+
+    ## Recovery
+
+    ### Option 1: Restart the worker (Most Common)
+
+    ```bash
+    docker compose restart worker
+    ```
+
+    **Verify:**
+
+    ```bash
+    curl -s http://localhost:8000/health   # Should say ok
+    ```
+
+    ### Option 2: Start over
+
+    ```bash
+    docker compose down && docker compose up -d
+    ```
+
+    ## Verification
+
+    ```bash
+    # 1. Health
+    curl -s http://localhost:8000/health
+    # Expected: ok
+
+    # 2. Jobs
+    docker logs worker --tail 1
+    ```
+    """
+
+
+def test_a_runbook_has_title_severity_sections_and_steps() -> None:
+    runbook = book(RUNBOOK)
+    assert (runbook.title, runbook.severity) == ("Queue stuck", "P1")
+    assert [s.id for s in runbook.sections()] == [
+        "queue-stuck",
+        "diagnosis",
+        "recovery",
+        "verification",
+    ]
+    assert [(s.id, s.kind) for _, s in runbook.steps()] == [
+        ("diagnosis/step-1-look-at-the-worker", StepKind.STEP),
+        ("diagnosis/step-2-call-the-owner", StepKind.MANUAL),
+        ("recovery/option-1-restart-the-worker-most-common", StepKind.OPTION),
+        ("recovery/option-2-start-over", StepKind.OPTION),
+        ("verification/1-health", StepKind.STEP),
+        ("verification/2-jobs", StepKind.STEP),
+    ]
+
+
+def test_comments_are_titles_expectations_and_branches() -> None:
+    first, second = step(book(RUNBOOK), "diagnosis/step-1-look-at-the-worker").commands
+    assert (first.title, first.id) == ("Is it up?", "diagnosis/step-1-look-at-the-worker#1")
+    assert first.expectation is not None and first.expectation.text == '"Up"'
+    assert (second.title, second.expectation) == ("Its last words", None)
+    (reference,) = step(book(RUNBOOK), "diagnosis/step-1-look-at-the-worker").references
+    assert reference.target == "recovery/option-1-restart-the-worker-most-common"
+    assert reference.text.startswith("If it is not")
+
+
+def test_a_comment_behind_a_command_can_be_its_expectation() -> None:
+    option = step(book(RUNBOOK), "recovery/option-1-restart-the-worker-most-common")
+    check = option.commands[1]
+    assert check.text == "curl -s http://localhost:8000/health"
+    assert check.expectation is not None and check.expectation.text == "Should say ok"
+    assert [command.phase for command in option.commands] == [Phase.RECOVERY, Phase.VERIFICATION]
+
+
+def test_lines_are_those_of_the_file() -> None:
+    lines = textwrap.dedent(RUNBOOK).lstrip("\n").split("\n")
+    for _, _, command in book(RUNBOOK).commands():
+        assert lines[command.lines.first - 1].strip().startswith(command.text)
+
+
+def test_risk_and_waiting_come_from_the_shell() -> None:
+    option = step(book(RUNBOOK), "recovery/option-2-start-over").commands[0]
+    assert (option.risk, option.waits) == (Risk.DESTROY, None)
+    (follow,) = book("## Logs\n`docker logs -f x`").commands()
+    assert follow[2].waits is Waits.STREAM
+
+
+def test_an_ordered_list_is_a_list_of_steps() -> None:
+    runbook = book(
+        """
+        # Disk
+        ## Recovery
+        1. Find the large ones: `du -sh /var/log`
+        2. Ask the owner.
+        3. Rotate:
+           ```bash
+           logrotate -f /etc/logrotate.conf
+           ```
+        4. Look again
+
+        ```bash
+        df -h
+        ```
+        """
+    )
+    assert [(s.title, s.kind, len(s.commands)) for _, s in runbook.steps()] == [
+        ("Find the large ones: du -sh /var/log", StepKind.STEP, 1),
+        ("Ask the owner.", StepKind.MANUAL, 0),
+        ("Rotate", StepKind.STEP, 1),
+        ("Look again", StepKind.MANUAL, 1),
+    ]
+
+
+def test_commands_without_any_markup() -> None:
+    runbook = book(
+        """
+        # Site
+        ## 1. Site down
+        1. Look:
+           docker compose ps
+           ss -ltn | grep 80
+           If 80 is closed:
+             sudo firewall-cmd --reload
+        2. In compose.yml set:
+           image: app:<tag>
+        - curl /health returns 200 and says up
+        """
+    )
+    assert texts(runbook) == [
+        "docker compose ps",
+        "ss -ltn | grep 80",
+        "sudo firewall-cmd --reload",
+    ]
+    assert {command.source for _, _, command in runbook.commands()} == {"bare"}
+
+
+def test_task_lists_are_checks() -> None:
+    runbook = book("# Shift\n## Pre-Shift Checklist\n- [ ] Laptop charged\n- [x] `docker ps` works")
+    assert [(s.title, s.kind) for _, s in runbook.steps()] == [
+        ("Laptop charged", StepKind.CHECK),
+        ("docker ps works", StepKind.CHECK),
+    ]
+    assert texts(runbook) == ["docker ps"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Run `docker ps` now.", ["docker ps"]),
+        ("Does `curl -s http://x/health` answer?", ["curl -s http://x/health"]),
+        ("The flag `--force` and `/health` and `restart=always` are words.", []),
+        ("The playbook attempts `systemctl restart app` three times.", []),
+        ("We pipe to `tr` first.", []),
+        ("- App: `docker compose logs app`", ["docker compose logs app"]),
+        ("- `level=ERROR`\n- `no space left`", []),
+        ("- **Schedule**: `0 3 * * *`", []),
+        ("| what | how |\n|---|---|\n| restart | `docker restart app` |", ["docker restart app"]),
+    ],
+)
+def test_inline_code_is_a_command_where_it_is_told_to_be_run(text: str, found: list[str]) -> None:
+    assert texts(book(f"# T\n## Steps\n{text}")) == found
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        "Expected: running",
+        "**Expected:** running",
+        "**Expected Output:** `running`",
+        "**Expected output:**\n```\nrunning\n```",
+        "You get something similar to:\n```\nrunning\n```",
+    ],
+)
+def test_an_expectation_after_the_block(after: str) -> None:
+    runbook = book(f"# T\n## Diagnosis\n```bash\ndocker ps\n```\n{after}\n")
+    ((_, _, command),) = runbook.commands()
+    assert command.expectation is not None and command.expectation.text == "running"
+
+
+def test_bold_labels_are_headings() -> None:
+    runbook = book(
+        """
+        # Guide
+        ## App will not start
+        **Symptoms**: it exits at once
+
+        **Solutions**:
+        1. Look: `docker logs app`
+
+        ## App is slow
+        **Symptoms**: it is slow
+
+        **Solutions**:
+        1. Look: `docker stats --no-stream`
+        """
+    )
+    assert [p.title for p in runbook.procedures] == ["App will not start", "App is slow"]
+    assert [s.phase for s in runbook.procedures[0].sections] == [
+        Phase.PROCEDURE,
+        Phase.SYMPTOMS,
+        Phase.RECOVERY,
+    ]
+
+
+def test_a_bold_step_is_a_step() -> None:
+    runbook = book(
+        "# T\n## Recovery\n**Step 1: Look**\n```bash\nls\n```\n**Step 2: Wait**\n\nA while."
+    )
+    assert [s.title for _, s in runbook.steps()] == ["Step 1: Look", "Step 2: Wait"]
+
+
+@pytest.mark.parametrize(
+    ("headings", "phase"),
+    [
+        (["Diagnosis Steps"], Phase.DIAGNOSIS),
+        (["Recovery", "Option 1: Verify and restart"], Phase.RECOVERY),
+        (["Pre-Shift Checklist", "Access Verification"], Phase.PREREQUISITES),
+        (["Incident Workflow", "Step 4: Escalate if needed"], Phase.ESCALATION),
+        (["Incident Workflow", "Step 6: Post-Incident"], Phase.POST_INCIDENT),
+        (["Validation"], Phase.VERIFICATION),
+        (["Image rollback"], Phase.ROLLBACK),
+        (["Common Pitfalls"], Phase.MISTAKES),
+        (["Quick Command Reference", "Restart"], Phase.REFERENCES),
+        (["Mitigation"], Phase.RECOVERY),
+        (["Something else"], Phase.PROCEDURE),
+    ],
+)
+def test_the_phase_comes_from_the_nearest_heading_that_names_one(
+    headings: list[str], phase: Phase
+) -> None:
+    text = "\n".join("#" * (level + 2) + f" {title}" for level, title in enumerate(headings))
+    ((_, _, command),) = book(f"# T\n{text}\n```bash\nls -l\n```").commands()
+    assert command.phase is phase
+
+
+def test_references_in_prose() -> None:
+    runbook = book(
+        """
+        # T
+        ## Diagnosis
+        If this fails, go to [the restart](#option-1-restart).
+        If nothing helps, see Escalation.
+
+        See the [manual](https://example.net).
+        ## Recovery
+        ### Option 1: Restart
+        `docker restart app`
+        ## Escalation
+        Call somebody. If unsure, see Chapter Nine.
+        """
+    )
+    found = [item for s in runbook.sections() for item in s.intro if isinstance(item, Reference)]
+    found += [item for _, one in runbook.steps() for item in one.references]
+    assert [(item.text, item.target) for item in found] == [
+        ("If this fails, go to the restart.", "recovery/option-1-restart"),
+        ("If nothing helps, see Escalation.", "escalation"),
+        ("Call somebody. If unsure, see Chapter Nine.", None),
+    ]
+
+
+def test_variables_carry_over_and_gaps_do_not() -> None:
+    runbook = book(
+        "# T\n## Steps\n```bash\nexport NS=x\nkubectl -n $NS logs <pod> --tail $LINES_N\n```"
+    )
+    last = [command for _, _, command in runbook.commands()][-1]
+    assert [gap.text for gap in last.placeholders] == ["<pod>", "$LINES_N"]
+
+
+def test_titles_that_repeat_have_ids_of_their_own() -> None:
+    runbook = book("# T\n## Check\n`docker ps`\n## Check\n`docker ps`\n")
+    assert [s.id for s in runbook.sections()] == ["check", "check-2"]
+
+
+def test_tabs_of_mkdocs_hold_commands() -> None:
+    runbook = book(
+        """
+        # T
+        ## Stop
+        === "Plugin"
+
+            ``` bash
+            docker compose stop
+            ```
+
+        === "Standalone"
+
+            ``` bash
+            docker-compose stop
+            ```
+        """
+    )
+    assert texts(runbook) == ["docker compose stop", "docker-compose stop"]
+    assert [s.title for _, s in runbook.steps()] == ["Plugin", "Standalone"]
+
+
+def test_front_matter_is_data_and_lines_stay() -> None:
+    runbook = book(
+        "---\ntitle: Queue\nseverity: P2\nservices: [worker]\n---\n\n```bash\nls -l\n```\n"
+    )
+    assert (runbook.title, runbook.severity, runbook.meta["services"]) == (
+        "Queue",
+        "P2",
+        ["worker"],
+    )
+    ((_, _, command),) = runbook.commands()
+    assert command.lines.first == 8
+
+
+def test_broken_front_matter_is_a_warning() -> None:
+    runbook = book("---\ntitle: [a\nb: c\n---\n# T\n")
+    assert "not YAML" in runbook.warnings[0]
+
+
+def test_a_file_without_headings_is_one_section() -> None:
+    runbook = parse("```bash\n$ docker ps\n$ df -h\n```\n", "notes/disk.md")
+    assert runbook.title == "disk"
+    assert texts(runbook) == ["docker ps", "df -h"]
+
+
+def test_nothing_is_dropped() -> None:
+    text = """
+        # T
+        ## Symptoms
+        - slow
+          - very
+        > a quote
+        ## Impact
+        | a | b |
+        |---|---|
+        | 1 | 2 |
+        ```yaml
+        key: value
+        ```
+        <div>html</div>
+        ## Recovery
+        Words before.
+        1. First
+           More about it.
+           - inner item
+        ```bash
+        # remark one
+        # remark two
+        ls -l
+        # last remark
+        ```
+        Words after.
+        """
+    runbook = book(text)
+    shown: list[str] = []
+    for part in runbook.sections():
+        shown.append(part.title)
+        for item in [*part.intro, *(item for one in part.steps for item in one.items)]:
+            if isinstance(item, Command):
+                shown += [item.title, item.text]
+            elif isinstance(item, Prose | Snippet | Reference):
+                shown.append(item.text)
+        shown += [one.title for one in part.steps]
+    everything = "\n".join(shown)
+    for words in [
+        "slow", "very", "a quote", "| 1 | 2 |", "key: value", "html", "Words before", "First",
+        "More about it", "inner item", "remark one", "remark two", "last remark", "Words after",
+    ]:  # fmt: skip
+        assert words in everything, words
+
+
+def test_foreign_text_is_clean_and_commands_stay_raw() -> None:
+    runbook = book("# T\x1b[31m\n## A\u202eb\n```bash\necho '\x1b]52;c;x\x07'  # n\x1bote\n```\n")
+    ((part, one, command),) = runbook.commands()
+    for shown in (runbook.title, part.title, one.title, command.title, outline(runbook)):
+        assert "\x1b" not in shown and "\u202e" not in shown
+    assert command.text == "echo '\x1b]52;c;x\x07'"
+
+
+def test_windows_line_ends_and_tabs() -> None:
+    runbook = parse("# T\r\n\r\n## Diagnosis\r\n\r\n```bash\r\ndocker ps\r\n```\r\n", "x.md")
+    ((_, _, command),) = runbook.commands()
+    assert (command.text, command.lines.first) == ("docker ps", 6)
+
+
+def test_the_outline_reads_and_the_record_has_every_command() -> None:
+    runbook = book(RUNBOOK)
+    assert "( ) Option 2: Start over" in outline(runbook)
+    assert "[destroy]" in outline(runbook)
+    data = record(runbook)
+    assert [entry["text"] for entry in data["commands"]] == texts(runbook)  # type: ignore[attr-defined]
+    assert data["references"] == [
+        {
+            "text": "If it is not: See Recovery > Restart the worker",
+            "line": 16,
+            "target": "recovery/option-1-restart-the-worker-most-common",
+            "target_line": 28,
+        }
+    ]
+
+
+def test_bad_files_say_what_is_wrong(tmp_path: Path) -> None:
+    cases = {
+        "gone.md": (None, "not there"),
+        "empty.md": (b" \n", "empty"),
+        "binary.md": (b"\x7fELF\0\0", "binary"),
+        "large.md": (b"x" * 6_000_000, "6 MB; a runbook is text of at most 5 MB"),
+    }
+    for name, (data, message) in cases.items():
+        if data is not None:
+            (tmp_path / name).write_bytes(data)
+        with pytest.raises(Unreadable, match=message):
+            read(tmp_path / name)
+    with pytest.raises(Unreadable, match="directory"):
+        read(tmp_path)
+
+
+def test_a_file_that_is_not_utf8_is_read_with_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "old.md"
+    path.write_bytes("# Störung\n".encode("cp1252"))
+    runbook = read(path)
+    assert runbook.title == "Störung"
+    assert "not UTF-8 (line 1)" in runbook.warnings[0]
+    assert path.read_bytes() == "# Störung\n".encode("cp1252")
+
+
+def test_the_file_is_known_by_its_bytes(tmp_path: Path) -> None:
+    import hashlib
+
+    path = tmp_path / "a.md"
+    path.write_bytes(b"# A\r\n")
+    assert read(path).sha256 == hashlib.sha256(b"# A\r\n").hexdigest()
+
+
+_PARTS = [
+    "```",
+    "```bash\n",
+    "~~~\n",
+    "# ",
+    "## ",
+    "### Option 1: ",
+    "**Symptoms**: ",
+    "- ",
+    "1. ",
+    "- [ ] ",
+    "`docker ps`",
+    "'",
+    '"',
+    "$(",
+    "<x>",
+    "<<EOF\n",
+    "\n",
+    "\n\n",
+    "    ",
+    " | ",
+    "&& ",
+    "\\\n",
+    "{",
+    "if ",
+    "$X",
+    "[your-x]",
+    "Expected: ",
+    "# Expected: x\n",
+    "$ ls\n",
+    "mysql> ",
+    "\0",
+    "\x1b[31m",
+    "é",
+    "> ",
+    "| a | b |\n|---|---|\n",
+    "<!--",
+    "---\n",
+    "If so, see Recovery\n",
+    "[a](#b)",
+    "===",
+    "\t",
+    "\r",
+    "(",
+    ")",
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(_PARTS) | st.text(max_size=3), max_size=40))
+def test_any_text_is_a_runbook(parts: list[str]) -> None:
+    runbook = parse("".join(parts), "x.md")
+    ids = [s.id for s in runbook.sections()] + [s.id for _, s in runbook.steps()]
+    assert len(ids) == len(set(ids))
+    assert outline(runbook) and record(runbook)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```bash\n" + "echo 'a\n" * 5_000 + "```",
+        "```bash\n" + "cat <<EOF\n" * 2_000,
+        "[" * 50_000,
+        "> " * 3_000,
+        "- " * 3_000,
+        "`" * 50_000,
+        "**a" * 20_000,
+        "Expected " * 10_000,
+        "see " * 30_000,
+        "```bash\n" + "$(" * 3_000 + "\n```",
+        "```bash\n" + "(" * 10_000 + "\n```",
+        "## " + "recovery " * 10_000,
+    ],
+    ids=range(12),
+)
+def test_hostile_text_does_not_hang(text: str) -> None:
+    import time
+
+    start = time.process_time()
+    parse(text, "x.md")
+    assert time.process_time() - start < 3

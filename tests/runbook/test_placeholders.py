@@ -1,0 +1,126 @@
+"""What has to be filled in, and values that try to be more than values."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cockpit.runbook.placeholders import Missing, assigned, fill, find, neutral
+
+FOUND = {
+    "kill <PID>": ["<PID>"],
+    "oc get pvc <pvc_name> -n <namespace>": ["<pvc_name>", "<namespace>"],
+    "mysql -h <db-host> -D <database name>": ["<db-host>", "<database name>"],
+    "query > <output file e.g. output.csv>": ["<output file e.g. output.csv>"],
+    "git clone https://example.net/[your-org]/app": ["[your-org]"],
+    "login --user YOUR_USERNAME": ["YOUR_USERNAME"],
+    "ssh $SSH_USER@$SERVER_HOST": ["$SSH_USER", "$SERVER_HOST"],
+    "psql -U ${DB_USER}": ["${DB_USER}"],
+    "tar -tf backup-YYYYMMDD.tar.gz": ["YYYYMMDD"],
+    "connect RELAYIP:25": ["RELAYIP"],
+    "grep '<PID>' '<PID>'": ["<PID>"],
+    "cat <<EOF\n$WHO\nEOF": ["$WHO"],
+    "docker exec -e X=$X app": ["$X"],
+    "rm <p>": ["<p>"],
+}
+NOT_FOUND = [
+    "docker ps --format '{{.Names}}'",
+    "sort < in > out",
+    "sort <in>out",
+    "cmd 2>&1",
+    "diff <(a) <(b)",
+    "cat <<EOF\nx\nEOF",
+    "cat <<'EOF'\n$WHO\nEOF",
+    "cat <<< word",
+    "echo $HOME $PATH $USER $1 $? $$ $# $@ $(date)",
+    "awk '{print $NF}' x",
+    "X=1; echo pre $X",
+    "export DIR=/x && ls $DIR",
+    "for f in a b; do echo $f; done",
+    "while read -r line; do echo $line; done",
+    "echo ${X:-default} ${Y:=z}",
+    r"echo \$X",
+    "ls [a-z]* [0-9].log",
+    "[ -f x ] && echo y",
+    "jq '.items[0].spec[\"a\"]'",
+    "mktemp /tmp/x.XXXXXX",
+    "grep '<title>' index.html",
+    "echo $ENVIRONMENT_NAME",
+    "grep DB_HOST .env",
+    "ls # <comment>",
+]
+
+
+@pytest.mark.parametrize(("command", "texts"), FOUND.items())
+def test_a_gap_is_found(command: str, texts: list[str]) -> None:
+    assert [gap.text for gap in find(command)] == texts
+
+
+@pytest.mark.parametrize("command", NOT_FOUND)
+def test_shell_that_looks_like_a_gap_is_left_alone(command: str) -> None:
+    assert find(command) == ()
+
+
+def test_a_variable_that_an_earlier_command_set_is_not_asked_for() -> None:
+    assert find("kubectl -n $NAMESPACE get pods", known={"NAMESPACE"}) == ()
+    assert assigned('export NAMESPACE="$(kubectl get ns)"') == {"NAMESPACE"}
+
+
+def test_without_a_value_nothing_comes_out() -> None:
+    with pytest.raises(Missing, match="<PID>"):
+        fill("kill <PID>", {})
+
+
+def test_a_value_that_an_inner_shell_would_read_again_must_be_plain() -> None:
+    assert fill("sh -c 'ls <dir>'", {"dir": "/var/log"}) == "sh -c 'ls /var/log'"
+    for value in ("x; rm -rf /", "$(id)", "a b"):
+        with pytest.raises(Missing, match="second shell"):
+            fill("ssh web 'ls <dir>'", {"dir": value})
+
+
+def test_neutral_keeps_the_length_and_the_name() -> None:
+    command = "cp backups/<BACKUP_FILE> x"
+    assert neutral(command) == "cp backups/_BACKUP_FILE_ x"
+
+
+@pytest.mark.parametrize(
+    "frame", ["<x>", "'<x>'", '"<x>"', "$X_VALUE", '"${X_VALUE}"', "pre<x>post"]
+)
+@settings(max_examples=40, deadline=None)
+@given(
+    value=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
+)
+def test_any_value_reaches_the_program_as_it_is(frame: str, value: str) -> None:
+    command = fill(f"printf %s {frame}", {"x": value, "X_VALUE": value})
+    shown = subprocess.run(["sh", "-c", command], capture_output=True, check=True).stdout
+    around = ("pre", "post") if frame.startswith("pre") else ("", "")
+    assert shown == f"{around[0]}{value}{around[1]}".encode()
+
+
+def test_a_value_in_a_here_document_is_not_expanded() -> None:
+    command = fill("cat <<EOF\n<x>\nEOF", {"x": "$(id) `id` \\ $HOME"})
+    shown = subprocess.run(["sh", "-c", command], capture_output=True, check=True).stdout
+    assert shown == b"$(id) `id` \\ $HOME\n"
+    with pytest.raises(Missing, match="one line"):
+        fill("cat <<EOF\n<x>\nEOF", {"x": "a\nEOF\nrm -rf /"})
+
+
+def test_an_unquoted_value_is_one_word() -> None:
+    assert shlex.split(fill("rm <file>", {"file": "a b; reboot"})) == ["rm", "a b; reboot"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from([*"<>[]$'\"`\\(){}# \n", "<x>", "$X", "YOUR_X", "<<E\n", "${", "a"]),
+        max_size=30,
+    )
+)
+def test_no_command_makes_it_raise(pieces: list[str]) -> None:
+    command = "".join(pieces)
+    find(command)
+    assert len(neutral(command)) == len(command)
