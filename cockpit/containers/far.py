@@ -79,7 +79,8 @@ def _bytes(word: str) -> int:
     if found is None:
         return 0
     unit = 1024 if found[3] else 1000
-    return round((_number(found[1]) or 0) * unit ** _POWERS[found[2]])
+    scale: int = unit ** _POWERS[found[2]]
+    return round((_number(found[1]) or 0) * scale)
 
 
 def _number(word: str) -> float | None:

@@ -75,6 +75,7 @@ class Tail:
         self._resume = Resume()
         self._joined = Joined()
         self._chars = 0
+        self._reached = False
         self._rate = _Rate()
         self._main: asyncio.Task[None] | None = None
         self._telling: asyncio.TimerHandle | None = None
@@ -102,7 +103,7 @@ class Tail:
     async def _run(self) -> None:
         failures = 0
         while True:
-            before = self.total
+            self._reached = False
             try:
                 await self._follow()
                 await self._until_started()
@@ -116,7 +117,7 @@ class Tail:
             except Exception as fault:
                 said = text.clean_line(repr(fault))
                 self._say(f"A fault of cockpit's own: {said}. It tries again.")
-            failures = 0 if self.total > before else failures + 1
+            failures = 0 if self._reached else failures + 1
             await self._rest(min(0.1 * 2**failures, 2.0))
 
     async def _rest(self, seconds: float) -> None:
@@ -141,6 +142,7 @@ class Tail:
         self._say("")
         async with aclosing(stream) as chunks:
             async for chunk in chunks:
+                self._reached = True
                 self._add(parser.feed(chunk))
                 if time.monotonic() - rested > BUSY:
                     await asyncio.sleep(0)

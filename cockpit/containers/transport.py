@@ -91,4 +91,4 @@ class _Stream(httpcore.AsyncNetworkStream):
         """Only "is_readable", by which the pool knows that an idle connection has ended."""
         if info != "is_readable":
             return None
-        return self._over or self._reader.at_eof()
+        return self._over or self._reader.at_eof() or self._writer.is_closing()

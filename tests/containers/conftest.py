@@ -177,7 +177,7 @@ class CuttingProxy:
             asyncio.create_task(_pass(reader, up_writer)),
             asyncio.create_task(_pass(up_reader, writer)),
         ]
-        limit = self._random.uniform(0.08, 0.3) if self.cutting else None
+        limit = self._random.uniform(0.1, 0.4) if self.cutting else None
         try:
             done, _ = await asyncio.wait(ways, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
             self.cuts += not done
