@@ -75,16 +75,14 @@ def from_list(row: Listed) -> Container:
 def from_inspect(got: Inspected) -> Container:
     state = _word(got.state.status)
     health = _word(got.state.health.status) if got.state.health else ""
-    live = state in LIVE
-    ran = state not in ("created", "running", "paused")
-    exit_code = got.state.exit_code if ran else None
+    exit_code = None if state in LIVE or state == "created" else got.state.exit_code
     return Container(
         id=_word(got.id),
         name=text.clean_line(got.name.lstrip("/") or got.id[:12]),
         image=text.clean_line(got.config.image),
         state=state,
         status=_status(state, health, exit_code, got.state.oom_killed, got.state.error),
-        health="" if health == "none" or not live else health,
+        health="" if health == "none" or state not in LIVE else health,
         restarts=got.restart_count,
         oom=got.state.oom_killed,
         exit_code=exit_code,

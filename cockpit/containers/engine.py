@@ -239,10 +239,16 @@ class Engine:
     async def _connect(self) -> httpx.AsyncClient:
         try:
             found = await asyncio.to_thread(self._prepare)
+            if self._client is None:
+                self._client = self._client_for(found)
         except BadAddress as wrong:
             raise EngineTrouble(text.clean_line(str(wrong))) from wrong
-        if self._client is None:
-            self._client = self._client_for(found)
+        except OSError as wrong:  # ssl.SSLError is one
+            why = text.clean_line(str(wrong))
+            raise EngineTrouble(
+                f"The certificates for Docker cannot be used: {why}. "
+                "See $DOCKER_CERT_PATH, or the docker context."
+            ) from wrong
         return self._client
 
     def _prepare(self) -> Address:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
 
@@ -34,24 +35,32 @@ async def engine_at(path: Path | str) -> AsyncIterator[Engine]:
         await engine.close()
 
 
-@contextlib.asynccontextmanager
-async def answering(path: Path, **bodies: bytes) -> AsyncIterator[Engine]:
-    """An engine that answers each request with a body chosen by the last word of its path."""
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def server_of(bodies: Mapping[str, bytes]) -> tuple[Serve, list[str]]:
+    """Answers each request with the body of the last word of its path; and what was asked."""
+    asked: list[str] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             while request := await reader.readuntil(b"\r\n\r\n"):
-                word = request.split()[1].split(b"?")[0].rsplit(b"/", 1)[-1].decode()
-                body = bodies.get(word, b"")
-                asked.append(request.split()[1].decode())
+                path = request.split()[1].decode()
+                asked.append(path)
+                body = bodies.get(path.partition("?")[0].rpartition("/")[2], b"")
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         writer.close()
 
-    asked: list[str] = []
+    return serve, asked
+
+
+@contextlib.asynccontextmanager
+async def answering(path: Path, **bodies: bytes) -> AsyncIterator[tuple[Engine, list[str]]]:
+    """An engine at a server that answers with these bodies, and the paths that were asked."""
+    serve, asked = server_of(bodies)
     server = await asyncio.start_unix_server(serve, str(path))
     async with engine_at(path) as engine:
-        engine.asked = asked  # type: ignore[attr-defined]
-        yield engine
+        yield engine, asked
     server.close()
 
 
@@ -212,16 +221,15 @@ async def test_the_api_version_is_the_lower_of_both_and_not_below_theirs(
     ):
         version = f'{{"Version":"9","ApiVersion":"{theirs}","MinAPIVersion":"{least}"}}'.encode()
         path = short_folder / theirs
-        async with answering(path, version=version, json=b"[]") as engine:
+        async with answering(path, version=version, json=b"[]") as (engine, asked):
             assert await engine.list() == ()
-            asked = engine.asked  # type: ignore[attr-defined]
             assert asked[0] == "/version"
             assert asked[1].startswith(wanted)
 
 
 async def test_too_old_an_engine_says_which_would_do(short_folder: Path) -> None:
     version = b'{"Version":"1.13","ApiVersion":"1.26","MinAPIVersion":"1.12"}'
-    async with answering(short_folder / "s", version=version) as engine:
+    async with answering(short_folder / "s", version=version) as (engine, _):
         said = await trouble_of(engine)
     assert "is too old: API 1.26" in said
     assert "1.41 (Docker 20.10) or later" in said
@@ -231,7 +239,7 @@ async def test_too_old_an_engine_says_which_would_do(short_folder: Path) -> None
     "junk", [b"\x1b]52;c;aGk=\x07{", b"[1]", b"", b'{"ApiVersion":1}', b"\xff"]
 )
 async def test_garbage_is_a_trouble_and_is_cleaned(short_folder: Path, junk: bytes) -> None:
-    async with answering(short_folder / "s", version=junk) as engine:
+    async with answering(short_folder / "s", version=junk) as (engine, _):
         said = await trouble_of(engine)
     assert "is not Docker's API" in said
     assert "\x1b" not in said and "\x07" not in said
@@ -245,6 +253,39 @@ async def test_what_does_not_speak_http_is_a_trouble(short_folder: Path) -> None
     server = await asyncio.start_unix_server(shout, str(short_folder / "s"))
     async with engine_at(short_folder / "s") as engine:
         assert "ended the connection" in await trouble_of(engine)
+    server.close()
+
+
+async def test_an_engine_on_tcp_is_reached_with_tls_and_only_with_the_right_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = (
+        "openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -days 2 "
+        "-subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout key.pem -out cert.pem"
+    )
+    for folder in ("ours", "other"):
+        (tmp_path / folder).mkdir()
+        made = await asyncio.create_subprocess_exec(*command.split(), cwd=tmp_path / folder)
+        assert await made.wait() == 0
+        (tmp_path / folder / "ca.pem").symlink_to("cert.pem")
+    ours = tmp_path / "ours"
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(ours / "ca.pem"))
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(ours / "cert.pem", ours / "key.pem")
+    bodies = {"version": b'{"Version":"9","ApiVersion":"1.45"}', "json": b"[]"}
+    serve, _ = server_of(bodies)
+    server = await asyncio.start_server(serve, "localhost", 0, ssl=context)
+    address = f"tcp://localhost:{server.sockets[0].getsockname()[1]}"
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(ours))
+    async with engine_at(address) as engine:
+        assert await engine.list() == ()
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path / "other"))
+    async with engine_at(address) as engine:
+        assert "CERTIFICATE_VERIFY_FAILED" in await trouble_of(engine)
+    (tmp_path / "other/key.pem").write_text("not a key")
+    async with engine_at(address) as engine:
+        assert "certificates for Docker cannot be used" in await trouble_of(engine)
     server.close()
 
 

@@ -22,15 +22,14 @@ StartSshd = Callable[..., Sshd]
 
 
 @contextlib.asynccontextmanager
-async def watching(config: Path, host: str, socket: Path) -> AsyncIterator[Watch]:
+async def watching(config: Path, host: str, socket: Path) -> AsyncIterator[tuple[Watch, Engine]]:
     target = SshTarget("prod-1", host, ssh_config=config)
     await target.open()
     engine = Engine(target, str(socket))
     watch = Watch(engine)
-    watch.engine = engine  # type: ignore[attr-defined]
     watch.start()
     try:
-        yield watch
+        yield watch, engine
     finally:
         await watch.close()
         await engine.close()
@@ -43,7 +42,7 @@ async def test_12_containers_live_over_one_connection(
     server = sshd()
     for number in range(12):
         dockerd.run(f"c{number}", "sleep 99")
-    async with watching(server.ssh_config, server.host, dockerd.socket) as watch:
+    async with watching(server.ssh_config, server.host, dockerd.socket) as (watch, _):
         await until(lambda: len([r for r in watch.snapshot.rows if r.sample]) == 12, within=15)
         assert watch.snapshot.how == "streams"
         assert watch.snapshot.trouble == ""
@@ -56,8 +55,8 @@ async def test_a_lost_link_is_told_and_what_changed_meanwhile_is_found(
     dockerd.run("web", "echo up; while [ ! -e /go ]; do sleep 0.1; done; echo more; sleep 99")
     async with Proxy("127.0.0.1", server.port) as proxy:
         config = server.client_config(tmp_path, proxy.port)
-        async with watching(config, server.host, dockerd.socket) as watch:
-            tail = Tail(watch.engine, "web")  # type: ignore[attr-defined]
+        async with watching(config, server.host, dockerd.socket) as (watch, engine):
+            tail = Tail(engine, "web")
             tail.start()
             await until(lambda: [r for r in watch.snapshot.rows if r.sample] and tail.total, 15)
             await proxy.cut()
@@ -80,7 +79,7 @@ async def test_an_sshd_that_forwards_no_sockets_is_met_with_its_docker_command(
     server = sshd(extra_config="AllowStreamLocalForwarding no")
     for name in ("one", "two", "three"):
         dockerd.run(name, "sleep 99")
-    async with watching(server.ssh_config, server.host, dockerd.socket) as watch:
+    async with watching(server.ssh_config, server.host, dockerd.socket) as (watch, _):
         await until(lambda: len([r for r in watch.snapshot.rows if r.sample]) == 3, within=20)
         assert watch.snapshot.how == "polled every 2 s through `docker`"
         assert watch.snapshot.trouble == ""
@@ -94,7 +93,7 @@ async def test_on_a_slow_link_the_numbers_are_taken_on_the_host(
     async with Proxy("127.0.0.1", server.port) as proxy:
         proxy.delay(200)
         config = server.client_config(tmp_path, proxy.port)
-        async with watching(config, server.host, dockerd.socket) as watch:
+        async with watching(config, server.host, dockerd.socket) as (watch, _):
             await until(lambda: [r for r in watch.snapshot.rows if r.sample], within=20)
             assert watch.snapshot.how == "sampled there every 6 s, as the link is slow"
             sample = watch.snapshot.rows[0].sample
