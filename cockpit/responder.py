@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 MARKDOWN_PAUSE = 0.5
 READ_PAUSE = 0.5
+LOCK_PATIENCE = 0.5
 EVIDENCE_PATIENCE = 20.0
 TAIL_LINES = 5
 RECOVERS = (Phase.RECOVERY, Phase.ROLLBACK)
@@ -114,7 +115,7 @@ class Responder:
 
         Raises journal.Busy when another cockpit has it open.
         """
-        self._journal = jn.Journal.open(folder, who=self.who)
+        self._journal = _opened_journal(folder, self.who)
         self.incident = fold(self._journal.records)
         self.training = self.incident.training
         self._listen()
@@ -685,6 +686,21 @@ class Responder:
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _opened_journal(folder: Path, who: str) -> jn.Journal:
+    """Opens the journal; the lock of a cockpit that was just killed is waited out.
+
+    A shell that it was about to start holds the lock with it until it has started.
+    """
+    until = time.monotonic() + LOCK_PATIENCE
+    while True:
+        try:
+            return jn.Journal.open(folder, who=who)
+        except jn.Busy:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def _opened(runbook: Runbook) -> e.RunbookOpened:

@@ -145,9 +145,8 @@ class CockpitScreen(Screen[None]):
         self.status.update_line()
         self._banner()
         self.containers.show(watch.snapshot if watch else None, Safe("Docker: asked in a moment."))
-        self.checklist.refill()
+        self.checklist.update()
         self.timeline.update()
-        self.keybar.update_line()
 
     def _banner(self) -> None:
         said = []
@@ -170,6 +169,13 @@ class CockpitScreen(Screen[None]):
 
     def on_resize(self) -> None:
         self._mark()
+        self.call_after_refresh(self.keybar.update_line)
+
+    def on_descendant_focus(self) -> None:
+        self.call_after_refresh(self.keybar.update_line)
+
+    def on_screen_resume(self) -> None:
+        self.call_after_refresh(self.keybar.update_line)
 
     # Panes
 
@@ -182,7 +188,6 @@ class CockpitScreen(Screen[None]):
     def action_pane(self, name: str) -> None:
         self._choose(name)
         self.query_one(f"#{name}").focus()
-        self.call_after_refresh(self.keybar.update_line)
 
     def action_next_pane(self, by: int) -> None:
         now = self._focused_pane().id or PANES[0]

@@ -32,7 +32,8 @@ def target(name: str, config: Config) -> Target:
     if host is None:
         return SshTarget(name, name, ssh_config=ssh_config)
     return SshTarget(
-        name, host.ssh or name, user=host.user, workdir=host.workdir, ssh_config=ssh_config
+        name, host.ssh or name, user=host.user, workdir=host.workdir, ssh_config=ssh_config,
+        port=host.port,
     )
 
 

@@ -120,7 +120,7 @@ class Gate(ModalScreen[guard.Pass | None]):
             return
         if self.asked.level is guard.Level.TYPE_NAME:
             how = Safe("enter runs it when the name is right · esc leaves it")
-        elif self.asked.reason_wanted:
+        elif self.asked.reason_wanted and self.focused is not None:
             how = Safe("write the reason, enter, then y runs it · esc leaves it")
         else:
             how = Safe("y runs it · esc leaves it")
@@ -142,7 +142,7 @@ class Gate(ModalScreen[guard.Pass | None]):
             self._answer()
         else:
             self.set_focus(None)
-            self._say_how()
+            self.call_after_refresh(self._say_how)
 
     def _answer(self, *, confirmed: bool = False) -> None:
         said = self.query_one("#said", Static)

@@ -57,6 +57,7 @@ class Checklist(Lines):
         self.responder = responder
         self._came_from: list[Stop] = []
         self._shown_for: str | None = None
+        self._seen: tuple[object, ...] | None = None
 
     def on_mount(self) -> None:
         self.refill()
@@ -157,10 +158,19 @@ class Checklist(Lines):
         if 0 <= index < len(sections):
             self.go_to(sections[index].steps[0])
 
+    def update(self) -> None:
+        """Lays it out again where the incident or an output has changed."""
+        responder = self.responder
+        received = sum(output.offset for output in responder.outputs.values())
+        seen = (responder.incident, responder.runbook, received)
+        if self._seen is None or seen[:2] != self._seen[:2] or received != self._seen[2]:
+            self._seen = seen
+            self.refill()
+
     def refill(self) -> None:
         book = self.responder.runbook
         if book is None:
-            self.border_title = "3 Runbook"
+            self.border_title = paint.text(Safe("3 Runbook"))
             self.say(Safe("No runbook chosen."), Safe("B chooses one."))
             return
         if self._shown_for != book.sha256:
@@ -169,7 +179,7 @@ class Checklist(Lines):
             self.at = (first[1].id, 0 if first[1].commands else -1) if first else None
         steps = [step for _, step in book.steps()]
         marked = sum(self._ref(step) in self.responder.incident.steps for step in steps)
-        self.border_title = f"3 Runbook {marked}/{len(steps)}"
+        self.border_title = paint.text(Safe(f"3 Runbook {marked}/{len(steps)}"))
         self.show_rows(self._rows())
         self.reveal()
 

@@ -69,14 +69,14 @@ class ContainersPane(Lines):
         known = self.containers
         title = "1 Containers"
         if known is None:
-            self.border_title = title
+            self.border_title = paint.text(Safe(title))
             self.say(*[Safe(part) for part in self.missing.split("\n")])
             return
         shown = self._shown(known)
         parts = [title, f"by {self.order}"]
         if self.wanted:
             parts.append(f"with {self.wanted}")
-        self.border_title = " · ".join(parts)
+        self.border_title = paint.text(Safe(" · ".join(parts)))
         if not known.rows and known.trouble:
             self.say(known.trouble)
             return

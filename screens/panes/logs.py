@@ -49,6 +49,7 @@ class LogsPane(Lines):
         self.missing = Safe("No container chosen. enter on one in the containers pane.")
         self.rate = 0.0
         self.said = Safe("")
+        self._titled = Safe("")
         self._lines: list[Line] = []
         self._first = 0
 
@@ -176,9 +177,10 @@ class LogsPane(Lines):
             parts.append(f"{self.rate:.0f} lines/s")
         if self.said:
             parts.append(self.said)
-        title = " · ".join(parts)
-        if self.border_title != title:
-            self.border_title = title
+        title = Safe(" · ".join(parts))
+        if title != self._titled:
+            self._titled = title
+            self.border_title = paint.text(title)
 
     def _laid(self, index: int, line: Line) -> list[Row]:
         if self.only and self.only.lower() not in line.text.lower():
