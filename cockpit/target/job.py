@@ -26,7 +26,7 @@ JobId = NewType("JobId", str)
 _SEAL: Final = object()
 _LEASE_S: Final = 60
 _NO_DIRECTORY: Final = 125
-_BROKEN_SHELLS: Final = 5
+_BROKEN_SHELLS: Final = 15
 
 
 def new_id() -> JobId:
@@ -391,7 +391,8 @@ class _Patience:
         self._breaks += 1
         if self._breaks >= _BROKEN_SHELLS:
             raise LinkDown(broken.sentence(self._target.name)) from None
-        await asyncio.sleep(0.2 * self._breaks)
+        # A host that cannot fork just now may well recover: about a minute's worth of tries.
+        await asyncio.sleep(min(0.1 * 2**self._breaks, 5))
 
 
 class _Call:

@@ -306,7 +306,7 @@ class _Line:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self, name: str) -> None:
-        """Until the first beat. Raises Unreachable, or LinkDown where nothing may be run."""
+        """Until the first beat. Raises Unreachable."""
         self._warm = asyncio.create_task(self._exec(_SHELL))
         self._warm.add_done_callback(_retrieve)
         try:
@@ -316,7 +316,7 @@ class _Line:
         except TimeoutError:
             raise Unreachable(f"{name}: let us in, then did not answer") from None
         except asyncssh.ChannelOpenError as error:
-            raise LinkDown(f"{name}: lets us in but opens no session: {error.reason}") from None
+            raise Unreachable(f"{name}: lets us in but opens no session: {error.reason}") from None
         except (LinkLost, asyncssh.Error, OSError) as error:
             raise Unreachable(f"{name}: the connection broke at once: {error}") from None
         self._rtt = first
@@ -337,7 +337,8 @@ class _Line:
         if status is None:
             raise LinkLost("no answer")
         said = b" ".join((await beat.stderr.read()).split())[-200:].decode(errors="replace")
-        raise LinkDown(
+        # Tried again: it may be a closed account, and as well a host that cannot fork just now.
+        raise Unreachable(
             f"{name}: lets us in but runs no commands (status {status}"
             + (f', it says "{said}")' if said else ")")
         )

@@ -65,10 +65,8 @@ class Sshd:
             f"SetEnv HOME={self.home}\nMaxStartups 100\n{self.extra}\n"
         )
         assert SSHD is not None
-        self.process = subprocess.Popen(
-            [SSHD, "-D", "-e", "-f", str(config)],
-            stderr=(self.home / "log").open("ab"),
-        )
+        with (self.home / "log").open("ab") as log:
+            self.process = subprocess.Popen([SSHD, "-D", "-e", "-f", str(config)], stderr=log)
         until = time.monotonic() + 10
         while time.monotonic() < until:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):

@@ -356,12 +356,13 @@ async def test_a_login_shell_that_talks_is_no_trouble(lab: Lab) -> None:
         assert (done.output, done.status) == (b"hi\n", 2)
 
 
-async def test_a_host_that_runs_nothing_is_down(lab: Lab) -> None:
+async def test_a_host_that_runs_nothing_is_told(lab: Lab) -> None:
     closed = lab.sshd("ForceCommand echo This account is closed. >&2; exit 1")
     async with linked(lab.config(entry(closed.port))) as target:
-        assert 'runs no commands (status 1, it says "This account is closed.")' in await down(
-            target
-        )
+        await until(lambda: target.link.state is LinkState.LOST)
+        said = 'runs no commands (status 1, it says "This account is closed.")'
+        assert said in target.link.reason
+        assert target.link.retry_at is not None
 
 
 async def test_a_cancelled_command_gives_its_channel_back(lab: Lab) -> None:
