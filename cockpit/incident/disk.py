@@ -151,13 +151,15 @@ class Disk:
         self._moved = f"{self._latest} failed ({_words(error)}): the disk may be dying."
 
     def _move(self, bodies: Sequence[bytes], *, full: bool) -> int:
-        """All lines into a new file in the next place that takes them; a full disk is no place."""
+        """All lines into a new file in the next place that takes them; a full disk has none."""
         everywhere = places(self.folder)
         name = further(self.folder, self.incident)
         reasons: list[str] = []
-        for step in range(1, len(everywhere) + (not full)):
+        for step in range(1, len(everywhere) + 1):
             at = (self._at + step) % len(everywhere)
             try:
+                if full and _device(everywhere[at]) == _device(self._latest):
+                    continue
                 if at:
                     private(everywhere[at])
                 segment = _begin(everywhere[at] / name, self._tip, bodies)
@@ -211,6 +213,12 @@ def _begin(path: Path, tip: bytes, bodies: Sequence[bytes]) -> Segment:
             path.unlink()
         raise
     return segment
+
+
+def _device(path: Path) -> int:
+    """The file system that a path is on, or would be."""
+    there = next(each for each in (path, *path.parents) if each.exists())
+    return there.stat().st_dev
 
 
 def _not_saved(why: str) -> str:
