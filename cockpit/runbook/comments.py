@@ -118,6 +118,7 @@ def programs_used(found: Sequence[Block]) -> frozenset[str]:
                 if (
                     re.fullmatch(r"[a-z][a-z0-9_-]+", name)
                     and name not in programs.KNOWN
+                    and " " in line.strip()
                     and programs.plausible(line)
                 ):
                     used.add(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache, lru_cache
 
 from cockpit.runbook.model import Phase, StepKind
 
@@ -139,27 +140,27 @@ _WEAK: tuple[tuple[Phase, str], ...] = (
     ),
 )
 
-_STRONG_RE = tuple(
-    (
-        phase,
-        re.compile(
-            rf"(?:the |initial |immediate |detailed |full |manual |automated |key |common |"
-            rf"general |basic )?"
-            rf"(?:{words})(?:\s*(?:steps?|procedures?|options?|actions?|guide|checks?|"
-            rf"checklist|process|"
-            rf"plan|section|templates?|commands?|notes?|tasks?|methods?|workflow|path|matrix|"
-            rf"criteria|"
-            rf"playbook|and|&|/|,|or|info\w*|tests?|contacts?|assessment|levels?|solutions?|"
-            rf"causes?|"
-            rf"resolution|recovery|troubleshooting|diagnosis|analysis|verification|"
-            rf"validation|summary|"
-            rf"if needed|when to|\([^)]*\)|:))*\s*$",
-            re.IGNORECASE,
-        ),
-    )
-    for phase, words in _STRONG
+_BEFORE = re.compile(
+    r"(?:the|initial|immediate|detailed|full|manual|automated|key|common|general|basic)\s+",
+    re.IGNORECASE,
 )
-_WEAK_RE = tuple((phase, re.compile(words, re.IGNORECASE)) for phase, words in _WEAK)
+_AFTER = re.compile(
+    r"(?:\s*(?:steps?|procedures?|options?|actions?|guide|checks?|checklist|process|plan|section|"
+    r"templates?|commands?|notes?|tasks?|methods?|workflow|path|matrix|criteria|playbook|and|&|/|,|"
+    r"or|info\w*|tests?|contacts?|assessment|levels?|solutions?|causes?|resolution|recovery|"
+    r"troubleshooting|diagnosis|analysis|verification|validation|summary|if needed|when to|"
+    r"\([^)]*\)|:))*\s*$",
+    re.IGNORECASE,
+)
+
+
+@cache
+def _patterns(strong: bool) -> tuple[tuple[Phase, re.Pattern[str]], ...]:
+    """Compiled at the first heading: importing this module must not cost start-up time."""
+    words = _STRONG if strong else _WEAK
+    return tuple((phase, re.compile(pattern, re.IGNORECASE)) for phase, pattern in words)
+
+
 _LEADS = re.compile(
     r"(?:(?P<escalation>escalat\w*|contact\w*)|(?P<post_incident>post[- ]?(?:incident|mortem))"
     r"|(?P<rollback>roll[- ]?back\b|revert\b))",
@@ -201,17 +202,24 @@ def named(title: str) -> str:
     return title[match.end() :].strip() or title if match else title
 
 
+@lru_cache(maxsize=1024)
 def strong(title: str) -> Phase | None:
     """The phase that the whole heading is the name of ("Recovery Steps"), else None."""
     text = re.sub(r"[^\w&/'(): ,.-]+", " ", named(title)).strip().rstrip(":").strip()
     if len(text) > 120:
         return None
-    return next((phase for phase, pattern in _STRONG_RE if pattern.match(text)), None)
+    starts = [0, *(match.end() for match in [_BEFORE.match(text)] if match)]
+    for phase, pattern in _patterns(True):
+        for start in starts:
+            found = pattern.match(text, start)
+            if found and _AFTER.match(text, found.end()):
+                return phase
+    return None
 
 
 def weak(title: str) -> Phase | None:
     """The phase that a word of the heading points to, else None."""
-    return next((phase for phase, pattern in _WEAK_RE if pattern.search(title)), None)
+    return next((phase for phase, pattern in _patterns(False) if pattern.search(title)), None)
 
 
 def phase(title: str, parent: Phase | None) -> Phase:

@@ -53,4 +53,5 @@ def test_all_files() -> None:
     assert metrics["placeholders"].f() >= 0.92
     assert metrics["expected_attached"].p() >= 0.90
     assert metrics["steps"].r() >= 0.95
+    assert sums["snippet_leaks"] == 0
     assert sums["phase_ok"] / sums["phase_n"] >= 0.99
