@@ -65,6 +65,7 @@ __all__ = [
 ]
 
 RETRY_SECONDS = 1.0
+HANG_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class Journal:
         self._pending: deque[tuple[int, bytes]] = deque()
         self._waiters: list[_Waiter] = []
         self._mistake = ""
+        self._began: float | None = None  # monotonic time at which the present write began
         self._closing = self._ended = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -176,7 +178,14 @@ class Journal:
 
     @property
     def trouble(self) -> str:
-        """What is wrong and what to do, in plain sentences; empty when all is well."""
+        """What is wrong and what to do, in plain sentences; empty when all is well.
+
+        Look again now and then: that a disk hangs shows here, and nothing is called for it.
+        """
+        began = self._began
+        hangs = time.monotonic() - began if began is not None else 0.0
+        if hangs > HANG_SECONDS:
+            return f"NOT SAVED yet: the disk has not answered for {hangs:.0f} s."
         return self._mistake or self._disk.trouble
 
     def after(self, seq: int) -> list[Record]:
@@ -265,12 +274,14 @@ class Journal:
         if not bodies:
             return False
         before = self.trouble
+        self._began = time.monotonic()
         try:
             count = self._disk.save(bodies)
             self._mistake = ""
         except Exception as error:  # a mistake of ours must not end the thread that saves
             count = 0
             self._mistake = f"NOT SAVED, a fault in cockpit: {type(error).__name__}: {error}"
+        self._began = None
         if self._disk.opened is not None:
             with contextlib.suppress(ValueError):  # closed meanwhile; the file's name says enough
                 self.append(self._disk.opened)

@@ -145,6 +145,26 @@ def test_saved_is_told_in_order_and_only_after_the_fsync(
     assert told[-1] == last.seq
 
 
+def test_a_disk_that_hangs_is_said(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = threading.Event()
+    real = os.fsync
+
+    def hanging_fsync(fd: int) -> None:
+        answers.wait(10)
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", hanging_fsync)
+    monkeypatch.setattr("cockpit.incident.journal.HANG_SECONDS", 0.05)
+    journal = Journal.create(root, slug="hang", who="anna")
+    assert not journal.wait_saved(1, 0.2)
+    assert journal.trouble.startswith("NOT SAVED yet: the disk has not answered for")
+    assert journal.close(timeout=0.1) == 1
+    answers.set()
+    assert journal.wait_saved(1, 5)
+    assert journal.close() == 0
+    assert journal.trouble == ""
+
+
 async def test_awaiting_the_disk(journal: Journal) -> None:
     record = journal.append(note("before the command is sent"))
     assert await journal.saved_up_to(record.seq)
