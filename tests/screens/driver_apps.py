@@ -23,6 +23,8 @@ from textual.widgets import DataTable, Footer, Input, Static
 import screens.terminal
 from screens.driver import driver_class, driver_of
 
+Input.cursor_blink._default = False  # two screens are to be compared when all is at rest
+
 WIDE = "\n".join(
     [
         "日本語テキスト mixed 中文 end",

@@ -72,7 +72,8 @@ def palette(terminal: Terminal) -> None:
     terminal.type("\x10")
     terminal.read_until(lambda: "Search for commands" in terminal.text())
     terminal.type("qu")
-    terminal.read_until_quiet(0.6)
+    terminal.read_until(lambda: "Quit the application" in terminal.text())
+    terminal.read_until_quiet(0.3)
 
 
 def modal(terminal: Terminal) -> None:
@@ -118,17 +119,26 @@ def grown(terminal: Terminal) -> None:
 def test_the_screen_is_the_same_as_with_the_driver_of_textual(
     start: Start, app: str, script: Script, size: tuple[int, int]
 ) -> None:
-    screens = []
-    sent = []
-    for driver in ("textual", "cockpit"):
-        terminal = start(app, size=size, driver=driver)
-        script(terminal)
+    theirs = start(app, size=size, driver="textual")
+    script(theirs)
+    ours = start(app, size=size)
+    script(ours)
+    becomes_the_same(ours, theirs)
+    assert ours.received < theirs.received / 2
+
+
+def becomes_the_same(ours: Terminal, theirs: Terminal) -> None:
+    """Both show the same in the end; on a busy machine one may need a moment more."""
+
+    def seen(terminal: Terminal) -> Any:
+        terminal.read(0.02)
         cursor = terminal.screen.cursor
-        screens.append((terminal.cells(), (cursor.y, cursor.x, cursor.hidden)))
-        sent.append(terminal.received)
-        terminal.close()
-    assert screens[0] == screens[1]
-    assert sent[1] < sent[0] / 2
+        return terminal.cells(), (cursor.y, cursor.x, cursor.hidden)
+
+    give_up = time.monotonic() + 5
+    while seen(ours) != seen(theirs) and time.monotonic() < give_up:
+        pass
+    assert seen(ours) == seen(theirs)
 
 
 @pytest.mark.parametrize(
@@ -137,24 +147,28 @@ def test_the_screen_is_the_same_as_with_the_driver_of_textual(
     ids=["no color", "16 colors", "GNU screen"],
 )
 def test_the_screen_is_the_same_with_fewer_colors(start: Start, env: dict[str, str]) -> None:
-    screens = []
-    for driver in ("textual", "cockpit"):
-        terminal = start("Still", driver=driver, **env)
-        rests(terminal)
-        screens.append(terminal.cells())
-        terminal.close()
-    assert screens[0] == screens[1]
+    theirs, ours = start("Still", driver="textual", **env), start("Still", **env)
+    rests(theirs)
+    rests(ours)
+    becomes_the_same(ours, theirs)
 
 
 def test_text_of_disputed_width_leaves_everything_else_in_its_place(start: Start) -> None:
     terminal = start("Emoji")
-    terminal.read_until_quiet(1.0)
     turns = ["__ family", "__ heart", "__ tone", "plain text"]
-    for index in range(6):
-        expected = f"<{turns[(8 + index) % 4]}> after{'.' * index} |end {index}"
-        for x, character in enumerate(expected):
-            if character != "_":
-                assert terminal.screen.buffer[index][x].data == character, terminal.text()
+    lines = [f"<{turns[(8 + index) % 4]}> after{'.' * index} |end {index}" for index in range(6)]
+
+    def is_right() -> bool:
+        return all(
+            terminal.screen.buffer[y][x].data == character
+            for y, line in enumerate(lines)
+            for x, character in enumerate(line)
+            if character != "_"
+        )
+
+    terminal.read_until(is_right)
+    terminal.read_until_quiet(0.3)
+    assert is_right(), terminal.text()
 
 
 @pytest.fixture
@@ -243,8 +257,6 @@ def test_the_loop_goes_on_while_nobody_reads(start: Start, log: Path) -> None:
     terminal = start("Ticking", size=(120, 40))
     terminal.read_until(lambda: "line of the log" in terminal.text())
     terminal.type("m")
-    terminal.read_for(1.0)
-    terminal.type("m")
     terminal.read_for(0.3)
     before = newest_line(terminal)
     stuff(terminal)
@@ -259,8 +271,8 @@ def test_the_loop_goes_on_while_nobody_reads(start: Start, log: Path) -> None:
     numbers = [int(it) for it in re.findall(r"(\d{3}) line of the log", terminal.text())]
     assert numbers == [*range(numbers[0], numbers[0] + 8)]
     report = finished(terminal, log)
-    _, usual, stalled = report["gaps"]
-    assert 0 < stalled < max(0.2, 3 * usual)
+    is_busy = os.getloadavg()[0] > (os.cpu_count() or 1)
+    assert 0 < report["gaps"][-1] < (1.0 if is_busy else 0.2)
 
 
 def newest_line(terminal: Terminal) -> int:
