@@ -269,10 +269,10 @@ class Responder:
             self._append(_opened(runbook))
         self.changed()
 
-    def done(self, section: Section, step: Step) -> None:
+    def done(self, step: Step) -> None:
         """Ticks a step."""
         self._append(
-            e.StepDone(step=self._ref(step), title=self._clean(step.title), phase=section.phase)
+            e.StepDone(step=self._ref(step), title=self._clean(step.title), phase=step.phase)
         )
 
     def undo(self, step: Step) -> None:
@@ -287,14 +287,14 @@ class Responder:
             )
         )
 
-    def fail(self, section: Section, step: Step, reason: str = "") -> None:
+    def fail(self, step: Step, reason: str = "") -> None:
         """The step did not do what it should."""
         self._append(
             e.StepFailed(
                 step=self._ref(step),
                 title=self._clean(step.title),
                 reason=self._clean(reason),
-                phase=section.phase,
+                phase=step.phase,
             )
         )
 
@@ -638,9 +638,7 @@ class Responder:
         async with self._markdown_lock:
             if self.folder:
                 text = await asyncio.to_thread(self.markdown)
-                self.markdown_trouble = await asyncio.to_thread(
-                    write_markdown, self.folder, text
-                )
+                self.markdown_trouble = await asyncio.to_thread(write_markdown, self.folder, text)
         self.changed()
 
     async def save_markdown(self, path: Path) -> str:

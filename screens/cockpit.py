@@ -95,6 +95,7 @@ class CockpitScreen(Screen[None]):
         self._values: dict[str, str] = {}
         self._tail: Tail | None = None
         self._seen = 0
+        self._mistake = ""
 
     def compose(self) -> ComposeResult:
         yield self.status
@@ -149,7 +150,7 @@ class CockpitScreen(Screen[None]):
         self.timeline.update()
 
     def _banner(self) -> None:
-        said = []
+        said = [self._mistake] if self._mistake else []
         if self.responder.reading:
             said.append(self.responder.reading)
         if self.responder.trouble:
@@ -209,7 +210,8 @@ class CockpitScreen(Screen[None]):
         # A mistake of ours must not take the screen away in the middle of an incident.
         if event.state is WorkerState.ERROR:
             error = event.worker.error
-            self.say(f"That failed inside cockpit: {type(error).__name__}: {error}", bad=True)
+            self._mistake = f"That failed inside cockpit: {type(error).__name__}: {error}"
+            self.say(self._mistake, bad=True)
 
     def _may_write(self) -> bool:
         if self.responder.reading:
@@ -409,11 +411,11 @@ class CockpitScreen(Screen[None]):
         found = self.checklist.here()
         if found is None or not self._may_write():
             return
-        section, step = found
+        step = found[1]
         if self.responder.mark_of(step):
             self.responder.undo(step)
             return
-        self.responder.done(section, step)
+        self.responder.done(step)
         self.checklist.next_step()
 
     @work(exit_on_error=False)
@@ -437,7 +439,7 @@ class CockpitScreen(Screen[None]):
             f"Failed: {found[1].title}", "What was wrong? (may stay empty)"
         )
         if reason is not None:
-            self.responder.fail(*found, reason)
+            self.responder.fail(found[1], reason)
 
     @work(exit_on_error=False)
     async def action_run_command(self) -> None:

@@ -43,7 +43,9 @@ async def responder_at_work(home: Path, side: Path, told: int) -> None:
     for number in range(10_000):
         responder.note(f"note {os.getpid()}.{number}")
         name = f"{os.getpid()}.{number}"
-        asked = guard.ask(responder.intent(f"echo {name} >> {side}; echo begun; sleep 0.02; echo ended"))
+        asked = guard.ask(
+            responder.intent(f"echo {name} >> {side}; echo begun; sleep 0.02; echo ended")
+        )
         id = await responder.run(guard.answer(asked, confirmed=True))
         os.write(told, f"asked {id} {name}\n".encode())
         while not responder.incident.runs[id].over:

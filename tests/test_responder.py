@@ -128,7 +128,7 @@ async def test_resolving_without_a_verification_after_a_change_wants_a_reason(
     await over(responder, await run(responder, check.command.text, check))
     with pytest.raises(guard.Refused, match="No verification"):
         responder.resolve("cause", "fix")
-    responder.done(check.section, check.step)
+    responder.done(check.step)
     responder.resolve("cause", "fix")
     assert not responder.incident.open
 

@@ -121,7 +121,7 @@ def test_from_the_alarm_to_the_markdown(service: Lab, tmp_path: Path) -> None:
     assert re.search(r"^\[\d\d:\d\d\] Declared P0: Database Connection Loss", text, re.MULTILINE)
     assert "503" in text.split("## Commands")[1]
     assert service.health() == 200
-    state = service.run(["docker", "inspect", "-f", "{{.State.Status}}", "kamiyo"]).stdout.strip()
+    state = service.run("docker inspect -f '{{.State.Status}}' kamiyo").stdout.strip()
     assert state == "running"
     kinds = [event["kind"] for event in events(incident_folder(tmp_path))]
     assert kinds.index("command.requested") < kinds.index("command.finished")
@@ -140,7 +140,9 @@ def finished(terminal: Terminal, tmp_path: Path, count: int) -> None:
         if len(ends) >= count:
             assert ends[-1]["exit_status"] == 0, ends[-1]
             return
-        assert time.monotonic() < until, f"{len(ends)} of {count} commands have ended:\n{terminal.screen()}"
+        assert time.monotonic() < until, (
+            f"{len(ends)} of {count} commands have ended:\n{terminal.screen()}"
+        )
         time.sleep(0.05)
 
 

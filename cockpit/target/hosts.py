@@ -32,8 +32,12 @@ def target(name: str, config: Config) -> Target:
     if host is None:
         return SshTarget(name, name, ssh_config=ssh_config)
     return SshTarget(
-        name, host.ssh or name, user=host.user, workdir=host.workdir, ssh_config=ssh_config,
-        port=host.port,
+        name,
+        host.ssh or name,
+        user=host.user,
+        workdir=host.workdir,
+        ssh_config=ssh_config,
+        port=host.port or None,
     )
 
 

@@ -49,6 +49,7 @@ class SshTarget:
         *,
         user: str = "",
         workdir: str = "",
+        port: int | None = None,
         ssh_config: Path | None = None,
     ) -> None:
         self.name = name
@@ -56,6 +57,7 @@ class SshTarget:
         self.workdir = workdir
         self._host = host
         self._login_user = user
+        self._port = port
         self._config = ssh_config
         self._link = Link(LinkState.CONNECTING, f"connecting to {name}", time.monotonic())
         self._listeners: list[Listener] = []
@@ -247,7 +249,9 @@ class SshTarget:
 
     async def _attempt(self) -> _Line:
         """One connection, proven by one beat."""
-        entered = await login(self.name, self._host, user=self._login_user, config=self._config)
+        entered = await login(
+            self.name, self._host, user=self._login_user, port=self._port, config=self._config
+        )
         line = _Line(entered)
         try:
             await line.start(self.name)

@@ -41,14 +41,16 @@ class Login:
             connection.abort()
 
 
-async def login(name: str, host: str, *, user: str = "", config: Path | None = None) -> Login:
+async def login(
+    name: str, host: str, *, user: str = "", port: int | None = None, config: Path | None = None
+) -> Login:
     """Log in to a host, through its ProxyJump chain.
 
     name: what the responder calls it. Raises Unreachable, or LinkDown when trying again is no use.
     """
     opened: list[asyncssh.SSHClientConnection] = []
     try:
-        chain = await _chain(host, user, config)
+        chain = await _chain(host, user, port, config)
         for hop in chain:
             opened.append(await _connect(name, hop, opened[-1] if opened else None, config))
     except BaseException:
@@ -58,10 +60,10 @@ async def login(name: str, host: str, *, user: str = "", config: Path | None = N
     return Login(opened[-1], tuple(opened[:-1]), chain[-1].user)
 
 
-async def _chain(host: str, user: str, config: Path | None) -> list[SshHost]:
+async def _chain(host: str, user: str, port: int | None, config: Path | None) -> list[SshHost]:
     """The hosts to log in to, one through the other. As in OpenSSH only the first hop may bring a
     ProxyJump of its own."""
-    last = await resolve(host, user=user, config=config)
+    last = await resolve(host, user=user, port=port, config=config)
     chain = [last]
     jumps = last.jumps
     while jumps:

@@ -79,12 +79,16 @@ class Choose(ModalScreen[T | None], Generic[T]):
         self._fill()
 
     def _matching(self) -> list[tuple[int, Offer[T]]]:
-        words = self.typed.lower().split()
-        return [
-            (index, offer)
-            for index, offer in enumerate(self.offers)
-            if all(word in f"{offer.words} {offer.more}".lower() for word in words)
-        ]
+        """What has all the words: as they were typed first, then in the name, then elsewhere."""
+        typed = " ".join(self.typed.lower().split())
+        words = typed.split()
+        found = []
+        for index, offer in enumerate(self.offers):
+            name = offer.words.lower()
+            if all(word in f"{name} {offer.more.lower()}" for word in words):
+                elsewhere = not all(word in name for word in words)
+                found.append((typed not in name, elsewhere, index, offer))
+        return [(index, offer) for _, _, index, offer in sorted(found, key=lambda one: one[:3])]
 
     def _fill(self) -> None:
         lines = self.query_one(_Offers)

@@ -380,4 +380,3 @@ def verdict(run: Run) -> tuple[paint.Part, ...]:
         case _:
             words = Safe(f"{run.state.value} on {clean_line(run.asked.host)}; x stops it")
             return (lead, ""), (words, "warn")
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -111,13 +112,13 @@ class ContainersPane(Lines):
             if (self.all or row.live)
             and (not wanted or wanted in row.name.lower() or wanted in row.image.lower())
         ]
-        keys = {
-            "name": lambda row: (0, row.name),
-            "cpu": lambda row: (-(row.sample.cpu_percent or 0) if row.sample else 1, row.name),
-            "memory": lambda row: (-row.sample.memory if row.sample else 1, row.name),
-            "restarts": lambda row: (-(row.restarts or 0), row.name),
+        keys: dict[str, Callable[[Container], float]] = {
+            "name": lambda row: 0,
+            "cpu": lambda row: -(row.sample.cpu_percent or 0) if row.sample else 1,
+            "memory": lambda row: -row.sample.memory if row.sample else 1,
+            "restarts": lambda row: -(row.restarts or 0),
         }
-        return sorted(rows, key=lambda row: (not row.live, keys[self.order](row)))
+        return sorted(rows, key=lambda row: (not row.live, keys[self.order](row), row.name))
 
     def _name_width(self) -> int:
         return max(10, min(30, self.size.width - 42))

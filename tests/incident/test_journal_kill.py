@@ -29,10 +29,10 @@ from cockpit.incident.journal import Journal
 for line in sys.stdin:
     pid = os.fork()
     if pid:
-        os.write(2, b"%d\n" % pid)
         os.waitpid(pid, 0)
         os.write(2, b"ended\n")
         continue
+    os.write(2, b"%d\n" % os.getpid())
     folder = Path(line.strip())
     if folder.name == "new":
         journal = Journal.create(folder.parent, slug="kill", who="anna")

@@ -35,11 +35,16 @@ def told(*events: e.Event, every: int = 5) -> Incident:
     )
 
 
-def asked(command: str = "docker compose ps", **more: str) -> e.CommandRequested:
-    fields = {"risk": "read", "gate": "not asked", "phase": "diagnosis", "evidence": "evidence/1"}
+def asked(
+    command: str = "docker compose ps",
+    risk: str = "read",
+    phase: str = "diagnosis",
+    evidence: str = "evidence/1",
+) -> e.CommandRequested:
     return e.CommandRequested(
-        job="j1", host="prod-1", command=command, root="/r", boot="b", **(fields | more)
-    )
+        job="j1", host="prod-1", command=command, root="/r", boot="b",
+        risk=risk, gate="not asked", phase=phase, evidence=evidence,
+    )  # fmt: skip
 
 
 def finished(size: int = 3) -> e.CommandFinished:
