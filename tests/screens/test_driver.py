@@ -360,8 +360,7 @@ def test_repaint_sends_everything_again(start: Start) -> None:
     whole = terminal.cells()
     terminal.stream.feed(b"\x1b[2J\x1b[3;3Hgarbage\x1b[5;9r")
     terminal.type("\x0c")
-    terminal.read_until_quiet(0.4)
-    assert terminal.cells() == whole
+    terminal.read_until(lambda: terminal.cells() == whole)
 
 
 def test_the_terminal_is_handed_to_another_program_and_taken_back(start: Start) -> None:
@@ -375,8 +374,7 @@ def test_the_terminal_is_handed_to_another_program_and_taken_back(start: Start) 
     terminal.type("hello\n")
     terminal.read_until(lambda: b"got hello" in terminal.raw)
     assert b"\x1b[1;1R" not in terminal.raw
-    rests(terminal)
-    assert terminal.cells() == whole
+    terminal.read_until(lambda: terminal.cells() == whole)
     terminal.type("q")
     assert terminal.wait() == 0
 
@@ -390,8 +388,7 @@ def test_it_is_suspended_and_continued(start: Start) -> None:
     os.waitpid(terminal.pid, os.WUNTRACED)
     terminal.stream.feed(b"\x1b[2J")
     terminal.signal(signal.SIGCONT)
-    rests(terminal)
-    assert terminal.cells() == whole
+    terminal.read_until(lambda: terminal.cells() == whole)
     terminal.signal(signal.SIGCONT)
     terminal.read_until_quiet(0.3)
     assert terminal.cells() == whole
