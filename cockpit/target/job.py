@@ -14,12 +14,11 @@ import secrets
 import shlex
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import Final, Literal, NewType
 
 from cockpit.target.guard import Pass
-from cockpit.target.target import LinkDown, LinkLost, Reader, Target
+from cockpit.target.job_call import Broken, Call, Refused, ask, call_line, cksum
+from cockpit.target.target import LinkDown, LinkLost, Target
 
 JobId = NewType("JobId", str)
 
@@ -156,13 +155,13 @@ async def hello(target: Target, root: str | None = None) -> Place:
     with the Place that was journaled with them. Raises LinkLost, LinkDown, NoPlace.
     """
     try:
-        said = await _ask(target, _line("ck_hello", root or ""), "hello")
-    except _Refused:
+        said = await ask(target, call_line("ck_hello", root or ""), "hello")
+    except Refused:
         raise NoPlace(
             f"{target.name} has no directory for jobs: ~/.cache, /var/tmp, /tmp and /dev/shm are"
             " full, read-only or not private. Free some space there and try again."
         ) from None
-    except _Broken as broken:
+    except Broken as broken:
         raise LinkDown(broken.sentence(target.name)) from None
     return Place(
         root=said["root"],
@@ -194,13 +193,13 @@ async def follow(
         if claimed:
             body = b""
         elif refused:
-            body = _line("ck_settle", place.root, id, place.mark, place.boot)
+            body = call_line("ck_settle", place.root, id, place.mark, place.boot)
         else:
             body = _start(place, order) if order else b""
-        body += _line("ck_tail", place.root, id, offset, _LEASE_S)
+        body += call_line("ck_tail", place.root, id, offset, _LEASE_S)
         said: dict[str, str] = {}
         try:
-            async with _Call(target, body) as call:
+            async with Call(target, body) as call:
                 while "state" not in said or offset < int(said["size"]):
                     item = await call.next()
                     if item is None:
@@ -219,10 +218,10 @@ async def follow(
         except LinkLost:
             await patience.lost()
             continue
-        except _Broken as broken:
+        except Broken as broken:
             await patience.broken(broken)
             continue
-        except _Refused as refusal:
+        except Refused as refusal:
             # Whatever kept it from starting: have the target promise that it never will.
             refused = refusal.sentence(target.name)
             continue
@@ -244,15 +243,15 @@ async def stop(target: Target, place: Place, id: JobId, grace_s: int = 5) -> Sto
     Waits out lost links. Raises LinkDown.
     """
     patience = _Patience(target)
-    body = _line("ck_stop", place.root, id, place.mark, place.boot, grace_s)
+    body = call_line("ck_stop", place.root, id, place.mark, place.boot, grace_s)
     while True:
         await target.ready()
         try:
-            said = await _ask(target, body, "state")
+            said = await ask(target, body, "state")
         except LinkLost:
             await patience.lost()
             continue
-        except _Broken as broken:
+        except Broken as broken:
             await patience.broken(broken)
             continue
         if said["state"] == "abandoned":
@@ -270,8 +269,8 @@ async def stop(target: Target, place: Place, id: JobId, grace_s: int = 5) -> Sto
 async def state(target: Target, place: Place, id: JobId) -> Running | Ended | Absent | Unknown:
     """What the target says about a job now; changes nothing. Raises LinkLost, LinkDown."""
     try:
-        said = await _ask(target, _line("ck_stat", place.root, id), "state")
-    except _Broken as broken:
+        said = await ask(target, call_line("ck_stat", place.root, id), "state")
+    except Broken as broken:
         raise LinkDown(broken.sentence(target.name)) from None
     if said["state"] in ("running", "orphan"):
         return Running(int(said["size"]))
@@ -333,43 +332,6 @@ def _verdict(
             )
 
 
-# -- one call of the protocol ----------------------------------------------------------------------
-
-
-class _Refused(Exception):
-    """The target said no; code: of job.sh, heard: what its tools printed."""
-
-    def __init__(self, code: str, heard: str) -> None:
-        super().__init__(code)
-        self.code = code
-        self.heard = heard
-
-    def sentence(self, name: str) -> str:
-        what = {
-            "write": f"{name} could not store the command",
-            "nodir": f"{name} could not make a directory for the command",
-            "noclaim": f"{name} did not start the command within ten seconds",
-            "cut": f"{name} received the command damaged",
-        }.get(self.code, f"{name} refused the command ({self.code})")
-        return f"{what}: {self.heard}" if self.heard else what
-
-
-class _Broken(Exception):
-    """The shell on the target ended without an answer, and not because of the link."""
-
-    def __init__(self, status: int, heard: str) -> None:
-        super().__init__(heard)
-        self.status = status
-        self.heard = heard
-
-    def sentence(self, name: str) -> str:
-        heard = f' and said "{self.heard}"' if self.heard else ""
-        return (
-            f"{name} lets us in but its shell ended with status {self.status}{heard}."
-            f" Try: ssh {name} /bin/sh -c date"
-        )
-
-
 class _Patience:
     """How long to wait before the next try, where the link itself does not say."""
 
@@ -386,7 +348,7 @@ class _Patience:
             await asyncio.sleep(min(0.05 * 2**self._tries, 2))
             self._tries = min(self._tries + 1, 8)
 
-    async def broken(self, broken: _Broken) -> None:
+    async def broken(self, broken: Broken) -> None:
         """Raises LinkDown when it is broken for good."""
         self._breaks += 1
         if self._breaks >= _BROKEN_SHELLS:
@@ -395,128 +357,9 @@ class _Patience:
         await asyncio.sleep(min(0.1 * 2**self._breaks, 5))
 
 
-class _Call:
-    """One shell on the target that runs job.sh and one line of it; a context manager."""
-
-    def __init__(self, target: Target, body: bytes) -> None:
-        self._target = target
-        self._nonce = secrets.token_hex(6)
-        self._body = body
-        self._queue: asyncio.Queue[dict[str, str] | bytes | Exception | None] = asyncio.Queue(16)
-        self._noise = b""
-        self._answered = False
-
-    async def __aenter__(self) -> _Call:
-        self._channel = await self._target.shell()
-        self._channel.stdin.write(f"CK_N={self._nonce}\n".encode() + _library() + self._body)
-        self._channel.stdin.write_eof()
-        self._pumps = [
-            asyncio.create_task(self._pump(self._data(self._channel.stdout))),
-            asyncio.create_task(self._pump(self._control(self._channel.stderr))),
-        ]
-        self._flowing = len(self._pumps)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for pump in self._pumps:
-            pump.cancel()
-        self._channel.close()
-        await asyncio.gather(*self._pumps, return_exceptions=True)
-
-    async def next(self) -> dict[str, str] | bytes | None:
-        """A control line, or output; None after the last. Raises LinkLost, _Refused, _Broken."""
-        while self._flowing:
-            item = await self._queue.get()
-            if item is None:
-                self._flowing -= 1
-            elif isinstance(item, Exception):
-                raise item
-            elif isinstance(item, dict) and "error" in item:
-                if item["error"] == "short":
-                    raise LinkLost("the call was cut short")
-                raise _Refused(item["error"], self._heard())
-            else:
-                if isinstance(item, dict) and ("state" in item or "hello" in item):
-                    self._answered = True
-                return item
-        if self._answered:
-            return None
-        status = await self._channel.wait()
-        if status is None:
-            raise LinkLost("the link ended before the answer")
-        raise _Broken(status, self._heard())
-
-    async def _pump(self, source: AsyncGenerator[dict[str, str] | bytes, None]) -> None:
-        try:
-            async for item in source:
-                await self._queue.put(item)
-            await self._queue.put(None)
-        except (LinkLost, OSError) as lost:
-            await self._queue.put(lost if isinstance(lost, LinkLost) else LinkLost(str(lost)))
-
-    async def _data(self, stdout: Reader) -> AsyncGenerator[dict[str, str] | bytes, None]:
-        """What a login shell prints, dropped; the sentinel as a claim; then output."""
-        sentinel = f"@ck {self._nonce} data ".encode()
-        held = b""
-        while chunk := await stdout.read(65536):
-            held += chunk
-            before, found, after = held.partition(sentinel)
-            claim, line_end, output = after.partition(b"\n")
-            if found and line_end:
-                yield {"claim": claim.decode("ascii", "replace")}
-                if output:
-                    yield output
-                break
-            if not found:
-                held = before[-len(sentinel) :]
-        while chunk := await stdout.read(65536):
-            yield chunk
-
-    async def _control(self, stderr: Reader) -> AsyncGenerator[dict[str, str] | bytes, None]:
-        held = b""
-        while chunk := await stderr.read(65536):
-            *lines, held = (held + chunk).split(b"\n")
-            held = held[-65536:]
-            for line in lines:
-                # A tool may have printed half a line before ours.
-                noise, found, fields = line.partition(f"@ck {self._nonce} ".encode())
-                self._hear(noise)
-                if found:
-                    yield _fields(fields.decode("utf-8", "surrogateescape"))
-        self._hear(held)
-
-    def _hear(self, noise: bytes) -> None:
-        self._noise = (self._noise + b" " + noise.strip()).strip()[-300:]
-
-    def _heard(self) -> str:
-        return self._noise.decode("utf-8", "replace")
-
-
-def _fields(line: str) -> dict[str, str]:
-    line, _, root = line.partition(" root=")
-    fields = dict(word.partition("=")[::2] for word in line.split())
-    return fields | {"root": root} if root else fields
-
-
-async def _ask(target: Target, body: bytes, key: str) -> dict[str, str]:
-    """The control lines of a call, up to the one with `key`."""
-    said: dict[str, str] = {}
-    async with _Call(target, body) as call:
-        while key not in said:
-            item = await call.next()
-            if isinstance(item, dict):
-                said |= item
-    return said
-
-
-def _line(function: str, *arguments: object) -> bytes:
-    words = [function, *(shlex.quote(str(argument)) for argument in arguments), "=END="]
-    return " ".join(words).encode("utf-8", "surrogateescape") + b"\n"
-
-
 def _start(place: Place, order: Order) -> bytes:
-    checksum = f"{hashlib.sha256(order.script).hexdigest()}:{_cksum(order.script)}"
-    call = _line(
+    checksum = f"{hashlib.sha256(order.script).hexdigest()}:{cksum(order.script)}"
+    call = call_line(
         "ck_start",
         place.root,
         order.id,
@@ -529,30 +372,3 @@ def _start(place: Place, order: Order) -> bytes:
     )
     end = f"CK{secrets.token_hex(12)}".encode()
     return call.rstrip(b"\n") + b" <<'" + end + b"' || exit\n" + order.script + end + b"\n"
-
-
-@cache
-def _library() -> bytes:
-    """job.sh without its comments: they need not travel."""
-    text = resources.files("cockpit.target").joinpath("job.sh").read_bytes()
-    lines = text.splitlines(keepends=True)
-    return b"".join(line for line in lines if line.strip() and not line.lstrip().startswith(b"#"))
-
-
-def _cksum(data: bytes) -> str:
-    """What POSIX `cksum` prints: a CRC-32 of its own kind, and the length."""
-    length = len(data)
-    crc = 0
-    for byte in data + length.to_bytes((length.bit_length() + 7) // 8, "little"):
-        crc = (crc << 8 & 0xFFFFFFFF) ^ _crc_table()[crc >> 24 ^ byte]
-    return f"{crc ^ 0xFFFFFFFF} {length}"
-
-
-@cache
-def _crc_table() -> tuple[int, ...]:
-    def entry(value: int) -> int:
-        for _ in range(8):
-            value = (value << 1 ^ 0x04C11DB7 if value & 0x80000000 else value << 1) & 0xFFFFFFFF
-        return value
-
-    return tuple(entry(index << 24) for index in range(256))
