@@ -43,12 +43,11 @@ class Lines(ScrollView, can_focus=True):
         """Shows these rows; the cursor stays on its stop where that is still there."""
         old = self.rows
         self.rows = rows
-        self._stops = []
-        last: object = None
+        first: dict[object, int] = {}
         for y, line in enumerate(rows):
-            if line.stop is not None and line.stop != last:
-                self._stops.append((line.stop, y))
-            last = line.stop
+            if line.stop is not None:
+                first.setdefault(line.stop, y)
+        self._stops = list(first.items())
         if self._stops and (not keep or self.place() is None):
             self.at = self._stops[0][0]
         self.virtual_size = Size(self.size.width, len(rows))

@@ -115,6 +115,7 @@ class Choose(ModalScreen[T | None], Generic[T]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self.typed = event.value
+        self.query_one(_Offers).at = None
         self._fill()
 
     def on_input_submitted(self) -> None:

@@ -123,7 +123,8 @@ class Checklist(Lines):
                 return
 
     def resume(self) -> None:
-        """Goes to where the responder was: the last step touched, else the first one not done."""
+        """Goes to where the responder was: the last step touched."""
+        self.refill()
         touched = [
             ref.step
             for entry in self.responder.incident.entries
