@@ -15,8 +15,8 @@ from cockpit import __version__
 from cockpit.config import Config
 from cockpit.incident import events as e
 from cockpit.incident import journal as jn
-from cockpit.incident.incident import Incident, Mark, Run, RunState, apply, fold
 from cockpit.incident.evidence import Evidence
+from cockpit.incident.incident import Incident, Mark, Run, RunState, apply, fold
 from cockpit.incident.markdown_file import replace_file, write_markdown
 from cockpit.incident.output import Output, excerpt
 from cockpit.incident.report import report

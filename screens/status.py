@@ -14,7 +14,6 @@ from cockpit.text import Safe, clean_line
 from screens import paint
 from screens.paint import Part
 
-
 WIDE = 100
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from cockpit.incident import events as e
 from cockpit.incident.incident import Incident, Mark, Run, RunState
 from cockpit.incident.timeline import duration, line, outcome, size
 from cockpit.text import Redactor, Safe, clean, clean_line, code_span, fence

@@ -10,10 +10,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from cockpit.text import Safe
 from screens import paint
+from screens.dialogs.answer import Answer
 from screens.lines import Lines
 
 T = TypeVar("T")
@@ -44,8 +45,6 @@ class Choose(ModalScreen[T | None], Generic[T]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave it", id="choose.leave", tooltip="Leave as it is"),
-        Binding("down,ctrl+n", "move(1)", "down", id="choose.down", show=False, priority=True),
-        Binding("up,ctrl+p", "move(-1)", "up", id="choose.up", show=False, priority=True),
     ]
 
     def __init__(
@@ -68,13 +67,14 @@ class Choose(ModalScreen[T | None], Generic[T]):
             yield Static(paint.text((self.asked, "title")), markup=False)
             if self.hint:
                 yield Static(paint.text(self.hint), markup=False)
-            yield Input(id="words", compact=True)
+            keys = {"enter": self._take, "down": self._down, "up": self._up}
+            yield Answer("", keys, id="words")
             yield _Offers(id="offers")
             how = "type to narrow · up, down · enter chooses · esc leaves it"
             yield Static(paint.text((Safe(how), "faint")), markup=False)
 
     def on_mount(self) -> None:
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Answer))
         self.query_one(_Offers).styles.height = max(2, min(12, len(self.offers)))
         self._fill()
 
@@ -113,21 +113,37 @@ class Choose(ModalScreen[T | None], Generic[T]):
         )
         lines.reveal()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        self.typed = event.value
-        self.query_one(_Offers).at = None
-        self._fill()
+    def on_input_changed(self, event: Answer.Changed) -> None:
+        self._narrow(event.value)
 
-    def on_input_submitted(self) -> None:
+    def _narrow(self, typed: str) -> None:
+        if typed != self.typed:
+            self.typed = typed
+            self.query_one(_Offers).at = None
+            self._fill()
+
+    def _take(self, text: str) -> None:
+        self._narrow(text)
         at = self.query_one(_Offers).at
         if isinstance(at, int):
-            self.dismiss(self.offers[at].value)
-        elif self.free and self.typed.strip():
-            self.dismiss(self.typed.strip())  # type: ignore[arg-type]
+            self._leave(self.offers[at].value)
+        elif self.free and text.strip():
+            self._leave(text.strip())  # type: ignore[arg-type]
 
-    def action_move(self, by: int) -> None:
+    def _down(self, text: str) -> None:
+        self._move(text, 1)
+
+    def _up(self, text: str) -> None:
+        self._move(text, -1)
+
+    def _move(self, text: str, by: int) -> None:
+        self._narrow(text)
         self.query_one(_Offers).action_move(by)
         self._fill()
+
+    def _leave(self, value: T | None) -> None:
+        self.query_one(Answer).shut = True
+        self.dismiss(value)
 
     def action_leave(self) -> None:
         self.dismiss(None)

@@ -9,11 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from cockpit.incident.events import Severity
 from cockpit.text import Safe
 from screens import paint
+from screens.dialogs.answer import Answer
 
 MEANING = {
     Severity.P0: "P0  down, or data at risk; respond at once",
@@ -50,7 +51,7 @@ class Declare(ModalScreen[tuple[Severity, str] | None]):
                     markup=False,
                 )
             yield Static(paint.text(Safe("Title (tab changes it)")), markup=False, classes="label")
-            yield Input(self.offered, id="title", compact=True)
+            yield Answer(self.offered, {"enter": self._take}, id="title")
             yield Static(
                 paint.text((Safe("0 1 2 3 declares · esc leaves it"), "faint")), markup=False
             )
@@ -61,14 +62,17 @@ class Declare(ModalScreen[tuple[Severity, str] | None]):
     def on_key(self, event: events.Key) -> None:
         if event.key in "0123" and self.focused is None:
             event.stop()
-            title = self.query_one("#title", Input).value.strip() or self.offered
+            title = self.query_one(Answer).value.strip() or self.offered
             self.dismiss((Severity(f"P{event.key}"), title))
 
-    def on_input_submitted(self) -> None:
+    def _take(self, text: str) -> None:
+        self.query_one(Answer).shut = True
         self.set_focus(None)
 
     def action_title(self) -> None:
-        self.query_one("#title", Input).focus()
+        answer = self.query_one(Answer)
+        answer.shut = False
+        self.set_focus(answer)
 
     def action_leave(self) -> None:
         if self.focused is not None:

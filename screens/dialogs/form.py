@@ -1,4 +1,4 @@
-"""A panel that asks for a few lines of text."""
+"""A panel that asks for a few lines of text, one at a time."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
-from cockpit.text import Safe
+from cockpit.text import Safe, clean_line
 from screens import paint
+from screens.dialogs.answer import Answer
+from screens.paint import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,6 @@ class Form(ModalScreen[dict[str, str] | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave it", id="form.leave", tooltip="Leave without doing it"),
-        Binding("up", "focus_previous", "field before", id="form.up", show=False),
-        Binding("down", "focus_next", "next field", id="form.down", show=False),
     ]
 
     def __init__(
@@ -51,48 +51,59 @@ class Form(ModalScreen[dict[str, str] | None]):
         self.fields = fields
         self.hint = hint
         self.check = check or (lambda values: "")
+        self.values = {field.name: field.value for field in fields}
+        self.at = 0
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box"):
             yield Static(paint.text((self.asked, "title")), markup=False)
             if self.hint:
                 yield Static(paint.text(self.hint), markup=False)
-            for field in self.fields:
-                yield Static(paint.text(field.label), markup=False, classes="label")
-                yield Input(field.value, id=f"field-{field.name}", compact=True)
-            yield Static(
-                paint.text((Safe("enter goes on · esc leaves it"), "faint")),
-                markup=False,
-                id="said",
-            )
+            yield Static("", markup=False, id="given")
+            yield Answer(self.fields[0].value, {"enter": self._take, "up": self._back}, id="answer")
+            yield Static("", markup=False, id="said")
 
     def on_mount(self) -> None:
-        inputs = list(self.query(Input))
-        empty = next((one for one in inputs if not one.value), inputs[0])
-        empty.focus()
+        self._ask(0)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        inputs = list(self.query(Input))
-        index = inputs.index(event.input)
-        if index + 1 < len(inputs):
-            inputs[index + 1].focus()
-            return
-        values = {
-            field.name: one.value.strip() for field, one in zip(self.fields, inputs, strict=True)
-        }
-        for field, one in zip(self.fields, inputs, strict=True):
-            if field.wanted and not values[field.name]:
-                self._say(Safe(field.wanted))
-                one.focus()
-                return
-        wrong = self.check(values)
-        if wrong:
-            self._say(Safe(wrong))
-            return
-        self.dismiss(values)
+    def _ask(self, at: int, wrong: Safe = Safe("")) -> None:
+        """Puts a field in the line; those before it stand above as they were answered."""
+        self.at = at
+        parts: list[Part] = []
+        for field in self.fields[:at]:
+            parts += [
+                (Safe(f"{field.label} "), ""),
+                (clean_line(self.values[field.name]), "strong"),
+            ]
+            parts += [(Safe("\n"), "")]
+        parts.append((self.fields[at].label, ""))
+        if len(self.fields) > 1:
+            parts.append((Safe(f"  {at + 1} of {len(self.fields)}"), "faint"))
+        self.query_one("#given", Static).update(paint.text(*parts))
+        answer = self.query_one(Answer)
+        answer.value = self.values[self.fields[at].name]
+        answer.cursor_position = len(answer.value)
+        back = " · up goes back" if at else ""
+        how = Safe(f"enter goes on{back} · esc leaves it")
+        said = (wrong, "bad") if wrong else (how, "faint")
+        self.query_one("#said", Static).update(paint.text(said))
 
-    def _say(self, words: Safe) -> None:
-        self.query_one("#said", Static).update(paint.text((words, "bad")))
+    def _take(self, text: str) -> None:
+        field = self.fields[self.at]
+        self.values[field.name] = text.strip()
+        if field.wanted and not text.strip():
+            self._ask(self.at, Safe(field.wanted))
+        elif self.at + 1 < len(self.fields):
+            self._ask(self.at + 1)
+        elif wrong := self.check(self.values):
+            self._ask(0, Safe(wrong))
+        else:
+            self.query_one(Answer).shut = True
+            self.dismiss(self.values)
+
+    def _back(self, text: str) -> None:
+        self.values[self.fields[self.at].name] = text
+        self._ask(max(0, self.at - 1))
 
     def action_leave(self) -> None:
         self.dismiss(None)

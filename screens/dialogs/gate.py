@@ -11,11 +11,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from cockpit.target import guard
 from cockpit.text import Safe, clean, clean_line
 from screens import paint
+from screens.dialogs.answer import Answer
 from screens.driver import driver_of
 
 DRAWN_PATIENCE = 2.0
@@ -40,6 +41,10 @@ class Gate(ModalScreen[guard.Pass | None]):
         self.saving = saving
         self._saved = saving is None
         self._ready_at: float | None = None
+        self.given: dict[str, str] = {}
+        self.questions = ["reason"] if asked.reason_wanted else []
+        if asked.level is guard.Level.TYPE_NAME:
+            self.questions.append("name")
 
     def compose(self) -> ComposeResult:
         intent = self.asked.intent
@@ -68,18 +73,9 @@ class Gate(ModalScreen[guard.Pass | None]):
                 markup=False,
             )
             yield Static("", markup=False, id="evidence")
-            if self.asked.reason_wanted:
-                yield Static(
-                    paint.text((clean_line(self.asked.reason_wanted), "warn")), markup=False
-                )
-                yield Input(id="reason", compact=True, disabled=True)
-            if destroys:
-                names = Safe(" or ".join(clean_line(name) for name in self.asked.names))
-                yield Static(
-                    paint.text(Safe("Type "), (names, "strong"), Safe(" and press enter:")),
-                    markup=False,
-                )
-                yield Input(id="name", compact=True, disabled=True)
+            yield Static("", markup=False, id="question")
+            if self.questions:
+                yield Answer("", {"enter": self._take}, id="answer")
             yield Static("", markup=False, id="said")
 
     def on_mount(self) -> None:
@@ -89,6 +85,9 @@ class Gate(ModalScreen[guard.Pass | None]):
                 paint.text((Safe("Saving logs first …"), "warn"))
             )
             self.run_worker(self._save(), exit_on_error=False)
+        for answer in self.query(Answer):
+            answer.shut = True
+        self._ask()
 
     async def _save(self) -> None:
         assert self.saving is not None
@@ -108,59 +107,81 @@ class Gate(ModalScreen[guard.Pass | None]):
             self.set_timer(0.02, lambda: self._wait_until_drawn(since))
             return
         self._ready_at = time.monotonic()
-        inputs = list(self.query(Input))
-        for one in inputs:
-            one.disabled = False
-        if inputs:
-            inputs[0].focus()
+        for answer in self.query(Answer):
+            answer.shut = False
+            self.set_focus(answer)
         self._say_how()
+
+    def _ask(self) -> None:
+        """Puts the next question; after the last one the line goes away."""
+        question = self.query_one("#question", Static)
+        left = [name for name in self.questions if name not in self.given]
+        if not left:
+            question.update(paint.text(Safe("")))
+            for answer in self.query(Answer):
+                answer.shut = True
+                answer.display = False
+            self.set_focus(None)
+        elif left[0] == "reason":
+            question.update(paint.text((clean_line(self.asked.reason_wanted), "warn")))
+        else:
+            names = Safe(" or ".join(clean_line(name) for name in self.asked.names))
+            question.update(paint.text(Safe("Type "), (names, "strong"), Safe(" and press enter:")))
+
+    def _take(self, text: str) -> None:
+        if self._ready_at is None:
+            return
+        left = [name for name in self.questions if name not in self.given]
+        if left[0] == "reason" and not text.strip():
+            self._say(clean_line(self.asked.reason_wanted), "bad")
+            return
+        self.given[left[0]] = text
+        self.query_one(Answer).value = ""
+        if left == ["name"]:
+            if not self._answer():
+                del self.given["name"]
+            return
+        self._ask()
+        self._say_how()
+
+    def _say(self, words: Safe, look: str) -> None:
+        self.query_one("#said", Static).update(paint.text((words, look)))
 
     def _say_how(self) -> None:
         if self._ready_at is None or not self._saved:
             return
-        if self.asked.level is guard.Level.TYPE_NAME:
-            how = Safe("enter runs it when the name is right · esc leaves it")
-        elif self.asked.reason_wanted and self.focused is not None:
-            how = Safe("write the reason, enter, then y runs it · esc leaves it")
+        left = [name for name in self.questions if name not in self.given]
+        if not left:
+            self._say(Safe("y runs it · esc leaves it"), "key")
+        elif left == ["name"]:
+            self._say(Safe("enter runs it when the name is right · esc leaves it"), "key")
         else:
-            how = Safe("y runs it · esc leaves it")
-        self.query_one("#said", Static).update(paint.text((how, "key")))
+            self._say(Safe("write the reason, then enter · esc leaves it"), "key")
 
     def on_key(self, event: events.Key) -> None:
-        in_input = isinstance(self.focused, Input)
-        if event.key == "y" and not in_input:
+        if event.key == "y" and self.asked.level is guard.Level.CONFIRM and self.focused is None:
             event.stop()
-            if self._ready_at is not None and event.time >= self._ready_at:
+            drawn = self._ready_at is not None and event.time >= self._ready_at
+            if drawn and set(self.given) == set(self.questions):
                 self._answer(confirmed=True)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        inputs = list(self.query(Input))
-        index = inputs.index(event.input)
-        if index + 1 < len(inputs):
-            inputs[index + 1].focus()
-        elif self.asked.level is guard.Level.TYPE_NAME:
-            self._answer()
-        else:
-            self.set_focus(None)
-            self.call_after_refresh(self._say_how)
-
-    def _answer(self, *, confirmed: bool = False) -> None:
-        said = self.query_one("#said", Static)
+    def _answer(self, *, confirmed: bool = False) -> bool:
+        """Leaves with the pass; False, and said why, where the guard or the saving says no."""
         if not self._saved:
-            said.update(paint.text((Safe("Still saving; a moment."), "warn")))
-            return
-        values = {one.id: one.value for one in self.query(Input)}
+            self._say(Safe("Still saving; a moment."), "warn")
+            return False
         try:
             leave = guard.answer(
                 self.asked,
                 confirmed=confirmed,
-                typed=values.get("name", ""),
-                reason=values.get("reason", ""),
+                typed=self.given.get("name", ""),
+                reason=self.given.get("reason", ""),
             )
         except guard.Refused as refused:
-            said.update(paint.text((clean_line(str(refused)), "bad")))
-            return
+            self._say(clean_line(str(refused)), "bad")
+            return False
         self.dismiss(leave)
+        return True
 
     def action_leave(self) -> None:
         self.dismiss(None)
