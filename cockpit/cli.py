@@ -119,9 +119,8 @@ def _need_terminal() -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Mistake(f"cockpit needs a terminal for its full screen, and this is none. {plain}")
     if os.environ.get("TERM", "") in ("", "dumb"):
-        raise Mistake(
-            f"TERM is {os.environ.get('TERM') or 'not set'}, so a full screen cannot be drawn. {plain}"
-        )
+        term = os.environ.get("TERM") or "not set"
+        raise Mistake(f"TERM is {term}, so a full screen cannot be drawn. {plain}")
 
 
 def _who() -> str:

@@ -110,7 +110,7 @@ class CockpitApp(App[int]):
         try:
             self.responder.take_up(folder)
         except Busy:
-            self.responder.read_along(folder)
+            self.responder.log.read_along(folder)
         except OSError as error:
             self.main.say(f"{folder.name} cannot be opened: {error}", bad=True)
 
@@ -161,7 +161,7 @@ class CockpitApp(App[int]):
 
     @work(exit_on_error=False)
     async def action_leave(self) -> None:
-        unsaved = self.responder.unsaved
+        unsaved = self.responder.log.unsaved
         if unsaved and not await self._sure(unsaved):
             return
         self.exit(0)
@@ -172,7 +172,7 @@ class CockpitApp(App[int]):
         form = Form(
             Safe(f"{unsaved} events are not on disk and would be lost"),
             (Field("sure", Safe("Type lose to quit all the same, or esc"), wanted="Type lose."),),
-            hint=clean_line(self.responder.trouble),
+            hint=clean_line(self.responder.log.trouble),
         )
         values = await self.push_screen_wait(form)
         return values is not None and values["sure"] == "lose"

@@ -151,10 +151,10 @@ class CockpitScreen(Screen[None]):
 
     def _banner(self) -> None:
         said = [self._mistake] if self._mistake else []
-        if self.responder.reading:
-            said.append(self.responder.reading)
-        if self.responder.trouble:
-            said.append(self.responder.trouble)
+        if self.responder.log.reading:
+            said.append(self.responder.log.reading)
+        if self.responder.log.trouble:
+            said.append(self.responder.log.trouble)
         link = self.responder.target.link
         if link.reason and not link.state.usable:
             said.append(f"{self.responder.target.name}: {link.reason}")
@@ -214,9 +214,9 @@ class CockpitScreen(Screen[None]):
             self.say(self._mistake, bad=True)
 
     def _may_write(self) -> bool:
-        if self.responder.reading:
-            self.say(self.responder.reading, bad=True)
-        return not self.responder.reading
+        if self.responder.log.reading:
+            self.say(self.responder.log.reading, bad=True)
+        return not self.responder.log.reading
 
     async def _ask(self, form: Form) -> dict[str, str] | None:
         return await self.app.push_screen_wait(form)
@@ -348,7 +348,7 @@ class CockpitScreen(Screen[None]):
         )
         if text:
             path = Path(text).expanduser()
-            trouble = await self.responder.save_markdown(path)
+            trouble = await self.responder.log.save_markdown(path)
             self.say(trouble or f"Saved to {path}", bad=bool(trouble))
 
     # Runbook and host
@@ -548,7 +548,7 @@ class CockpitScreen(Screen[None]):
             return
         title = Safe(f" Output of {clean_line(run.asked.command.strip())}")
         self.app.push_screen(
-            Reader(title, lambda: self.responder.output_text(run.job), grows=not run.over)
+            Reader(title, lambda: self.responder.log.output_text(run.job), grows=not run.over)
         )
 
     def action_copy_command(self) -> None:
@@ -661,7 +661,7 @@ class CockpitScreen(Screen[None]):
             line(entry.record.event, incident),
         ]
         if job in self.responder.outputs:
-            head += ["", "Output:", self.responder.output_text(job)]
+            head += ["", "Output:", self.responder.log.output_text(job)]
         whole = Safe("\n".join(head))
         self.app.push_screen(Reader(Safe(" Timeline entry"), lambda: whole))
 
@@ -670,11 +670,10 @@ class CockpitScreen(Screen[None]):
         entry = self.timeline.entry()
         if entry is None or not self._may_write():
             return
+        words = line(entry.record.event, self.responder.incident)
         values = await self._ask(
             Form(
-                Safe(
-                    f"When did this really happen? {line(entry.record.event, self.responder.incident)}"
-                ),
+                Safe(f"When did this really happen? {words}"),
                 (
                     Field(
                         "at",

@@ -35,7 +35,7 @@ Part = tuple[Safe, str]
 
 @lru_cache(maxsize=64)
 def look(name: str) -> Style:
-    """The style of a look, or of several joined by a space (`strong cursor`). KeyError if unknown."""
+    """The style of a look, or of several joined by a space. Raises KeyError if unknown."""
     return Style.combine([Style.null(), *(Style.parse(_LOOKS[word]) for word in name.split())])
 
 

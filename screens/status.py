@@ -75,11 +75,11 @@ def _tail(responder: Responder, now: datetime, mono: float, *, wide: bool) -> li
     parts.append((Safe(" · "), ""))
     parts.append(link(responder.target.name, responder.target.link, mono))
     parts.append((Safe(" · "), ""))
-    if responder.trouble:
-        unsaved = responder.unsaved
+    if responder.log.trouble:
+        unsaved = responder.log.unsaved
         parts.append((Safe(f"NOT SAVED {unsaved}" if unsaved else "trouble saving"), "banner"))
-    elif responder.unsaved:
-        parts.append((Safe(f"unsaved {responder.unsaved}"), "warn"))
+    elif responder.log.unsaved:
+        parts.append((Safe(f"unsaved {responder.log.unsaved}"), "warn"))
     else:
         parts.append((Safe("saved" if responder.folder else "nothing to save"), "faint"))
     if wide:

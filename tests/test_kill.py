@@ -31,7 +31,7 @@ async def responder_at_work(home: Path, side: Path, told: int) -> None:
     responder = Responder(home, "sam", Config())
     if known:
         responder.take_up(known[0])
-    journal = responder._begin()
+    journal = responder.log.begin()
     shown = journal.on_saved
 
     def saved(seq: int) -> None:

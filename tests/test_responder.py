@@ -12,6 +12,7 @@ from cockpit.config import Config
 from cockpit.incident import events as e
 from cockpit.incident.incident import RunState, fold
 from cockpit.incident.journal import list_incidents, read, verify
+from cockpit.incident.logbook import ReadOnly
 from cockpit.responder import CannotRun, Chosen, Responder
 from cockpit.runbook import parse
 from cockpit.target import guard
@@ -74,9 +75,9 @@ def folder(responder: Responder) -> Path:
 
 
 async def test_nothing_is_kept_until_something_happens(responder: Responder) -> None:
-    assert list_incidents(responder.home) == []
+    assert list_incidents(responder.log.home) == []
     responder.note("first")
-    assert [one.name for one in list_incidents(responder.home)] == [folder(responder).name]
+    assert [one.name for one in list_incidents(responder.log.home)] == [folder(responder).name]
     assert folder(responder).name.endswith("-disk-full")
 
 
@@ -159,12 +160,12 @@ async def test_another_cockpit_takes_up_a_running_command(
         while responder.outputs[job].offset == 0:
             await asyncio.sleep(0.02)
     await responder.close()
-    second = Responder(responder.home, "kim", Config())
+    second = Responder(responder.log.home, "kim", Config())
     second.take_up(folder(responder))
     second.reattach()
     await over(second, job)
     assert second.incident.runs[job].exit_status == 0
-    assert second.output_text(job) == "begun\nended\n"
+    assert second.log.output_text(job) == "begun\nended\n"
     assert (tmp_path / "side").read_text() == "once\n"
     await second.close()
 
@@ -180,9 +181,9 @@ async def test_a_command_that_was_never_sent_is_not_sent_by_a_later_cockpit(
         job="0123456789abcdef0123", host=asked.host, command=f"touch {side}", risk="change",
         gate="confirmed", root=asked.root, boot=asked.boot, mark=asked.mark,
     )  # fmt: skip
-    responder._append(lost)
+    responder.log.append(lost)
     await responder.close()
-    second = Responder(responder.home, "kim", Config())
+    second = Responder(responder.log.home, "kim", Config())
     second.take_up(folder(responder))
     second.reattach()
     await over(second, lost.job)
@@ -193,14 +194,14 @@ async def test_a_command_that_was_never_sent_is_not_sent_by_a_later_cockpit(
 
 async def test_a_second_cockpit_reads_along_and_cannot_write(responder: Responder) -> None:
     responder.declare("Disk full", e.Severity.P1)
-    reader = Responder(responder.home, "kim", Config())
-    reader.read_along(folder(responder))
+    reader = Responder(responder.log.home, "kim", Config())
+    reader.log.read_along(folder(responder))
     responder.note("seen by both")
     async with asyncio.timeout(10):
         while len(reader.incident.entries) < len(responder.incident.entries):
             await asyncio.sleep(0.05)
     assert reader.incident.title == "Disk full"
-    with pytest.raises(guard.Refused, match="Another cockpit"):
+    with pytest.raises(ReadOnly, match="Another cockpit"):
         reader.note("not from here")
     await reader.close()
 

@@ -1,7 +1,7 @@
 """Every event of an incident, one frozen struct each: a fact, in the past tense.
 
 The journal adds the envelope (`Record`). Fields that hold text of a person or a machine, commands
-too, are redacted before they get here: a job is asked for by its id, never sent again from a journal.
+too, are redacted before they get here: a job is asked for by its id, never sent from a journal.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class IncidentMitigated(Event, tag="incident.mitigated", frozen=True):
 
 
 class IncidentResolved(Event, tag="incident.resolved", frozen=True):
-    """Over. unverified is the responder's reason when no verification passed after the last change."""
+    """Over. unverified: the reason where no verification passed after the last change."""
 
     cause: str
     fix: str

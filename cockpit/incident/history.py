@@ -181,7 +181,7 @@ class Follower:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._incident = ""
         self._offsets: dict[Path, int] = {}
         self._seen: set[str] = set()
@@ -189,7 +189,7 @@ class Follower:
     def poll(self) -> list[Record]:
         """What came since the last call, by seq; all of it at the first. Never raises."""
         fresh: list[Record] = []
-        for path in files(self._folder, self._incident):
+        for path in files(self.folder, self._incident):
             for line in self._complete(path):
                 with contextlib.suppress(Bad):
                     unseal(line)

@@ -22,7 +22,7 @@ def names(config: Config) -> list[str]:
 
 
 def target(name: str, config: Config) -> Target:
-    """The target of that name: this machine, a host of cockpit.yaml, or any ssh alias or address."""
+    """The target of that name: this machine, a host of cockpit.yaml, or any alias or address."""
     if name in ("", THIS_MACHINE):
         return Local()
     from cockpit.target.ssh import SshTarget
@@ -42,7 +42,7 @@ def target(name: str, config: Config) -> Target:
 
 
 def _aliases(path: Path, depth: int) -> list[str]:
-    """Host lines without patterns, Include followed as OpenSSH does; unreadable files are passed."""
+    """Host lines without patterns, Include followed as in OpenSSH; unreadable files passed over."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -56,6 +56,6 @@ def _aliases(path: Path, depth: int) -> list[str]:
             for pattern in rest.split():
                 place = Path(pattern).expanduser()
                 place = place if place.is_absolute() else Path.home() / ".ssh" / place
-                for match in sorted(glob.glob(str(place))):
+                for match in sorted(glob.glob(str(place))):  # noqa: PTH207, patterns may be absolute
                     found += _aliases(Path(match), depth + 1)
     return found

@@ -113,7 +113,7 @@ class Checklist(Lines):
         self.go((step.id, 0 if step.commands else -1))
 
     def go_to_id(self, id: str) -> None:
-        """Puts the cursor on the step of that id, or on the first step of the section of that id."""
+        """Puts the cursor on the step of that id, or on the first one of the section of that id."""
         book = self.responder.runbook
         if book is None:
             return

@@ -81,7 +81,7 @@ class ContainersPane(Lines):
         if not known.rows and known.trouble:
             self.say(known.trouble)
             return
-        rows = self._trouble(known) + [self._head()]
+        rows = [*self._trouble(known), self._head()]
         now = time.monotonic()
         rows += [self._row(container, now) for container in shown]
         if not shown:

@@ -97,4 +97,5 @@ class Terminal:
 
 def cockpit(*arguments: str) -> list[str]:
     """The command line that starts this checkout's cockpit."""
-    return [sys.executable, "-c", "from cockpit.cli import main; main(prog_name='cockpit')", *arguments]
+    start = "from cockpit.cli import main; main(prog_name='cockpit')"
+    return [sys.executable, "-c", start, *arguments]

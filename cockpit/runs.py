@@ -1,0 +1,219 @@
+"""Runs of commands: sent once, attended until they end, stopped; all of it written down."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cockpit.incident import events as e
+from cockpit.incident.incident import Run, RunState
+from cockpit.incident.logbook import Logbook
+from cockpit.runbook.model import Command, Runbook, Section, Step
+from cockpit.target import guard
+from cockpit.target.target import Link, LinkDown, LinkLost, LinkState, Target
+from cockpit.text import clean
+
+if TYPE_CHECKING:
+    from cockpit.target import job
+
+HOST_PATIENCE = 15.0
+TAIL_LINES = 5
+
+
+class CannotRun(Exception):
+    """The command was not sent; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A command of a runbook with where it stands there."""
+
+    runbook: Runbook
+    section: Section
+    step: Step
+    command: Command
+
+    @property
+    def ref(self) -> e.StepRef:
+        return e.StepRef(self.runbook.path, self.step.id)
+
+
+class Runs:
+    """The runs of one incident, on whatever targets they are."""
+
+    def __init__(self, log: Logbook, target_of: Callable[[str], Target]) -> None:
+        self._log = log
+        self._target_of = target_of
+        self._places: dict[str, job.Place] = {}
+        self._attending: dict[str, asyncio.Task[None]] = {}
+        self._given_up: set[str] = set()
+
+    async def start(self, leave: guard.Pass, chosen: Chosen | None = None) -> str:
+        """Sends a command that passed the gate; returns the id of its job.
+
+        The intent is on disk before anything is sent. Raises CannotRun when nothing was sent.
+        """
+        from cockpit.target import job
+
+        log = self._log
+        target = self._target_of(leave.host)
+        ref = chosen.ref if chosen else None
+        try:
+            place = await self._place(target)
+        except (LinkLost, LinkDown, OSError, job.NoPlace) as error:
+            why = str(error) or "it does not answer in time."
+            why = f"{leave.host} cannot be reached: {why} Nothing was sent."
+            command = log.clean(leave.command)
+            log.append(
+                e.CommandRefused(command=command, host=leave.host, why=log.clean(why), step=ref)
+            )
+            raise CannotRun(why) from error
+        id = job.new_id()
+        order = job.order(leave, id, workdir=target.workdir)
+        output = log.outputs[id] = log.new_output(leave.command)
+        record = log.append(
+            e.CommandRequested(
+                job=id,
+                host=leave.host,
+                command=log.clean(leave.command),
+                risk=leave.risk,
+                gate=leave.how,
+                root=place.root,
+                boot=place.boot,
+                mark=place.mark,
+                step=ref,
+                command_id=chosen.command.id if chosen else "",
+                phase=chosen.command.phase if chosen else "",
+                user=target.user,
+                workdir=target.workdir,
+                reason=log.clean(leave.reason),
+                evidence=output.evidence.name if output.evidence else "",
+            )
+        )
+        # Not on disk in time (a full disk): the banner says so, and the incident goes on. An id
+        # that is not on disk is never sent again, since nobody will know it.
+        await log.saved_up_to(record)
+        self._attend(log.incident.runs[id], place, order)
+        return id
+
+    def follow(self, run: Run) -> None:
+        """Asks the host about a run, and attends to it; never sends it again."""
+        self._attend(run, _place_of(run), None)
+
+    async def stop(self, id: str) -> None:
+        """Ends a run with its whole process group, gently first; waits for a lost link."""
+        from cockpit.target import job
+
+        run = self._log.incident.runs[id]
+        if run.over:
+            return
+        self._log.append(e.StopRequested(job=id))
+        try:
+            stopped = await job.stop(self._target_of(run.asked.host), _place_of(run), job.JobId(id))
+        except (LinkLost, LinkDown, OSError) as error:
+            text = f"Could not stop {run.asked.command.strip()}: {error}"
+            self._log.append(e.NoteAdded(text=self._log.clean(text)))
+            return
+        self._log.append(e.CommandStopped(job=id, how=stopped.how, left=stopped.left))
+
+    def link_changed(self, target: Target, link: Link) -> None:
+        """A host that was lost may have been restarted; one that is back is asked again."""
+        if not link.state.usable:
+            self._places.pop(target.name, None)
+        elif link.state is LinkState.UP:
+            for run in self._log.incident.running():
+                if run.asked.host == target.name and run.job in self._given_up:
+                    self.follow(run)
+
+    async def close(self) -> None:
+        """Attends to nothing any more; the runs go on on their hosts."""
+        tasks = list(self._attending.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _place(self, target: Target) -> job.Place:
+        """Where jobs live on a host: asked once a connection, where the journal says if it can."""
+        from cockpit.target import job
+
+        known = self._places.get(target.name)
+        if known is not None:
+            return known
+        runs = reversed(tuple(self._log.incident.runs.values()))
+        pinned = next((run.asked.root for run in runs if run.asked.host == target.name), None)
+        if target.link.state in (LinkState.LOST, LinkState.DOWN):
+            raise LinkLost(target.link.reason)
+        async with asyncio.timeout(HOST_PATIENCE):
+            await target.ready()
+            place = await job.hello(target, pinned)
+        self._places[target.name] = place
+        return place
+
+    def _attend(self, run: Run, place: job.Place, order: job.Order | None) -> None:
+        work = self._write_down(run, place, order)
+        task = asyncio.get_running_loop().create_task(work, name=f"run {run.job}")
+        self._attending[run.job] = task
+        self._given_up.discard(run.job)
+        task.add_done_callback(lambda _: self._attending.pop(run.job, None))
+
+    async def _write_down(self, run: Run, place: job.Place, order: job.Order | None) -> None:
+        """What the host tells of a run, until it is over or the host is out of reach for good."""
+        from cockpit.target import job
+
+        log, output = self._log, self._log.outputs[run.job]
+        claimed = run.state is not RunState.REQUESTED
+        start = time.monotonic()
+        told = job.follow(
+            self._target_of(run.asked.host),
+            place,
+            job.JobId(run.job),
+            order=order,
+            claimed=claimed,
+            offset=output.offset,
+        )
+        try:
+            async with contextlib.aclosing(told):
+                async for news in told:
+                    match news:
+                        case job.Claimed():
+                            log.append(e.CommandClaimed(job=run.job))
+                        case job.Output(data=data):
+                            output.add(data)
+                            log.changed()
+                        case job.Unknown(why=why):
+                            log.append(e.CommandUnknown(job=run.job, why=log.clean(why)))
+                        case job.Ended() as end:
+                            await asyncio.to_thread(output.settle)
+                            watched = time.monotonic() - start if order else None
+                            log.append(self._finished(run, end, watched))
+        except LinkDown:
+            self._given_up.add(run.job)
+
+    def _finished(self, run: Run, end: job.Ended, watched: float | None) -> e.CommandFinished:
+        """watched: seconds it was seen to run; None after a restart, when the clocks must do."""
+        newest = self._log.outputs[run.job].newest
+        lines = clean(newest[-8192:]).rstrip("\n").split("\n")[-TAIL_LINES:]
+        seconds = watched if watched is not None else 0.0
+        if watched is None and end.ended_at is not None:
+            seconds = max(0.0, end.ended_at - run.at.timestamp())
+        return e.CommandFinished(
+            job=run.job,
+            exit_status=end.exit_status,
+            how=end.how,
+            seconds=round(seconds, 3),
+            size=end.size,
+            truncated=end.truncated,
+            tail=self._log.clean("\n".join(lines)),
+        )
+
+
+def _place_of(run: Run) -> job.Place:
+    """Where the journal says that a run lives: enough to ask for it, not to start another."""
+    from cockpit.target import job
+
+    asked = run.asked
+    return job.Place(root=asked.root, boot=asked.boot, mark=asked.mark, uid=-1, interp="sh")
