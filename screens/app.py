@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.resources import as_file, files
@@ -23,6 +24,7 @@ from screens.cockpit import CockpitScreen
 from screens.driver import driver_class, driver_of
 
 UNSAVED = 3
+SAVE_PATIENCE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,9 @@ class CockpitApp(App[int]):
 
     @work(exit_on_error=False)
     async def action_leave(self) -> None:
+        until = time.monotonic() + SAVE_PATIENCE
+        while self.responder.log.unsaved and time.monotonic() < until:
+            await asyncio.sleep(0.02)
         unsaved = self.responder.log.unsaved
         if unsaved and not await self._sure(unsaved):
             return

@@ -1,0 +1,191 @@
+"""Keys on a step of the runbook: tick, skip, run through the gate, stop, read the output."""
+
+from __future__ import annotations
+
+from textual import work
+
+from cockpit.responder import CannotRun, Chosen, Responder
+from cockpit.runbook.model import Risk
+from cockpit.target import guard
+from cockpit.text import Safe, clean, clean_line
+from screens.asking import Asking
+from screens.dialogs.form import Field, Form
+from screens.panes.checklist import Checklist
+
+
+class StepKeys(Asking):
+    """From a key on a step to a run of its command."""
+
+    def __init__(self, responder: Responder) -> None:
+        super().__init__(responder)
+        self.checklist = Checklist(responder, id="checklist")
+        self._values: dict[str, str] = {}
+
+    def action_toggle_done(self) -> None:
+        found = self.checklist.here()
+        if found is None or not self.may_write():
+            return
+        step = found[1]
+        if self.responder.mark_of(step):
+            self.responder.undo(step)
+            return
+        self.responder.done(step)
+        self.checklist.next_step()
+
+    @work(exit_on_error=False)
+    async def action_skip_step(self) -> None:
+        found = self.checklist.here()
+        if found is None or not self.may_write():
+            return
+        reason = await self.ask_line(
+            f"Skip: {found[1].title}", "Why?", wanted="Say why it is skipped, or esc."
+        )
+        if reason:
+            self.responder.skip(found[1], reason)
+            self.checklist.next_step()
+
+    @work(exit_on_error=False)
+    async def action_fail_step(self) -> None:
+        found = self.checklist.here()
+        if found is None or not self.may_write():
+            return
+        reason = await self.ask_line(
+            f"Failed: {found[1].title}", "What was wrong? (may stay empty)"
+        )
+        if reason is not None:
+            self.responder.fail(found[1], reason)
+
+    @work(exit_on_error=False)
+    async def action_run_command(self) -> None:
+        chosen = self.checklist.chosen()
+        if chosen is None:
+            found = self.checklist.here()
+            if found is not None and not found[1].commands:
+                self.say("Nothing to run in this step: do it, then space ticks it.")
+            return
+        await self.run_text(chosen.command.text, chosen)
+
+    @work(exit_on_error=False)
+    async def action_edit_command(self) -> None:
+        chosen = self.checklist.chosen()
+        if chosen is None or not self.may_write():
+            return
+        if "\n" in chosen.command.text.strip():
+            self.say("This command has several lines: y copies it; edit it in the file.")
+            return
+        text = await self.ask_line(
+            "Edit, then run",
+            "Command",
+            wanted="There is no command.",
+            value=chosen.command.text.strip(),
+        )
+        if text:
+            await self.run_text(text, chosen)
+
+    async def run_text(self, text: str, chosen: Chosen | None) -> None:
+        """Asks for what is missing, passes the gate, runs."""
+        if not self.may_write():
+            return
+        filled = await self._filled(text)
+        if filled is None:
+            return
+        try:
+            intent = self.responder.intent(filled, chosen, stale=self._staleness())
+        except CannotRun as error:
+            self.say(str(error), bad=True)
+            return
+        running = self.checklist.run_here() if chosen else None
+        if running and not running.over:
+            self.say("It is running; x stops it, o shows its output.")
+            return
+        leave = await self._leave(intent)
+        if leave is None:
+            return
+        try:
+            await self.responder.run(leave, chosen)
+        except CannotRun as error:
+            self.say(str(error), bad=True)
+
+    def _staleness(self) -> str:
+        watch = self.responder.watch
+        known = watch.snapshot if watch else None
+        if known is None or not known.rows or not known.trouble:
+            return ""
+        return f"What is known of the containers may be old: {known.trouble}"
+
+    async def _filled(self, text: str) -> str | None:
+        """The command with its placeholders filled in; None when the responder left it."""
+        from cockpit.runbook import placeholders
+
+        gaps = placeholders.find(text)
+        if not gaps:
+            return text
+        fields = tuple(
+            Field(f"gap{index}", gap.name, self._values.get(gap.name, ""), "Fill it in, or esc.")
+            for index, gap in enumerate(gaps)
+        )
+        hint = Safe(f"$ {clean_line(text)}")
+        values = await self.ask(Form(Safe("Fill in before it can run"), fields, hint=hint))
+        if values is None:
+            return None
+        given = {gap.name: values[f"gap{index}"] for index, gap in enumerate(gaps)}
+        self._values.update({str(name): value for name, value in given.items()})
+        return placeholders.fill(text, {str(name): value for name, value in given.items()})
+
+    async def _leave(self, intent: guard.Intent) -> guard.Pass | None:
+        asked = guard.ask(intent)
+        if asked.level is guard.Level.OPEN:
+            return guard.answer(asked)
+        from screens.dialogs.gate import Gate
+
+        touched = intent.names if intent.risk is not Risk.READ else ()
+        saving = self.responder.save_evidence(touched) if touched else None
+        return await self.app.push_screen_wait(Gate(asked, saving))
+
+    @work(exit_on_error=False)
+    async def action_stop_run(self) -> None:
+        run = self.checklist.run_here()
+        running = self.responder.incident.running()
+        if run is None or run.over:
+            run = running[-1] if len(running) == 1 else None
+        if run is None:
+            self.say("Nothing runs here." if not running else "Put the cursor on what is to stop.")
+            return
+        await self.responder.stop(run.job)
+
+    def action_show_output(self) -> None:
+        from screens.dialogs.reader import Reader
+
+        run = self.checklist.run_here()
+        if run is None:
+            self.say("No output yet: enter runs the command.")
+            return
+        title = Safe(f" Output of {clean_line(run.asked.command.strip())}")
+        self.app.push_screen(
+            Reader(title, lambda: self.responder.log.output_text(run.job), grows=not run.over)
+        )
+
+    def action_copy_command(self) -> None:
+        chosen = self.checklist.chosen()
+        if chosen:
+            self.app.copy_to_clipboard(clean(chosen.command.text))
+            self.say("Copied, where the terminal allows it.")
+
+    async def search_runbook(self) -> None:
+        from screens.dialogs.choose import Choose, Offer
+
+        book = self.responder.runbook
+        if book is None:
+            self.say("No runbook chosen. B chooses one.")
+            return
+        offers = [
+            Offer(step.title, Safe(f"{section.title} {_words(step.commands)}"), step)
+            for section, step in book.steps()
+        ]
+        step = await self.app.push_screen_wait(Choose(Safe("Go to which step?"), offers))
+        if step is not None:
+            self.checklist.go_to(step)
+
+
+def _words(commands: tuple[object, ...]) -> str:
+    return clean_line(" ; ".join(getattr(command, "text", "") for command in commands))[:200]

@@ -1,0 +1,328 @@
+"""The main screen through Textual's Pilot: keys in, rows and events out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+
+from cockpit.config import Config
+from cockpit.containers.container import Container
+from cockpit.containers.logs import Line, Source
+from cockpit.containers.watch import Containers
+from cockpit.incident import events as e
+from cockpit.incident.events import Severity
+from cockpit.incident.incident import Mark
+from cockpit.responder import Responder
+from cockpit.text import Safe, clean_line
+from screens.app import CockpitApp, Opening
+from screens.cockpit import CockpitScreen
+from screens.dialogs.choose import Choose
+from screens.dialogs.form import Form
+from screens.dialogs.gate import Gate
+from screens.lines import Lines
+
+pytestmark = pytest.mark.anyio
+
+HOSTILE = "[/] [@click=app.quit]x[/] \x1b]52;c;ZXZpbA==\x07 \x1b[2J \u202e [red]"
+BOOK = """# Disk full
+Severity: P2
+## Diagnosis
+### Step 1: Look
+```bash
+# First
+echo looking
+# Second
+echo again
+```
+If it is full: See Recovery > Option 1
+### Step 2: Ask somebody
+Call the storage people.
+## Recovery
+### Option 1: Free some
+```bash
+rm -rf {scratch}/old
+```
+### Option 2: Make room
+```bash
+touch {scratch}/<FILE_NAME>
+```
+"""
+
+
+@asynccontextmanager
+async def opened(
+    tmp_path: Path, book: str = BOOK, size: tuple[int, int] = (120, 40), folder: Path | None = None
+) -> AsyncIterator[tuple[Pilot[int], Responder, CockpitScreen]]:
+    responder = Responder(tmp_path / "incidents", "sam", Config())
+    file = tmp_path / "book.md"
+    if book:
+        file.write_text(book.replace("{scratch}", str(tmp_path)))
+    app = CockpitApp(responder, Opening(runbook=file if book else None, incident=folder))
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: responder.watch is not None)
+        await pilot.pause()
+        yield pilot, responder, app.main
+    await responder.close()
+
+
+async def until(pilot: Pilot[int], true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(15):
+        while not true():
+            await pilot.pause(0.02)
+
+
+async def press(pilot: Pilot[int], *keys: str) -> None:
+    for key in keys:
+        await pilot.press(key)
+        await pilot.pause(0.05)
+
+
+async def dialog(pilot: Pilot[int], kind: type) -> None:
+    await until(pilot, lambda: isinstance(pilot.app.screen, kind))
+    await pilot.pause()
+
+
+def shown(lines: Lines) -> str:
+    return "\n".join(row.plain for row in lines.rows)
+
+
+async def test_a_step_is_run_and_ticked_by_keys(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, responder, main):
+        assert "> [ ] Step 1: Look" in shown(main.checklist)
+        await press(pilot, "enter")
+        await until(pilot, lambda: any(run.over for run in responder.incident.runs.values()))
+        await until(pilot, lambda: "│ looking" in shown(main.checklist))
+        assert "OK exit 0" in shown(main.checklist)
+        await press(pilot, "space")
+        await until(pilot, lambda: "[x] Step 1: Look" in shown(main.checklist))
+        assert "> [ ] Step 2: Ask somebody" in shown(main.checklist)
+        await until(pilot, lambda: "Done: Step 1: Look" in shown(main.timeline))
+
+
+async def test_j_moves_from_command_to_command_and_enter_runs_the_one_under_it(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as (pilot, responder, _):
+        await press(pilot, "j", "enter")
+        await until(pilot, lambda: len(responder.incident.runs) == 1)
+        (run,) = responder.incident.runs.values()
+        assert run.asked.command == "echo again"
+
+
+async def test_a_reference_is_followed_and_returned_from(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, _, main):
+        await press(pilot, "b")
+        assert "> [ ] Option 1: Free some" in shown(main.checklist)
+        await press(pilot, "backspace")
+        assert "> [ ] Step 1: Look" in shown(main.checklist)
+
+
+async def test_skipping_wants_a_reason_and_failing_does_not(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, responder, _):
+        await press(pilot, "s")
+        await dialog(pilot, Form)
+        await press(pilot, "enter")
+        assert isinstance(pilot.app.screen, Form)
+        await press(pilot, *"known", "enter")
+        await until(pilot, lambda: bool(responder.incident.steps))
+        await press(pilot, "f")
+        await dialog(pilot, Form)
+        await press(pilot, "enter")
+        await until(pilot, lambda: len(responder.incident.steps) == 2)
+        marks = [state.mark for state in responder.incident.steps.values()]
+        assert marks == [Mark.SKIPPED, Mark.FAILED]
+
+
+async def test_destruction_is_not_run_by_reflex(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    async with opened(tmp_path) as (pilot, responder, main):
+        main.checklist.go_to_id("recovery")
+        await press(pilot, "enter")
+        await dialog(pilot, Gate)
+        await press(pilot, "enter", "enter", "y", "enter", "y", "enter")
+        await pilot.pause(0.3)
+        assert isinstance(pilot.app.screen, Gate)
+        assert not responder.incident.runs
+        await press(pilot, "escape")
+        await press(pilot, "enter")
+        await dialog(pilot, Gate)
+        await until(pilot, lambda: pilot.app.focused is not None)
+        await press(pilot, *"because", "enter")
+        await press(pilot, *"this", "space", *"machine", "enter")
+        await until(pilot, lambda: any(run.over for run in responder.incident.runs.values()))
+        (run,) = responder.incident.runs.values()
+        assert (run.asked.gate, run.asked.reason) == ("typed this machine", "because")
+        assert not (tmp_path / "old").exists()
+
+
+async def test_keys_typed_before_the_gate_was_drawn_run_nothing(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    async with opened(tmp_path, BOOK.replace("rm -rf", "mv {scratch}/x")) as (
+        pilot,
+        responder,
+        main,
+    ):
+        responder.done(next(iter(responder.runbook.steps()))[1])  # type: ignore[union-attr]
+        main.checklist.go_to_id("recovery")
+        for key in ("enter", "y", "y", "y"):
+            pilot.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await dialog(pilot, Gate)
+        await pilot.pause(0.3)
+        assert isinstance(pilot.app.screen, Gate)
+        assert not responder.incident.runs
+        await press(pilot, "y")
+        await until(pilot, lambda: bool(responder.incident.runs))
+
+
+async def test_what_is_typed_right_after_enter_lands_in_the_next_field(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, responder, _):
+        responder.note("begin")
+        await press(pilot, "R")
+        await dialog(pilot, Form)
+        await pilot.press(*"disk", "enter", *"freed", "enter", *"watch", "enter")
+        await until(pilot, lambda: not responder.incident.open)
+        done = responder.incident.resolution
+        assert done is not None
+        assert (done.cause, done.fix, done.follow_up) == ("disk", "freed", "watch")
+
+
+async def test_a_placeholder_is_asked_for_and_never_reaches_the_shell(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, responder, main):
+        responder.done(next(iter(responder.runbook.steps()))[1])  # type: ignore[union-attr]
+        main.checklist.go_to_id("recovery")
+        await press(pilot, "j", "enter")
+        await dialog(pilot, Form)
+        await press(pilot, *"made", "enter")
+        await dialog(pilot, Gate)
+        await pilot.pause(0.3)
+        await press(pilot, "y")
+        await until(pilot, lambda: any(run.over for run in responder.incident.runs.values()))
+        (run,) = responder.incident.runs.values()
+        assert run.asked.command == f"touch {tmp_path}/made"
+        assert (tmp_path / "made").exists()
+
+
+async def test_declaring_takes_two_keys(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, responder, _):
+        await press(pilot, "S", "1")
+        await until(pilot, lambda: responder.incident.severity is Severity.P1)
+        assert responder.incident.title == "Disk full"
+
+
+async def test_the_list_goes_to_what_was_typed_last(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, _, main):
+        await press(pilot, "slash")
+        await dialog(pilot, Choose)
+        await pilot.press(*"Option", "space", "2", "enter")
+        await until(pilot, lambda: "> [ ] Option 2" in shown(main.checklist))
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 20)])
+async def test_hostile_text_is_shown_as_text(tmp_path: Path, size: tuple[int, int]) -> None:
+    book = (
+        f"# {HOSTILE}\n## Diagnosis\n### Step 1: {HOSTILE}\n```bash\nprintf '%s' '{HOSTILE}'\n```\n"
+    )
+    async with opened(tmp_path, book, size) as (pilot, responder, main):
+        await press(pilot, "enter")
+        await until(pilot, lambda: any(run.over for run in responder.incident.runs.values()))
+        responder.note(HOSTILE)
+        responder.declare(HOSTILE, Severity.P0, HOSTILE)
+        row = Container(
+            id="1", name=clean_line(HOSTILE), image=clean_line(HOSTILE), state="running",
+            status=Safe(""), health="", restarts=0, oom=False, exit_code=None, started_at=None,
+            finished_at=None, project=Safe(""), service=Safe(""), tty=False,
+        )  # fmt: skip
+        known = Containers((row,), 1.0, clean_line(HOSTILE), "streams", Safe("20"))
+        main.containers.show(known, Safe(""))
+        main.logs.start(clean_line(HOSTILE))
+        main.logs.add([Line(0, Source.STDOUT, clean_line(HOSTILE))])
+        main.redraw()
+        for key in ("1", "2", "3", "4"):
+            await press(pilot, key)
+        await press(pilot, "4", "enter")
+        await pilot.pause(0.2)
+        assert pilot.app.is_running
+        await press(pilot, "escape")
+        drawn = pilot.app.export_screenshot()
+        assert "\x1b" not in drawn
+        assert "[@click=app.quit]" in shown(main.logs)
+
+
+async def test_every_key_has_a_plain_name_in_the_palette_and_in_the_help(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, _, main):
+        names = {command.help for command in pilot.app.get_system_commands(main)}
+        assert {"incident.note", "step.run", "incident.resolve", "cockpit.quit"} <= names
+        await press(pilot, "question_mark")
+        await pilot.pause(0.2)
+        text = "\n".join(row.plain for row in pilot.app.screen.query_one("#text", Lines).rows)
+        for words in ("Run the command", "Write a note", "Follow the end", "Only matching lines"):
+            assert words in text
+
+
+async def test_every_binding_has_an_id_and_says_what_it_does() -> None:
+    from screens.panes.checklist import Checklist
+    from screens.panes.containers import ContainersPane
+    from screens.panes.logs import LogsPane
+    from screens.panes.timeline import Timeline
+
+    classes = (CockpitApp, CockpitScreen, Lines, Checklist, ContainersPane, LogsPane, Timeline)
+    for owner in classes:
+        for binding in owner.BINDINGS:
+            assert binding.id, binding  # type: ignore[union-attr]
+            assert binding.description, binding  # type: ignore[union-attr]
+
+
+async def test_logs_follow_hold_search_and_go_on_the_timeline(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, responder, main):
+        main.logs.start(Safe("kamiyo"))
+        lines = [Line(0, Source.STDOUT, Safe(f"line {n}")) for n in range(300)]
+        main.logs.add(lines)
+        await press(pilot, "2")
+        assert main.logs.line() == lines[-1]
+        await press(pilot, "k")
+        main.logs.add([Line(0, Source.STDERR, Safe("ERROR late"))])
+        assert main.logs.line() == lines[-2], "it was held, and moved all the same"
+        await press(pilot, "f")
+        main.logs.search(Safe("line 2"))
+        assert main.logs.line() == lines[299] or "line 2" in (main.logs.line() or lines[0]).text
+        main.logs.show_only(Safe("ERROR"))
+        assert shown(main.logs).strip() == "ERROR late"
+        await press(pilot, "G", "m")
+        await until(pilot, lambda: "ERROR late" in shown(main.timeline))
+        assert any(
+            isinstance(entry.record.event, e.NoteAdded)
+            and entry.record.event.source == "log of kamiyo"
+            for entry in responder.incident.entries
+        )
+
+
+async def test_quitting_leaves_the_incident_open(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, responder, _):
+        responder.note("one")
+        await press(pilot, "q")
+        async with asyncio.timeout(15):
+            while pilot.app.return_value is None:
+                await asyncio.sleep(0.02)
+        assert pilot.app.return_value == 0
+        folder = responder.folder
+    async with opened(tmp_path, "", folder=folder) as (pilot, again, main):
+        assert again.incident.open
+        await until(pilot, lambda: "Note: one" in shown(main.timeline))
+
+
+async def test_a_runbook_of_many_steps_stays_usable(tmp_path: Path) -> None:
+    book = "# Long\n## Diagnosis\n" + "".join(
+        f"### Step {n}: look at {n}\n```bash\necho {n}\n```\nSome words about it.\n"
+        for n in range(700)
+    )
+    async with opened(tmp_path, book) as (pilot, _, main):
+        await press(pilot, "G")
+        assert "> [ ] Step 699" in shown(main.checklist)
+        await press(pilot, "k", "g")
+        assert "> [ ] Step 0" in shown(main.checklist)
