@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+from rich.cells import cell_len
 from textual.widgets import Static
 
 from cockpit.incident.timeline import duration
@@ -46,12 +47,12 @@ def words(responder: Responder, now: datetime, mono: float, width: int) -> list[
         parts.append((Safe(" no incident yet (S declares) "), "faint"))
     tail = _tail(responder, now, mono, wide=width >= WIDE)
     if incident.started:
-        name = "training: " if incident.training else ""
-        title = clean_line(name + (incident.title or "not declared"))
+        name = "training" if incident.training else ""
+        title = Safe(": ".join(part for part in (name, incident.title) if part))
         taken = sum(len(part[0]) for part in parts + tail) + 12
-        parts.append(
-            (paint.fit(Safe(f" {title}"), max(10, min(len(title) + 1, width - taken))), "strong")
-        )
+        if title:
+            room = max(8, min(cell_len(title) + 1, width - taken))
+            parts.append((paint.fit(Safe(f" {title}"), room), "strong"))
         parts.append((Safe(f" · {_elapsed(responder, now)}"), ""))
     return parts + tail
 

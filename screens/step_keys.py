@@ -158,7 +158,10 @@ class StepKeys(Asking):
 
         run = self.checklist.run_here()
         if run is None:
-            self.say("No output yet: enter runs the command.")
+            chosen = self.checklist.chosen()
+            if chosen is not None:
+                whole = clean(chosen.command.text)
+                self.app.push_screen(Reader(Safe(" The command; no output yet"), lambda: whole))
             return
         title = Safe(f" Output of {clean_line(run.asked.command.strip())}")
         self.app.push_screen(

@@ -81,10 +81,10 @@ class Gate(ModalScreen[guard.Pass | None]):
     def on_mount(self) -> None:
         self.call_after_refresh(self._wait_until_drawn, time.monotonic())
         if self.saving is not None:
-            self.query_one("#evidence", Static).update(
-                paint.text((Safe("Saving logs first …"), "warn"))
-            )
+            self._show("#evidence", Safe("Saving logs first …"), "warn")
             self.run_worker(self._save(), exit_on_error=False)
+        else:
+            self._show("#evidence", Safe(""), "")
         for answer in self.query(Answer):
             answer.shut = True
         self._ask()
@@ -96,7 +96,7 @@ class Gate(ModalScreen[guard.Pass | None]):
         except Exception as error:
             said = f"Nothing could be saved first: {error}"
         self._saved = True
-        self.query_one("#evidence", Static).update(paint.text(clean_line(said)))
+        self._show("#evidence", clean_line(said), "")
         self._say_how()
 
     def _wait_until_drawn(self, since: float) -> None:
@@ -114,19 +114,23 @@ class Gate(ModalScreen[guard.Pass | None]):
 
     def _ask(self) -> None:
         """Puts the next question; after the last one the line goes away."""
-        question = self.query_one("#question", Static)
         left = [name for name in self.questions if name not in self.given]
         if not left:
-            question.update(paint.text(Safe("")))
+            self._show("#question", Safe(""), "")
             for answer in self.query(Answer):
                 answer.shut = True
                 answer.display = False
             self.set_focus(None)
         elif left[0] == "reason":
-            question.update(paint.text((clean_line(self.asked.reason_wanted), "warn")))
+            self._show("#question", clean_line(self.asked.reason_wanted), "warn")
         else:
-            names = Safe(" or ".join(clean_line(name) for name in self.asked.names))
-            question.update(paint.text(Safe("Type "), (names, "strong"), Safe(" and press enter:")))
+            names = " or ".join(clean_line(name) for name in self.asked.names)
+            self._show("#question", Safe(f"Type {names} and press enter:"), "strong")
+
+    def _show(self, where: str, words: Safe, look: str) -> None:
+        line = self.query_one(where, Static)
+        line.update(paint.text((words, look)))
+        line.display = bool(words)
 
     def _take(self, text: str) -> None:
         if self._ready_at is None:

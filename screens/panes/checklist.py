@@ -19,6 +19,7 @@ from screens.paint import Row
 
 OUTPUT_LINES = 8
 PROSE_LINES = 12
+COMMAND_LINES = 10
 
 Stop = tuple[str, int]
 
@@ -183,6 +184,7 @@ class Checklist(Lines):
         self.border_title = paint.text(Safe(f"3 Runbook {marked}/{len(steps)}"))
         self.show_rows(self._rows())
         self.reveal()
+        self.call_after_refresh(self.reveal)
 
     def _rows(self) -> list[Row]:
         book = self.responder.runbook
@@ -314,7 +316,11 @@ class Checklist(Lines):
             said.append("asks for " + ", ".join(gap.name for gap in command.placeholders))
         text = Safe(clean(command.text).rstrip("\n"))
         pointer = Safe("    ▸ ") if here else Safe("      ")
-        for index, line in enumerate(paint.fold(text, width - 9)):
+        folded = paint.fold(text, width - 9)
+        if len(folded) > COMMAND_LINES:
+            more = len(folded) - COMMAND_LINES + 1
+            folded = [*folded[: COMMAND_LINES - 1], Safe(f"… {more} more lines; o shows all")]
+        for index, line in enumerate(folded):
             lead = "$ " if index == 0 else "  "
             rows.append(
                 paint.row(
