@@ -24,6 +24,9 @@ from cockpit.runbook.model import (
 from cockpit.runbook.tree import Node
 from cockpit.text import clean, clean_line
 
+WARNING = frozenset({Phase.SYMPTOMS, Phase.MISTAKES})
+"""Phases whose prose names commands that are not to be run, such as `docker compose down -v`."""
+
 PASSIVE = frozenset(
     {
         Phase.SYMPTOMS,
@@ -135,12 +138,16 @@ class Builder:
             return None
         return StepKind.STEP
 
-    def _has_commands(self, block: Block) -> bool:
+    def _told(self, text: str, in_list: bool, phase: Phase) -> tuple[prose.Found, ...]:
+        """The commands in a text; none where it tells of commands without telling to run them."""
+        return () if phase in WARNING else prose.commands(text, self.also, in_list)
+
+    def _has_commands(self, block: Block, phase: Phase = Phase.OTHER) -> bool:
         if block.kind in (Kind.FENCE, Kind.INDENTED):
             return any(piece.kind is fences.Kind.COMMAND for piece in self._pieces(block))
         if block.kind in (Kind.LIST, Kind.ITEM, Kind.QUOTE):
-            return any(self._has_commands(child) for child in block.children)
-        return block.kind is Kind.PARAGRAPH and bool(prose.commands(block.text, self.also, False))
+            return any(self._has_commands(child, phase) for child in block.children)
+        return block.kind is Kind.PARAGRAPH and bool(self._told(block.text, False, phase))
 
     def _whole(self, section: DraftSection, node: Node, kind: StepKind, phase: Phase) -> None:
         """A heading that is one step with all that stands below it."""
@@ -270,7 +277,8 @@ class Builder:
         for number, item in enumerate(block.children, 1):
             sign = f"{item.info or number}. " if block.ordered else "- "
             text = next((child.text for child in item.children if child.kind is Kind.PARAGRAPH), "")
-            has = self._has_commands(item) or bool(prose.commands(text, self.also, True))
+            told = self._told(text, True, section.phase)
+            has = self._has_commands(item, section.phase) or bool(told)
             task = _is_task(item)
             acts = section.phase not in PASSIVE or section.phase is Phase.OTHER
             active = block.ordered and acts
@@ -279,7 +287,7 @@ class Builder:
                 section.reaches(item.last)
                 continue
             kind = StepKind.CHECK if task else StepKind.STEP if has else StepKind.MANUAL
-            bare = prose.without(text, prose.commands(text, self.also, True))
+            bare = prose.without(text, told)
             step = self._step(section, prose.title(_TASK.sub("", bare, count=1)), item, kind)
             self.last_command = self.awaited = None
             self.inside(step, item.children, own_title=True)
@@ -352,7 +360,7 @@ class Builder:
     def _paragraph(
         self, place: list[Item], block: Block, phase: Phase, in_list: bool, said: str
     ) -> None:
-        found = prose.commands(block.text, self.also, in_list)
+        found = self._told(block.text, in_list, phase)
         text = prose.without(block.text, found)
         title = prose.title(re.sub(r"^\s*(?:-|\d+\.)\s", "", text))
         if text.strip() and headings.plain(text).rstrip(":") != said:
