@@ -29,6 +29,8 @@ need strace strace
 need setsid util-linux
 need python3 python3
 [ -x /usr/bin/python3 ] || missing="$missing python3"
+# Debian keeps what `python3 -m venv` needs apart.
+python3 -c "import ensurepip, venv" 2>/dev/null || missing="$missing python3-venv"
 
 if [ -z "$missing" ] && compose_is_there; then
     echo "lab: all there"
