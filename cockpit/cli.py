@@ -87,22 +87,9 @@ def _open(
     from cockpit.responder import Responder
     from screens.app import Opening, run
 
-    offer = () if new or folder else tuple(_open_incidents(training=training))
     runbook = runbook.resolve() if runbook else None
     responder = Responder(paths.incidents(), _who(), settings, training=training)
-    return run(responder, Opening(host, runbook, folder, offer))
-
-
-def _open_incidents(*, training: bool) -> list[Path]:
-    from cockpit.incident.incident import fold
-    from cockpit.incident.journal import list_incidents, read
-
-    found = []
-    for folder in list_incidents(paths.incidents()):
-        incident = fold(read(folder).records)
-        if incident.open and incident.started and incident.training <= training:
-            found.append(folder)
-    return found
+    return run(responder, Opening(host, runbook, folder, offer=not new and folder is None))
 
 
 def _config(explicit: Path | None) -> Config:

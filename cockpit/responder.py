@@ -12,8 +12,6 @@ from cockpit.config import Config
 from cockpit.incident import events as e
 from cockpit.incident.incident import Incident, Mark
 from cockpit.incident.logbook import Logbook
-from cockpit.incident.output import Output
-from cockpit.runbook.model import Phase, Runbook, Step, Waits
 from cockpit.runs import CannotRun, Chosen, Runs
 from cockpit.target import guard, hosts
 from cockpit.target.target import Link, LinkDown, LinkLost, LinkState, Target
@@ -21,11 +19,12 @@ from cockpit.target.target import Link, LinkDown, LinkLost, LinkState, Target
 if TYPE_CHECKING:
     from cockpit.containers.engine import Engine
     from cockpit.containers.watch import Watch
+    from cockpit.incident.output import Output
+    from cockpit.runbook.model import Runbook, Step
 
 __all__ = ["CannotRun", "Chosen", "Responder"]
 
 EVIDENCE_PATIENCE = 20.0
-RECOVERS = (Phase.RECOVERY, Phase.ROLLBACK)
 
 
 class Responder:
@@ -263,6 +262,7 @@ class Responder:
 
         Raises CannotRun for one that needs a terminal of its own.
         """
+        from cockpit.runbook.model import Phase, Waits
         from cockpit.runbook.shell import judge
 
         verdict = judge(command)
@@ -280,7 +280,8 @@ class Responder:
             user=self.target.user,
             workdir=self.target.workdir,
             names=verdict.containers,
-            skipped_diagnosis=phase in RECOVERS and not self.incident.diagnosed,
+            skipped_diagnosis=phase in (Phase.RECOVERY, Phase.ROLLBACK)
+            and not self.incident.diagnosed,
             stale=stale,
         )
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from cockpit.incident import events as e
 from cockpit.incident.incident import Run, RunState
 from cockpit.incident.logbook import Logbook
-from cockpit.runbook.model import Command, Runbook, Section, Step
 from cockpit.target import guard
 from cockpit.target.target import Link, LinkDown, LinkLost, LinkState, Target
 from cockpit.text import clean
 
 if TYPE_CHECKING:
+    from cockpit.runbook.model import Command, Runbook, Section, Step
     from cockpit.target import job
 
 HOST_PATIENCE = 15.0

@@ -1,7 +1,7 @@
 """Makes docs/cockpit.svg: the cockpit on the lab's broken service, drawn by the program itself.
 
-    python -m tests.lab up && python -m tests.lab lose-database
-    python docs/screenshot.py .lab/cockpit.yaml docs/cockpit.svg
+python -m tests.lab up && python -m tests.lab lose-database
+python docs/screenshot.py .lab/cockpit.yaml docs/cockpit.svg
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import work
 from textual.app import App, SystemCommand
@@ -29,12 +29,15 @@ SAVE_PATIENCE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What to open with: an open incident to take up, a host, a runbook; each may be missing."""
+    """What to open with: an incident to take up, a host, a runbook; each may be missing.
+
+    offer: ask first whether to take up one of the incidents that are open.
+    """
 
     host: str = ""
     runbook: Path | None = None
     incident: Path | None = None
-    offer: tuple[Path, ...] = ()
+    offer: bool = False
 
 
 class CockpitApp(App[int]):
@@ -62,8 +65,10 @@ class CockpitApp(App[int]):
         self.animation_level = "none"
         self.set_keymap(dict(responder.config.keymap))
 
+    def get_default_screen(self) -> Screen[Any]:
+        return self.main
+
     def on_mount(self) -> None:
-        self.push_screen(self.main)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, lambda: self.exit(0))
@@ -75,7 +80,7 @@ class CockpitApp(App[int]):
         opening = self.opening
         folder = opening.incident
         if folder is None and opening.offer:
-            folder = await self._offered(opening.offer)
+            folder = await self._offered()
         if folder is not None:
             await self._take_up(folder)
         book = opening.runbook
@@ -90,21 +95,23 @@ class CockpitApp(App[int]):
             self.main.checklist.resume()
         self.main.redraw()
 
-    async def _offered(self, folders: tuple[Path, ...]) -> Path | None:
-        from cockpit.incident.incident import fold
-        from cockpit.incident.journal import read
-        from cockpit.incident.summary import summary
+    async def _offered(self) -> Path | None:
+        """Which open incident to go on with; None for a new one, or where none is open."""
+        from cockpit.incident.summary import open_incidents, summary
         from screens.dialogs.choose import Choose, Offer
 
-        offers: list[Offer[Path | None]] = []
-        for folder in folders:
-            incident = fold((await asyncio.to_thread(read, folder)).records)
-            offers.append(Offer(incident.title or Safe("not declared"), summary(incident), folder))
+        log = self.responder.log
+        found = await asyncio.to_thread(open_incidents, log.home, training=log.training)
+        if not found:
+            return None
+        offers: list[Offer[Path | None]] = [
+            Offer(incident.title or Safe("not declared"), summary(incident), folder)
+            for folder, incident in found
+        ]
         offers.append(Offer(Safe("Start a new incident"), Safe("these stay open"), None))
         hint = Safe("enter goes on where you were.")
-        return await self.push_screen_wait(
-            Choose[Path | None](Safe("An incident is open"), offers, hint=hint)
-        )
+        ask = Choose[Path | None](Safe("An incident is open"), offers, hint=hint)
+        return await self.push_screen_wait(ask)
 
     async def _take_up(self, folder: Path) -> None:
         from cockpit.incident.journal import Busy

@@ -85,7 +85,7 @@ class CockpitScreen(IncidentKeys, StepKeys):
         self.logs = LogsPane(id="logs")
         self.timeline = Timeline(responder, id="timeline")
         self.keybar = Keybar(id="keys")
-        self._stale = True
+        self._stale = False
         self._drawn_at = 0.0
         self._tail: Tail | None = None
         self._seen = 0
@@ -166,6 +166,8 @@ class CockpitScreen(IncidentKeys, StepKeys):
         banner.update(paint.text((words, "bad")))
 
     def on_resize(self) -> None:
+        self._stale = False
+        self._drawn_at = 0.0
         self._mark()
         self.call_after_refresh(self.keybar.update_line)
 

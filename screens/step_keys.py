@@ -5,7 +5,6 @@ from __future__ import annotations
 from textual import work
 
 from cockpit.responder import CannotRun, Chosen, Responder
-from cockpit.runbook.model import Risk
 from cockpit.target import guard
 from cockpit.text import Safe, clean, clean_line
 from screens.asking import Asking
@@ -138,8 +137,8 @@ class StepKeys(Asking):
             return guard.answer(asked)
         from screens.dialogs.gate import Gate
 
-        touched = intent.names if intent.risk is not Risk.READ else ()
-        saving = self.responder.save_evidence(touched) if touched else None
+        # Only what changes something gets here: its containers' logs are saved first.
+        saving = self.responder.save_evidence(intent.names) if intent.names else None
         return await self.app.push_screen_wait(Gate(asked, saving))
 
     @work(exit_on_error=False)

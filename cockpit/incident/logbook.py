@@ -6,16 +6,18 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cockpit import __version__
 from cockpit.incident import events as e
-from cockpit.incident.evidence import Evidence
 from cockpit.incident.incident import Incident, Run, fold
-from cockpit.incident.journal import Busy, Follower, Journal
-from cockpit.incident.markdown_file import replace_file, write_markdown
-from cockpit.incident.output import Output, excerpt
-from cockpit.incident.report import report
 from cockpit.text import Redactor, Safe, clean
+
+# The rest is imported where it is first used: the first paint waits for none of it.
+if TYPE_CHECKING:
+    from cockpit.incident.evidence import Evidence
+    from cockpit.incident.journal import Follower, Journal
+    from cockpit.incident.output import Output
 
 MARKDOWN_PAUSE = 0.5
 READ_PAUSE = 0.5
@@ -86,6 +88,8 @@ class Logbook:
 
     def read_along(self, folder: Path) -> None:
         """Shows an incident that another cockpit has open, live."""
+        from cockpit.incident.journal import Follower
+
         self._follower = Follower(folder)
         self.reading = (
             "Another cockpit has this incident open; this one shows it and cannot change it."
@@ -111,6 +115,8 @@ class Logbook:
         if self.reading:
             raise ReadOnly(self.reading)
         if self._journal is None:
+            from cockpit.incident.journal import Journal
+
             slug, first = self.opening()
             self._journal = Journal.create(self.home, slug=slug or "incident", who=self.who)
             self._fold_new()
@@ -172,16 +178,23 @@ class Logbook:
 
     def evidence(self, title: str) -> Evidence:
         """A new file of evidence beside the journal. Raises OSError, ReadOnly."""
+        from cockpit.incident.evidence import Evidence
+
         return Evidence.create(self.begin().folder, title)
 
     def new_output(self, command: str) -> Output:
         """Where the output of a new run goes; in memory, and said so, where no file can be made."""
+        from cockpit.incident.output import Output
+
         try:
             return Output(self.evidence(command))
         except OSError as error:
             return Output(None, f"Output is kept in memory only ({error.strerror or error}).")
 
     def _kept_output(self, name: str) -> Output:
+        from cockpit.incident.evidence import Evidence
+        from cockpit.incident.output import Output
+
         try:
             if self.folder and name:
                 return Output(Evidence.reopen(self.folder, name))
@@ -191,6 +204,8 @@ class Logbook:
 
     def output_of(self, run: Run) -> bytes:
         """The output of a run as far as it is held; a very long one without its middle."""
+        from cockpit.incident.output import excerpt
+
         folder = self.folder or (self._follower.folder if self._follower else None)
         name = run.asked.evidence
         held = excerpt(folder / name) if folder and name else b""
@@ -206,6 +221,8 @@ class Logbook:
 
     def markdown(self) -> str:
         """The incident log as it stands."""
+        from cockpit.incident.report import report
+
         return report(self.incident, self.output_of, trouble=self.trouble)
 
     def _start_markdown(self) -> None:
@@ -215,6 +232,8 @@ class Logbook:
         task.add_done_callback(self._tasks.discard)
 
     async def _write_markdown(self) -> None:
+        from cockpit.incident.markdown_file import write_markdown
+
         async with self._markdown_lock:
             if self.folder:
                 text = await asyncio.to_thread(self.markdown)
@@ -223,6 +242,8 @@ class Logbook:
 
     async def save_markdown(self, path: Path) -> str:
         """Writes the incident log to a file of the responder's choice; returns what went wrong."""
+        from cockpit.incident.markdown_file import replace_file
+
         text = await asyncio.to_thread(self.markdown)
         trouble = await asyncio.to_thread(replace_file, path, text)
         if not trouble and not self.reading:
@@ -247,6 +268,8 @@ def _opened(folder: Path, who: str) -> Journal:
 
     A shell that it was about to start holds the lock with it until it has started.
     """
+    from cockpit.incident.journal import Busy, Journal
+
     until = time.monotonic() + LOCK_PATIENCE
     while True:
         try:

@@ -1,8 +1,11 @@
-"""An incident in one line, for lists."""
+"""An incident in one line, and which of them are open."""
 
 from __future__ import annotations
 
-from cockpit.incident.incident import Incident
+from pathlib import Path
+
+from cockpit.incident.history import list_incidents, read
+from cockpit.incident.incident import Incident, fold
 from cockpit.text import Safe, clean_line
 
 
@@ -20,3 +23,13 @@ def summary(incident: Incident) -> Safe:
     if incident.training:
         parts.append("training")
     return clean_line(" · ".join(parts))
+
+
+def open_incidents(home: Path, *, training: bool) -> list[tuple[Path, Incident]]:
+    """The incidents that are not resolved, newest first; only trainings for a training."""
+    found = []
+    for folder in list_incidents(home):
+        incident = fold(read(folder).records)
+        if incident.open and incident.started and (incident.training or not training):
+            found.append((folder, incident))
+    return found

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cockpit.runbook.model import Risk
+if TYPE_CHECKING:
+    from cockpit.runbook.model import Risk
 
 _SEAL: Final = object()
 
@@ -79,6 +80,8 @@ def ask(intent: Intent) -> Ask:
     Read runs without a question. Change wants a deliberate key. Destroy wants the name of a
     container it touches, or of the host, typed out.
     """
+    from cockpit.runbook.model import Risk
+
     level = {
         Risk.READ: Level.OPEN,
         Risk.CHANGE: Level.CONFIRM,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from textual.binding import Binding, BindingType
@@ -11,11 +11,13 @@ from cockpit.incident import events as e
 from cockpit.incident.incident import Mark, Run, RunState
 from cockpit.incident.timeline import duration, outcome
 from cockpit.responder import Chosen, Responder
-from cockpit.runbook.model import Command, Prose, Reference, Section, Snippet, Step
 from cockpit.text import Safe, clean, clean_line
 from screens import paint
 from screens.lines import Lines
 from screens.paint import Row
+
+if TYPE_CHECKING:
+    from cockpit.runbook.model import Command, Section, Step
 
 OUTPUT_LINES = 8
 PROSE_LINES = 12
@@ -253,6 +255,8 @@ class Checklist(Lines):
         rows += [paint.row((Safe(f"      {line}"), title_style), stop=stop) for line in lines[1:]]
         if not opened:
             return rows
+        from cockpit.runbook.model import Command
+
         number = 0
         for item in step.items:
             if isinstance(item, Command):
@@ -264,6 +268,8 @@ class Checklist(Lines):
         return rows
 
     def _prose(self, items: tuple[object, ...], width: int) -> list[Row]:
+        from cockpit.runbook.model import Command, Prose, Reference, Snippet
+
         rows: list[Row] = []
         for item in items:
             match item:

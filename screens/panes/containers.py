@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from cockpit.containers.container import Container
-from cockpit.containers.stats import age, stale
-from cockpit.containers.watch import Containers
 from cockpit.incident.timeline import size
 from cockpit.text import Safe, clean_line
 from screens import paint
 from screens.lines import Lines
 from screens.paint import Part, Row
+
+if TYPE_CHECKING:
+    from cockpit.containers.container import Container
+    from cockpit.containers.watch import Containers
 
 ORDERS = ("name", "cpu", "memory", "restarts")
 
@@ -128,6 +129,8 @@ class ContainersPane(Lines):
         return paint.row((Safe(words), "faint"))
 
     def _row(self, container: Container, now: float) -> Row:
+        from cockpit.containers.stats import age, stale
+
         pointer = Safe("> " if container.id == self.at else "  ")
         words, style = state(container)
         count = "" if container.restarts is None else str(container.restarts)

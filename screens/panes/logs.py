@@ -5,21 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from cockpit.containers.logs import Line, Source
 from cockpit.text import Safe
 from screens import paint
 from screens.lines import Lines
 from screens.paint import Part, Row
 
+if TYPE_CHECKING:
+    from cockpit.containers.logs import Line
+
 KEPT = 20_000
 
 # Many services write the time themselves; twice is once too often on a narrow screen.
 _STAMPED = re.compile(r"\W?\d{4}[-/]\d\d[-/]\d\d|\W?\d\d:\d\d:\d\d")
-_LOOKS = {Source.STDOUT: "", Source.STDERR: "warn", Source.GAP: "bad"}
+_LOOKS = {"stdout": "", "stderr": "warn", "gap": "bad"}
 
 
 class LogsPane(Lines):
