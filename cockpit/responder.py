@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cockpit.config import Config
 from cockpit.incident import events as e
 from cockpit.incident.incident import Incident, Mark
-from cockpit.incident.logbook import Logbook
+from cockpit.incident.logbook import Logbook, aside
 from cockpit.runs import CannotRun, Chosen, Runs
 from cockpit.target import guard, hosts
 from cockpit.target.target import Link, LinkDown, LinkLost, LinkState, Target
@@ -19,12 +20,22 @@ from cockpit.target.target import Link, LinkDown, LinkLost, LinkState, Target
 if TYPE_CHECKING:
     from cockpit.containers.engine import Engine
     from cockpit.containers.watch import Watch
+    from cockpit.incident.evidence import Evidence
     from cockpit.incident.output import Output
     from cockpit.runbook.model import Runbook, Step
 
 __all__ = ["CannotRun", "Chosen", "Responder"]
 
 EVIDENCE_PATIENCE = 20.0
+_ELSEWHERE = re.compile(
+    r"(^|[\s;|&(])(ssh\s|DOCKER_(HOST|CONTEXT)=|docker\s+(-H|--host|-c|--context)\b)"
+)
+
+_SERVICE = re.compile(r"^\W*Service\W*:\W*([^(\n,;]{1,60})", re.MULTILINE | re.IGNORECASE)
+
+
+class EngineUnreachable(Exception):
+    """Docker cannot be asked now; the message says why."""
 
 
 class Responder:
@@ -73,6 +84,16 @@ class Responder:
     @changed.setter
     def changed(self, listener: Callable[[], None]) -> None:
         self.log.changed = listener
+
+    @property
+    def service(self) -> str:
+        """The service it is likely about: of cockpit.yaml on this host, else of the runbook."""
+        on_host = [
+            name for name, known in self.config.services.items() if known.host == self.target.name
+        ]
+        if len(on_host) == 1:
+            return on_host[0]
+        return _service_of(self.runbook) if self.runbook else ""
 
     def take_up(self, folder: Path) -> None:
         """Goes on with an incident that is on disk. Raises journal.Busy, FileNotFoundError."""
@@ -171,7 +192,9 @@ class Responder:
 
     def undo(self, step: Step) -> None:
         """Takes back the tick, skip or failure of a step."""
-        self.log.append(e.StepReopened(step=self._ref(step), title=self.log.clean(step.title)))
+        self.log.append(
+            e.StepReopened(step=self._ref(step), title=self.log.clean(step.title), phase=step.phase)
+        )
 
     def skip(self, step: Step, reason: str) -> None:
         """Passes a step over, and says why."""
@@ -266,12 +289,12 @@ class Responder:
         from cockpit.runbook.shell import judge
 
         verdict = judge(command)
+        early = chosen is None or chosen.command.phase in (Phase.RECOVERY, Phase.ROLLBACK)
         if verdict.waits not in (None, Waits.STREAM):
             raise CannotRun(
                 f"This command ({verdict.waits}) waits for a person, in a terminal of its own. "
                 "y copies it: run it in another terminal, then space ticks the step."
             )
-        phase = chosen.command.phase if chosen else None
         return guard.Intent(
             command=command,
             host=self.target.name,
@@ -280,8 +303,7 @@ class Responder:
             user=self.target.user,
             workdir=self.target.workdir,
             names=verdict.containers,
-            skipped_diagnosis=phase in (Phase.RECOVERY, Phase.ROLLBACK)
-            and not self.incident.diagnosed,
+            skipped_diagnosis=early and not self.incident.diagnosed,
             stale=stale,
         )
 
@@ -298,56 +320,63 @@ class Responder:
 
     # Evidence
 
-    async def save_evidence(self, containers: Iterable[str]) -> str:
-        """Saves logs and inspect output of containers before they are changed.
+    async def save_evidence(self, command: str, containers: Iterable[str]) -> str:
+        """Saves logs and inspect output of the containers that a command is about to change.
 
-        Returns what was saved and what could not be, in a sentence; never raises.
+        Returns what was saved and what could not be, in sentences; never raises.
         """
-        from cockpit.containers import logs
-        from cockpit.containers.engine import EngineTrouble
-
-        said = []
-        for name in await self._matching(containers):
-            what = f"logs of {name}"
-            try:
-                if self.engine is None:
-                    raise OSError("no Docker engine answers on this host")
-                with self.log.evidence(f"logs-{name}") as kept:
-                    async with asyncio.timeout(EVIDENCE_PATIENCE):
-                        await logs.save_logs(self.engine, name, kept.append)
-            except (EngineTrouble, LinkLost, LinkDown, OSError, TimeoutError) as error:
-                why = str(error) or "it took too long"
-                self.log.append(
-                    e.EvidenceMissed(
-                        what=what, why=self.log.clean(why), host=self.target.name, container=name
-                    )
-                )
-                said.append(f"{what} could not be saved: {why}")
-            else:
-                self.log.append(
-                    e.EvidenceSaved(
-                        what=what,
-                        file=kept.name,
-                        size=kept.size,
-                        host=self.target.name,
-                        container=name,
-                    )
-                )
-                said.append(f"{what} saved to {kept.name}")
-        return ". ".join(said)
-
-    async def _matching(self, wanted: Iterable[str]) -> list[str]:
-        """The containers that a command names: by name, by Compose service, or `*` for all."""
-        names = list(wanted)
-        if not names or self.engine is None:
-            return [name for name in names if name != "*"]
-        from cockpit.containers.engine import EngineTrouble
-
+        own = self.engine.far_command if self.engine else ""
+        if _ELSEWHERE.search(command.removeprefix(own)):
+            return self._missed("logs", "the command reaches another host or Docker engine")
+        wanted = list(containers)
         try:
-            rows = await self.engine.named(names)
-        except (EngineTrouble, LinkLost, OSError):
-            return [name for name in names if name != "*"]
-        return rows
+            found = await self._named(wanted)
+        except (EngineUnreachable, LinkLost, LinkDown, OSError) as error:
+            names = ", ".join(name for name in wanted if name != "*") or "all containers"
+            return self._missed(f"logs of {names}", str(error))
+        if not found:
+            names = ", ".join(wanted)
+            return self._missed(f"logs of {names}", "there is no such container")
+        return ". ".join([await self._save_logs(name) for name in found])
+
+    async def _named(self, wanted: list[str]) -> list[str]:
+        from cockpit.containers.engine import EngineTrouble
+
+        if self.engine is None:
+            raise EngineUnreachable("no Docker engine answers on this host")
+        try:
+            async with asyncio.timeout(EVIDENCE_PATIENCE):
+                return await self.engine.named(wanted)
+        except EngineTrouble as error:
+            raise EngineUnreachable(str(error)) from error
+
+    async def _save_logs(self, name: str) -> str:
+        from cockpit.containers.engine import EngineTrouble
+        from cockpit.containers.logs import save_logs
+
+        assert self.engine is not None
+        what = f"logs of {name}"
+        held = bytearray()
+        try:
+            async with asyncio.timeout(EVIDENCE_PATIENCE):
+                await save_logs(self.engine, name, held.extend)
+            kept = self.log.evidence(f"logs-{name}")
+            await aside(lambda: _keep(kept, held))
+        except (EngineTrouble, LinkLost, LinkDown, OSError) as error:
+            return self._missed(what, str(error) or "it took too long", name)
+        self.log.append(
+            e.EvidenceSaved(
+                what=what, file=kept.name, size=kept.size, host=self.target.name, container=name
+            )
+        )
+        return f"{what} saved to {kept.name}"
+
+    def _missed(self, what: str, why: str, container: str = "") -> str:
+        why = self.log.clean(why)
+        self.log.append(
+            e.EvidenceMissed(what=what, why=why, host=self.target.name, container=container)
+        )
+        return f"{what} could not be saved: {why}"
 
     # Leaving
 
@@ -379,6 +408,26 @@ class Responder:
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _service_of(runbook: Runbook) -> str:
+    """What the runbook's front matter or its `Service:` line names; empty where neither does."""
+    named = runbook.meta.get("services") or runbook.meta.get("service")
+    if isinstance(named, list) and named:
+        named = named[0]
+    if isinstance(named, str):
+        return named
+    for section in runbook.sections():
+        for item in section.intro:
+            found = _SERVICE.search(getattr(item, "text", ""))
+            if found:
+                return found[1].strip()
+    return ""
+
+
+def _keep(kept: Evidence, data: bytes | bytearray) -> None:
+    with kept:
+        kept.append(bytes(data))
 
 
 def _opened(runbook: Runbook) -> e.RunbookOpened:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 HOST_PATIENCE = 15.0
 TAIL_LINES = 5
+AGAIN = 5.0
 
 
 class CannotRun(Exception):
@@ -51,6 +53,8 @@ class Runs:
         self._places: dict[str, job.Place] = {}
         self._attending: dict[str, asyncio.Task[None]] = {}
         self._given_up: set[str] = set()
+        self._spent: set[int] = set()
+        self.troubles: dict[str, str] = {}
 
     async def start(self, leave: guard.Pass, chosen: Chosen | None = None) -> str:
         """Sends a command that passed the gate; returns the id of its job.
@@ -60,6 +64,9 @@ class Runs:
         from cockpit.target import job
 
         log = self._log
+        if leave.number in self._spent:
+            raise CannotRun("This was run already; the gate opens once for each run.")
+        self._spent.add(leave.number)
         target = self._target_of(leave.host)
         ref = chosen.ref if chosen else None
         try:
@@ -74,7 +81,7 @@ class Runs:
             raise CannotRun(why) from error
         id = job.new_id()
         order = job.order(leave, id, workdir=target.workdir)
-        output = log.outputs[id] = log.new_output(leave.command)
+        output = log.outputs[id] = log.new_output(_title(log.clean(leave.command)))
         record = log.append(
             e.CommandRequested(
                 job=id,
@@ -115,6 +122,7 @@ class Runs:
         try:
             stopped = await job.stop(self._target_of(run.asked.host), _place_of(run), job.JobId(id))
         except (LinkLost, LinkDown, OSError) as error:
+            # It runs on as far as anyone knows; x asks again.
             text = f"Could not stop {run.asked.command.strip()}: {error}"
             self._log.append(e.NoteAdded(text=self._log.clean(text)))
             return
@@ -158,7 +166,11 @@ class Runs:
         task = asyncio.get_running_loop().create_task(work, name=f"run {run.job}")
         self._attending[run.job] = task
         self._given_up.discard(run.job)
-        task.add_done_callback(lambda _: self._attending.pop(run.job, None))
+        task.add_done_callback(lambda done: self._let_go(run.job, done))
+
+    def _let_go(self, id: str, task: asyncio.Task[None]) -> None:
+        if self._attending.get(id) is task:
+            del self._attending[id]
 
     async def _write_down(self, run: Run, place: job.Place, order: job.Order | None) -> None:
         """What the host tells of a run, until it is over or the host is out of reach for good."""
@@ -192,6 +204,16 @@ class Runs:
                             log.append(self._finished(run, end, watched))
         except LinkDown:
             self._given_up.add(run.job)
+        except Exception as error:
+            # Whatever it is, such as no free process here: the run goes on, so ask again later.
+            self.troubles[run.job] = (
+                f"Cannot follow {run.asked.command.strip()[:40]} ({error}); trying again."
+            )
+            log.changed()
+            await asyncio.sleep(AGAIN)
+            self.follow(log.incident.runs[run.job])
+        else:
+            self.troubles.pop(run.job, None)
 
     def _finished(self, run: Run, end: job.Ended, watched: float | None) -> e.CommandFinished:
         """watched: seconds it was seen to run; None after a restart, when the clocks must do."""
@@ -209,6 +231,16 @@ class Runs:
             truncated=end.truncated,
             tail=self._log.clean("\n".join(lines)),
         )
+
+
+def _title(command: str) -> str:
+    """The plain words that a command begins with: a file name must not tell a secret."""
+    words = []
+    for word in command.split()[:4]:
+        if not re.fullmatch(r"[a-z][a-z0-9.-]{0,30}", word):
+            break
+        words.append(word)
+    return " ".join(words) or "command"
 
 
 def _place_of(run: Run) -> job.Place:

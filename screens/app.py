@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -90,6 +91,7 @@ class CockpitApp(App[int]):
             await self._read(book)
         host = opening.host or self.responder.incident.host
         self.main.choose_host(host)
+        self.main.opening = False
         self.responder.reattach()
         if folder is not None:
             self.main.checklist.resume()
@@ -190,6 +192,21 @@ class CockpitApp(App[int]):
         return values is not None and values["sure"] == "lose"
 
 
+def _say_goodbye(responder: Responder, running: int, unsaved: int) -> None:
+    """What a responder must know who sees only a prompt now, on stderr."""
+    log = responder.log
+    said = []
+    if unsaved:
+        said.append(f"{unsaved} events are NOT SAVED and are lost now. {log.trouble}")
+    if log.folder and log.incident.open:
+        going = f" {running} commands go on on their hosts." if running else ""
+        said.append(f"The incident stays open.{going} Resume: cockpit --incident {log.folder.name}")
+    elif log.folder:
+        said.append(f"The incident is resolved. Its log: {log.folder / 'incident.md'}")
+    for sentence in said:
+        print(clean_line(sentence), file=sys.stderr)  # noqa: T201
+
+
 def run(responder: Responder, opening: Opening) -> int:
     """Runs the cockpit on this terminal until the responder leaves.
 
@@ -202,7 +219,9 @@ def run(responder: Responder, opening: Opening) -> int:
         try:
             status = await app.run_async(mouse=False)
         finally:
+            running = len(responder.incident.running())
             unsaved = await responder.close()
+            _say_goodbye(responder, running, unsaved)
         if app.return_code:
             return app.return_code
         return UNSAVED if unsaved else status or 0

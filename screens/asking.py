@@ -16,7 +16,7 @@ class Asking(Screen[None]):
     def __init__(self, responder: Responder) -> None:
         super().__init__()
         self.responder = responder
-        self.mistake = ""
+        self.opening = True
 
     def say(self, words: str, *, bad: bool = False) -> None:
         """A sentence at the edge of the screen, gone after a while."""
@@ -28,14 +28,16 @@ class Asking(Screen[None]):
         # A mistake of ours must not take the screen away in the middle of an incident.
         if event.state is WorkerState.ERROR:
             error = event.worker.error
-            self.mistake = f"That failed inside cockpit: {type(error).__name__}: {error}"
-            self.say(self.mistake, bad=True)
+            self.say(f"That failed inside cockpit: {type(error).__name__}: {error}", bad=True)
 
     def may_write(self) -> bool:
         """Whether the incident can be changed from here; says why where it cannot."""
-        if self.responder.log.reading:
-            self.say(self.responder.log.reading, bad=True)
-        return not self.responder.log.reading
+        why = self.responder.log.reading
+        if self.opening:
+            why = "One moment: looking for incidents that are open."
+        if why:
+            self.say(why, bad=True)
+        return not why
 
     async def ask(self, form: Form) -> dict[str, str] | None:
         """The answers to a form; None when the responder left it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from itertools import islice
 from pathlib import Path
@@ -147,7 +148,7 @@ class CockpitScreen(IncidentKeys, StepKeys):
         self.timeline.update()
 
     def _banner(self) -> None:
-        said = [self.mistake] if self.mistake else []
+        said = list(self.responder.runs.troubles.values())
         if self.responder.log.reading:
             said.append(self.responder.log.reading)
         if self.responder.log.trouble:
@@ -219,8 +220,9 @@ class CockpitScreen(IncidentKeys, StepKeys):
         )
         if path is not None:
             try:
-                book = await asyncio.to_thread(parse.read, Path(path).expanduser())
-            except parse.Unreadable as error:
+                file = Path(path).expanduser().resolve()
+                book = await asyncio.to_thread(parse.read, file)
+            except (parse.Unreadable, RuntimeError, OSError) as error:
                 self.say(str(error), bad=True)
                 return
             self.responder.open_runbook(book)
@@ -311,19 +313,32 @@ class CockpitScreen(IncidentKeys, StepKeys):
     @work(exit_on_error=False)
     async def action_container_actions(self) -> None:
         from screens.dialogs.choose import Choose, Offer
+        from screens.dialogs.reader import Reader
 
         container = self.containers.container()
         if container is None or not self.may_write():
             return
+        engine = self.responder.engine
+        docker = engine.far_command if engine else ""
+        if not docker:
+            self.say("No docker command on this host reaches this engine; use the runbook.")
+            return
+        # A name as Docker allows it, else the id: nothing of it may be more than a word.
+        plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", container.name)
+        target = container.name if plain else container.id[:12]
         offers = [
-            Offer(Safe(f"{verb} {container.name}"), Safe(what), f"docker {verb} {container.name}")
+            Offer(Safe(f"{verb} {container.name}"), Safe(what), f"{docker} {verb} {target}")
             for verb, what in _ACTIONS
         ]
         command = await self.app.push_screen_wait(
             Choose(Safe(f"What to do with {container.name}?"), offers)
         )
-        if command:
-            await self.run_text(command, None)
+        job = await self.run_text(command, None) if command else None
+        if job:
+            title = clean_line(f" {command}")
+            self.app.push_screen(
+                Reader(title, lambda: self.responder.log.output_text(job), grows=True)
+            )
 
     # Timeline
 
@@ -341,7 +356,7 @@ class CockpitScreen(IncidentKeys, StepKeys):
             "",
             line(entry.record.event, incident),
         ]
-        if job in self.responder.outputs:
+        if isinstance(job, str) and job in incident.runs:
             head += ["", "Output:", self.responder.log.output_text(job)]
         whole = Safe("\n".join(head))
         self.app.push_screen(Reader(Safe(" Timeline entry"), lambda: whole))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from textual import work
@@ -50,7 +50,7 @@ class IncidentKeys(Asking):
             return
         severity, title = answer
         if incident.severity is None or title != incident.title:
-            self.responder.declare(title, severity, incident.service)
+            self.responder.declare(title, severity, incident.service or self.responder.service)
         elif severity is not incident.severity:
             reason = await self.ask_line(f"Severity {severity.value}", "Why? (may stay empty)")
             self.responder.change_severity(Severity(severity), reason or "")
@@ -125,16 +125,25 @@ class IncidentKeys(Asking):
 
     @work(exit_on_error=False)
     async def action_save(self) -> None:
-        folder = self.responder.folder
+        folder = self.responder.log.place
         if folder is None:
             self.say("Nothing has happened yet, so there is nothing to save.")
             return
-        start = str(Path.cwd() / f"{folder.name}.md")
-        text = await self.ask_line(
-            "Save the incident log", "To which file?", wanted="Name a file, or esc.", value=start
+        form = Form(
+            Safe("Save the incident log"),
+            (
+                Field(
+                    "path",
+                    Safe("To which file?"),
+                    str(_here() / f"{folder.name}.md"),
+                    "Name a file, or esc.",
+                ),
+            ),
+            check=lambda given: unsuitable(given["path"], self.responder.incident.id),
         )
-        if text:
-            path = Path(text).expanduser()
+        values = await self.ask(form)
+        if values:
+            path = Path(values["path"]).expanduser()
             trouble = await self.responder.log.save_markdown(path)
             self.say(trouble or f"Saved to {path}", bad=bool(trouble))
 
@@ -156,7 +165,9 @@ class IncidentKeys(Asking):
                     Field("reason", Safe("How do you know? (may stay empty)")),
                 ),
                 check=lambda given: (
-                    "" if moment(given["at"], entry.at) else "Write 03:12, or 2026-11-21 03:12."
+                    ""
+                    if moment(given["at"], entry.at)
+                    else "Write 03:12, or 2026-11-21 03:12; it cannot lie ahead."
                 ),
             )
         )
@@ -165,8 +176,39 @@ class IncidentKeys(Asking):
             self.responder.correct_time(entry.record.seq, at, values["reason"])
 
 
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:  # the directory was deleted under us
+        return Path("/tmp")
+
+
+def unsuitable(text: str, incident: str) -> str:
+    """Why the log of an incident cannot go to this file, in a sentence; empty where it can."""
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:
+        return f"{error}."
+    if not path.parent.is_dir():
+        return f"There is no directory {path.parent}."
+    if path.is_dir():
+        return f"{path} is a directory; name a file in it."
+    if path.exists():
+        try:
+            ours = incident in path.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            return f"{path} cannot be read ({error.strerror}); choose another name."
+        if not ours:
+            return f"{path} holds something else; choose another name."
+    return ""
+
+
 def moment(text: str, near: datetime) -> datetime | None:
-    """A time as a person writes it, in UTC, on the day of `near` where it names none."""
+    """A time as a person writes it, in UTC; None where it is none, or lies ahead.
+
+    Without a day it is the last such time before now that is nearest to `near`.
+    """
+    now = datetime.now(UTC)
     for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%H:%M:%S", "%H:%M"):
         try:
             found = datetime.strptime(text.strip(), form).replace(tzinfo=UTC)
@@ -174,5 +216,7 @@ def moment(text: str, near: datetime) -> datetime | None:
             continue
         if form.startswith("%H"):
             found = found.replace(year=near.year, month=near.month, day=near.day)
-        return found
+            if found > max(near, now):
+                found -= timedelta(days=1)
+        return found if found <= now else None
     return None

@@ -34,29 +34,45 @@ class Lines(ScrollView, can_focus=True):
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        self.rows: Sequence[Row] = []
+        self.rows: list[Row] = []
         self._stops: list[tuple[object, int]] = []
         self.at: object = None
         self.aside = 0
 
-    def show_rows(self, rows: Sequence[Row], *, keep: bool = True) -> None:
-        """Shows these rows; the cursor stays on its stop where that is still there."""
-        old = self.rows
-        self.rows = rows
-        first: dict[object, int] = {}
-        for y, line in enumerate(rows):
-            if line.stop is not None:
-                first.setdefault(line.stop, y)
-        self._stops = list(first.items())
+    def show_rows(self, rows: list[Row], *, keep: bool = True) -> None:
+        """Shows these rows; the cursor stays on its stop where that is still there.
+
+        The list is taken over, not copied.
+        """
+        old, self.rows = self.rows, rows
+        self._stops = _stops(rows)
         if self._stops and (not keep or self.place() is None):
             self.at = self._stops[0][0]
         self.virtual_size = Size(self.size.width, len(rows))
         if len(old) != len(rows):
             self.refresh()
             return
-        for y, (before, after) in enumerate(zip(old, rows, strict=True)):
-            if before != after:
+        top = round(self.scroll_y)
+        for y in range(top, min(top + self.size.height + 1, len(rows))):
+            if old[y] != rows[y]:
                 self.refresh_line(y)
+
+    def append_rows(self, rows: Sequence[Row]) -> None:
+        """More rows at the end, at no cost for those that are there already."""
+        if not rows:
+            return
+        start = len(self.rows)
+        self.rows += rows
+        last = self._stops[-1][0] if self._stops else None
+        self._stops += [(stop, y) for stop, y in _stops(rows, start) if stop != last]
+        self.virtual_size = Size(self.size.width, len(self.rows))
+        self.refresh()
+
+    def drop_rows(self, count: int) -> None:
+        """The first rows go; what is in sight stays where it is as long as it is there."""
+        top = self.scroll_y - count
+        self.show_rows(self.rows[count:])
+        self.scroll_to(y=max(0, top), animate=False, immediate=True)
 
     def place(self) -> int | None:
         """Which stop the cursor is on, from 0; None where it is on none."""
@@ -157,3 +173,12 @@ class Lines(ScrollView, can_focus=True):
         ]
         if list(self.rows) != rows:
             self.show_rows(rows)
+
+
+def _stops(rows: Sequence[Row], start: int = 0) -> list[tuple[object, int]]:
+    """Each stop once, with the first of its rows; rows are counted from `start`."""
+    first: dict[object, int] = {}
+    for y, line in enumerate(rows, start):
+        if line.stop is not None:
+            first.setdefault(line.stop, y)
+    return list(first.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from rich.cells import cell_len
 from textual.widgets import Static
@@ -85,6 +86,9 @@ def _tail(responder: Responder, now: datetime, mono: float, *, wide: bool) -> li
         parts.append((Safe("saved" if responder.folder else "nothing to save"), "faint"))
     if wide:
         parts.append((Safe(f" · {now:%H:%M} UTC"), "faint"))
+        if responder.config.timezone != "UTC":
+            local = now.astimezone(ZoneInfo(responder.config.timezone))
+            parts.append((clean_line(f" ({local:%H:%M %Z})"), "faint"))
     return parts
 
 

@@ -19,6 +19,7 @@ class StepKeys(Asking):
         super().__init__(responder)
         self.checklist = Checklist(responder, id="checklist")
         self._values: dict[str, str] = {}
+        self._asking: set[str] = set()
 
     def action_toggle_done(self) -> None:
         found = self.checklist.here()
@@ -72,6 +73,9 @@ class StepKeys(Asking):
         if "\n" in chosen.command.text.strip():
             self.say("This command has several lines: y copies it; edit it in the file.")
             return
+        if clean(chosen.command.text) != chosen.command.text:
+            self.say("This command holds characters that cannot be shown; edit it in the file.")
+            return
         text = await self.ask_line(
             "Edit, then run",
             "Command",
@@ -81,29 +85,37 @@ class StepKeys(Asking):
         if text:
             await self.run_text(text, chosen)
 
-    async def run_text(self, text: str, chosen: Chosen | None) -> None:
-        """Asks for what is missing, passes the gate, runs."""
-        if not self.may_write():
-            return
-        filled = await self._filled(text)
-        if filled is None:
-            return
+    async def run_text(self, text: str, chosen: Chosen | None) -> str | None:
+        """Asks for what is missing, passes the gate, runs; the id of the job where it ran.
+
+        One at a time for each command: a key pressed again while it is on its way runs nothing.
+        """
+        key = chosen.command.id if chosen else text
+        if not self.may_write() or key in self._asking:
+            return None
+        self._asking.add(key)
         try:
+            if self._runs_already(chosen):
+                self.say("It is running; x stops it, o shows its output.")
+                return None
+            filled = await self._filled(text)
+            if filled is None:
+                return None
             intent = self.responder.intent(filled, chosen, stale=self._staleness())
+            leave = await self._leave(intent)
+            return await self.responder.run(leave, chosen) if leave else None
         except CannotRun as error:
             self.say(str(error), bad=True)
-            return
-        running = self.checklist.run_here() if chosen else None
-        if running and not running.over:
-            self.say("It is running; x stops it, o shows its output.")
-            return
-        leave = await self._leave(intent)
-        if leave is None:
-            return
-        try:
-            await self.responder.run(leave, chosen)
-        except CannotRun as error:
-            self.say(str(error), bad=True)
+            return None
+        finally:
+            self._asking.discard(key)
+
+    def _runs_already(self, chosen: Chosen | None) -> bool:
+        """Whether this very command of the runbook runs on its host already."""
+        return chosen is not None and any(
+            run.asked.command_id == chosen.command.id and run.asked.step == chosen.ref
+            for run in self.responder.incident.running()
+        )
 
     def _staleness(self) -> str:
         watch = self.responder.watch
@@ -119,17 +131,30 @@ class StepKeys(Asking):
         gaps = placeholders.find(text)
         if not gaps:
             return text
+        names = dict.fromkeys(gap.name for gap in gaps)
         fields = tuple(
-            Field(f"gap{index}", gap.name, self._values.get(gap.name, ""), "Fill it in, or esc.")
-            for index, gap in enumerate(gaps)
+            Field(str(name), name, self._values.get(name, ""), "Fill it in, or esc.")
+            for name in names
         )
-        hint = Safe(f"$ {clean_line(text)}")
-        values = await self.ask(Form(Safe("Fill in before it can run"), fields, hint=hint))
+
+        def check(values: dict[str, str]) -> str:
+            try:
+                placeholders.fill(text, values)
+            except placeholders.Missing as missing:
+                return str(missing)
+            return ""
+
+        form = Form(
+            Safe("Fill in before it can run"),
+            fields,
+            hint=Safe(f"$ {clean_line(text)}"),
+            check=check,
+        )
+        values = await self.ask(form)
         if values is None:
             return None
-        given = {gap.name: values[f"gap{index}"] for index, gap in enumerate(gaps)}
-        self._values.update({str(name): value for name, value in given.items()})
-        return placeholders.fill(text, {str(name): value for name, value in given.items()})
+        self._values.update(values)
+        return placeholders.fill(text, values)
 
     async def _leave(self, intent: guard.Intent) -> guard.Pass | None:
         asked = guard.ask(intent)
@@ -138,11 +163,14 @@ class StepKeys(Asking):
         from screens.dialogs.gate import Gate
 
         # Only what changes something gets here: its containers' logs are saved first.
-        saving = self.responder.save_evidence(intent.names) if intent.names else None
+        names = intent.names
+        saving = self.responder.save_evidence(intent.command, names) if names else None
         return await self.app.push_screen_wait(Gate(asked, saving))
 
     @work(exit_on_error=False)
     async def action_stop_run(self) -> None:
+        if not self.may_write():
+            return
         run = self.checklist.run_here()
         running = self.responder.incident.running()
         if run is None or run.over:
@@ -170,7 +198,8 @@ class StepKeys(Asking):
     def action_copy_command(self) -> None:
         chosen = self.checklist.chosen()
         if chosen:
-            self.app.copy_to_clipboard(clean(chosen.command.text))
+            # Exactly as it would run: OSC 52 carries it encoded, so nothing in it can steer.
+            self.app.copy_to_clipboard(chosen.command.text)
             self.say("Copied, where the terminal allows it.")
 
     async def search_runbook(self) -> None:

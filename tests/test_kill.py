@@ -46,7 +46,7 @@ async def responder_at_work(home: Path, side: Path, told: int) -> None:
         asked = guard.ask(
             responder.intent(f"echo {name} >> {side}; echo begun; sleep 0.02; echo ended")
         )
-        id = await responder.run(guard.answer(asked, confirmed=True))
+        id = await responder.run(guard.answer(asked, confirmed=True, reason="at work"))
         os.write(told, f"asked {id} {name}\n".encode())
         while not responder.incident.runs[id].over:
             await asyncio.sleep(0.005)

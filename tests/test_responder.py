@@ -13,6 +13,7 @@ from cockpit.incident import events as e
 from cockpit.incident.incident import RunState, fold
 from cockpit.incident.journal import list_incidents, read, verify
 from cockpit.incident.logbook import ReadOnly
+from cockpit.incident.summary import open_incidents
 from cockpit.responder import CannotRun, Chosen, Responder
 from cockpit.runbook import parse
 from cockpit.target import guard
@@ -218,8 +219,53 @@ async def test_secrets_do_not_reach_the_journal(responder: Responder) -> None:
     assert secret in (folder(responder) / responder.incident.runs[job].asked.evidence).read_text()
 
 
+async def test_a_pass_is_spent_once(responder: Responder, tmp_path: Path) -> None:
+    leave = passed(responder, f"echo ran >> {tmp_path}/side")
+    await over(responder, await responder.run(leave))
+    with pytest.raises(CannotRun, match="already"):
+        await responder.run(leave)
+    assert (tmp_path / "side").read_text() == "ran\n"
+
+
+async def test_the_name_of_evidence_tells_no_secret(responder: Responder) -> None:
+    job = await run(responder, "curl --fail -u admin:hunter2secret http://127.0.0.1:1/ || true")
+    await over(responder, job)
+    assert responder.incident.runs[job].asked.evidence == "evidence/0001-curl.txt"
+
+
+async def test_an_incident_in_hand_is_not_replaced_by_another(responder: Responder) -> None:
+    responder.note("in hand")
+    with pytest.raises(RuntimeError, match="begun"):
+        responder.take_up(folder(responder))
+
+
+async def test_open_incidents_are_found_among_resolved_ones(responder: Responder) -> None:
+    responder.note('it said "kind": "incident.resolved" in the log')
+    async with asyncio.timeout(10):
+        while responder.log.unsaved:
+            await asyncio.sleep(0.01)
+    assert [place for place, _ in open_incidents(responder.log.home, training=False)] == [
+        folder(responder)
+    ]
+    responder.resolve("cause", "fix")
+    await responder.close()
+    assert open_incidents(responder.log.home, training=False) == []
+
+
+async def test_logs_of_another_host_are_not_taken_for_evidence(responder: Responder) -> None:
+    for text in ("ssh other docker restart web", "docker -H tcp://b:2375 restart web"):
+        said = await responder.save_evidence(text, ["web"])
+        assert "another host" in said
+
+
+async def test_the_service_is_taken_from_the_runbook(responder: Responder) -> None:
+    text = "# X\n**Service:** kamiyo (Docker Compose)\n## Diagnosis\n```bash\ntrue\n```\n"
+    responder.open_runbook(parse.parse(text, "x.md"))
+    assert responder.service == "kamiyo"
+
+
 async def test_evidence_that_cannot_be_saved_is_said(responder: Responder) -> None:
-    said = await responder.save_evidence(["kamiyo"])
+    said = await responder.save_evidence("docker restart kamiyo", ["kamiyo"])
     assert said.startswith("logs of kamiyo could not be saved: no Docker engine")
     assert any(
         isinstance(entry.record.event, e.EvidenceMissed) for entry in responder.incident.entries

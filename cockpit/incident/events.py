@@ -161,6 +161,7 @@ class StepReopened(Event, tag="step.reopened", frozen=True):
 
     step: StepRef
     title: str
+    phase: str = ""
 
 
 class StepSkipped(Event, tag="step.skipped", frozen=True):

@@ -144,6 +144,11 @@ class Incident:
         return Status.INVESTIGATING
 
     @property
+    def hurt_until(self) -> datetime | None:
+        """When users were no longer hurt: mitigated, else resolved."""
+        return self.mitigated or self.resolved
+
+    @property
     def open(self) -> bool:
         return self.resolved is None
 
@@ -210,7 +215,6 @@ def _apply(incident: Incident, record: e.Record) -> Incident:
             return replace(
                 incident,
                 resolved=at,
-                mitigated=incident.mitigated or at,
                 resolution=resolution,
             )
         case e.IncidentReopened():
@@ -236,9 +240,10 @@ def _apply(incident: Incident, record: e.Record) -> Incident:
             if phase == "verification":
                 marked = replace(marked, last_verification=0)
             return marked
-        case e.StepReopened(step=step):
+        case e.StepReopened(step=step, phase=phase):
             left = {key: value for key, value in incident.steps.items() if key != step}
-            return replace(incident, steps=left)
+            verified = 0 if phase == "verification" else incident.last_verification
+            return replace(incident, steps=left, last_verification=verified)
         case (
             e.CommandRequested()
             | e.CommandClaimed()
@@ -274,8 +279,13 @@ def _ran(incident: Incident, record: e.Record) -> Incident:
     return replace(
         incident,
         runs={**incident.runs, job: run},
-        diagnosed=incident.diagnosed or (run.over and run.asked.phase in ("diagnosis", "symptoms")),
+        diagnosed=incident.diagnosed or _diagnosed(run),
     )
+
+
+def _diagnosed(run: Run) -> bool:
+    ran = run.state in (RunState.DONE, RunState.STOPPED)
+    return ran and run.asked.phase in ("diagnosis", "symptoms")
 
 
 def _after(run: Run, event: e.Event) -> Run:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from cockpit import __version__
 from cockpit.incident import events as e
@@ -23,6 +25,10 @@ MARKDOWN_PAUSE = 0.5
 READ_PAUSE = 0.5
 LOCK_PATIENCE = 0.5
 SAVE_PATIENCE = 3.0
+LAST_PATIENCE = 5.0
+
+
+T = TypeVar("T")
 
 
 class ReadOnly(Exception):
@@ -51,6 +57,7 @@ class Logbook:
         self._follower: Follower | None = None
         self._redact: Redactor | None = None
         self._seen = 0
+        self._written: dict[str, str] = {}
         self._markdown_trouble = ""
         self._markdown_due: asyncio.TimerHandle | None = None
         self._markdown_lock = asyncio.Lock()
@@ -60,6 +67,11 @@ class Logbook:
     def folder(self) -> Path | None:
         """Where this incident is kept; None while nothing has happened."""
         return self._journal.folder if self._journal else None
+
+    @property
+    def place(self) -> Path | None:
+        """The same, also where another cockpit keeps it."""
+        return self.folder or (self._follower.folder if self._follower else None)
 
     @property
     def unsaved(self) -> int:
@@ -78,11 +90,13 @@ class Logbook:
 
         Raises journal.Busy when another cockpit has it open, FileNotFoundError where it is not.
         """
+        if self._journal is not None:
+            raise RuntimeError("another incident has begun here already")
         self._journal = _opened(folder, self.who)
         self.incident = fold(self._journal.records)
         self.training = self.incident.training
         self._listen(self._journal)
-        for run in self.incident.runs.values():
+        for run in self.incident.running():
             self.outputs[run.job] = self._kept_output(run.asked.evidence)
         self.append(e.CockpitOpened(version=__version__, resumed=True))
 
@@ -101,7 +115,10 @@ class Logbook:
     async def _keep_reading(self, follower: Follower) -> None:
         while True:
             await asyncio.sleep(READ_PAUSE)
-            self._read_more(follower)
+            try:
+                self._read_more(follower)
+            except OSError as error:
+                self._markdown_trouble = f"The journal cannot be read just now ({error})."
 
     def _read_more(self, follower: Follower) -> None:
         fresh = follower.poll()
@@ -164,7 +181,7 @@ class Logbook:
 
         journal.on_saved = told
         journal.on_trouble = told
-        self._redact = Redactor(self.incident.salt.encode())
+        self._redact = Redactor(journal.salt.encode())
         self._seen = max((record.seq for record in journal.records), default=0)
 
     def _told(self) -> None:
@@ -206,7 +223,7 @@ class Logbook:
         """The output of a run as far as it is held; a very long one without its middle."""
         from cockpit.incident.output import excerpt
 
-        folder = self.folder or (self._follower.folder if self._follower else None)
+        folder = self.place
         name = run.asked.evidence
         held = excerpt(folder / name) if folder and name else b""
         output = self.outputs.get(run.job)
@@ -223,7 +240,7 @@ class Logbook:
         """The incident log as it stands."""
         from cockpit.incident.report import report
 
-        return report(self.incident, self.output_of, trouble=self.trouble)
+        return report(self.incident, self.output_of, trouble=self.trouble, written=self._written)
 
     def _start_markdown(self) -> None:
         self._markdown_due = None
@@ -235,23 +252,30 @@ class Logbook:
         from cockpit.incident.markdown_file import write_markdown
 
         async with self._markdown_lock:
-            if self.folder:
-                text = await asyncio.to_thread(self.markdown)
-                self._markdown_trouble = await asyncio.to_thread(write_markdown, self.folder, text)
+            folder = self.folder
+            if folder:
+                try:
+                    self._markdown_trouble = await aside(
+                        lambda: write_markdown(folder, self.markdown())
+                    )
+                except Exception as error:
+                    self._markdown_trouble = f"incident.md could not be made ({error})."
         self.changed()
 
     async def save_markdown(self, path: Path) -> str:
         """Writes the incident log to a file of the responder's choice; returns what went wrong."""
         from cockpit.incident.markdown_file import replace_file
 
-        text = await asyncio.to_thread(self.markdown)
-        trouble = await asyncio.to_thread(replace_file, path, text)
+        trouble = await aside(lambda: replace_file(path, self.markdown()))
         if not trouble and not self.reading:
             self.append(e.MarkdownSaved(path=self.clean(str(path))))
         return trouble
 
     async def close(self) -> int:
-        """Writes the markdown a last time; returns the number of events that are not on disk."""
+        """Closes the journal, then writes the markdown a last time; a hung disk is not waited for.
+
+        Returns the number of events that are not on disk.
+        """
         if self._markdown_due:
             self._markdown_due.cancel()
         for task in self._tasks:
@@ -259,8 +283,40 @@ class Logbook:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._journal is None:
             return 0
-        await self._write_markdown()
-        return await asyncio.to_thread(self._journal.close)
+        unsaved = await aside(self._journal.close)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_PATIENCE):
+                await self._write_markdown()
+        return unsaved
+
+
+async def aside(work: Callable[[], T]) -> T:
+    """The result of work that may hang with a disk, off the loop.
+
+    Unlike asyncio.to_thread, the end of the program does not wait for it.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def tell(result: T | None, error: Exception | None) -> None:
+        if done.done():
+            return
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        result, failed = None, None
+        try:
+            result = work()
+        except Exception as error:
+            failed = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(tell, result, failed)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await done
 
 
 def _opened(folder: Path, who: str) -> Journal:

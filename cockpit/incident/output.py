@@ -9,6 +9,7 @@ from cockpit.incident.evidence import Evidence
 
 KEPT = 256 * 1024
 EXCERPT = 512 * 1024
+SETTLED = 16 * 1024
 
 
 class Output:
@@ -44,6 +45,7 @@ class Output:
         except OSError as error:
             self._fail(error)
         self.evidence = None
+        self.newest = self.newest[-SETTLED:]
 
     def _fail(self, error: OSError) -> None:
         name = self.evidence.name if self.evidence else "a file"

@@ -19,11 +19,18 @@ TAIL_LINES = 25
 OutputOf = Callable[[Run], bytes]
 
 
-def report(incident: Incident, output_of: OutputOf, *, trouble: str = "") -> str:
+def report(
+    incident: Incident,
+    output_of: OutputOf,
+    *,
+    trouble: str = "",
+    written: dict[str, str] | None = None,
+) -> str:
     """The incident log as markdown.
 
     output_of: the raw output of a run as far as it is held; it is cleaned, redacted and shortened
     here. trouble: a sentence about the journal itself, such as damage, that a reader must know.
+    written: keeps what was made of runs that are over, so that the next report need not again.
     Pure but for output_of. The text ends with a newline and holds no control characters.
     """
     redact = Redactor(incident.salt.encode())
@@ -31,7 +38,7 @@ def report(incident: Incident, output_of: OutputOf, *, trouble: str = "") -> str
         _head(incident, redact, trouble),
         _summary(incident, redact),
         _timeline(incident, redact),
-        _commands(incident, redact, output_of),
+        _commands(incident, redact, output_of, {} if written is None else written),
         _steps(incident, redact),
         _still_open(incident, redact),
     ]
@@ -78,11 +85,20 @@ def _head(incident: Incident, redact: Redactor, trouble: str) -> str:
     ]
     lines += [f"- **{name}:** {value or 'none'}" for name, value in rows]
     lines += ["", "All times are UTC.", "", "| Time | When | Since start |", "|---|---|---|"]
-    for name in ("started", "detected", "acknowledged", "mitigated", "resolved"):
-        at: datetime | None = getattr(incident, name)
+    for name, at in _times(incident).items():
         since = duration(at - incident.started) if at and incident.started else ""
         lines.append(f"| {name} | {stamp(at)} | {since} |")
     return "\n".join(lines)
+
+
+def _times(incident: Incident) -> dict[str, datetime | None]:
+    return {
+        "started": incident.started,
+        "detected": incident.detected,
+        "acknowledged": incident.acknowledged,
+        "mitigated": incident.hurt_until,
+        "resolved": incident.resolved,
+    }
 
 
 _DURATIONS = (
@@ -95,9 +111,9 @@ _DURATIONS = (
 
 def _summary(incident: Incident, redact: Redactor) -> str:
     lines = ["| Duration | | Definition |", "|---|---|---|"]
+    times = _times(incident)
     for name, start, end, definition in _DURATIONS:
-        first: datetime | None = getattr(incident, start)
-        last: datetime | None = getattr(incident, end)
+        first, last = times[start], times[end]
         value = duration(last - first) if first and last else "not yet known"
         lines.append(f"| {name} | {value} | {definition} |")
     if incident.resolution:
@@ -130,12 +146,17 @@ def _timeline(incident: Incident, redact: Redactor) -> str:
     return "\n".join(lines)
 
 
-def _commands(incident: Incident, redact: Redactor, output_of: OutputOf) -> str:
+def _commands(
+    incident: Incident, redact: Redactor, output_of: OutputOf, written: dict[str, str]
+) -> str:
     if not incident.runs:
         return "## Commands\n\nNone was run."
     blocks = ["## Commands"]
     for number, run in enumerate(incident.runs.values(), 1):
-        blocks.append(_run(number, run, redact, output_of))
+        block = written.get(run.job) or _run(number, run, redact, output_of)
+        if run.over:
+            written[run.job] = block
+        blocks.append(block)
     return "\n\n".join(blocks)
 
 
@@ -148,7 +169,7 @@ def _run(number: int, run: Run, redact: Redactor, output_of: OutputOf) -> str:
         facts[0] += f" in {code_span(redact(clean_line(asked.workdir)))}"
     facts += [
         f"- **At:** {run.at:%Y-%m-%d %H:%M:%S}",
-        f"- **Ended:** {ended(run)}",
+        f"- **Ended:** {prose(ended(run), redact)}",
         f"- **Duration:** {duration(run.seconds) if run.seconds is not None else 'not known'}",
         f"- **Risk:** {asked.risk} ({prose(asked.gate, redact)})",
     ]

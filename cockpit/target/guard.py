@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from cockpit.runbook.model import Risk
 
 _SEAL: Final = object()
+_NUMBERS: Final = count(1)
 
 
 class Level(StrEnum):
@@ -60,13 +62,17 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """Leave to run one command once on one host. Made by `answer` alone."""
+    """Leave to run one command once on one host. Made by `answer` alone.
+
+    number tells passes apart, so that each is spent once.
+    """
 
     command: str
     host: str
     risk: Risk
     how: str
     reason: str
+    number: int
     seal: object
 
     def __post_init__(self) -> None:
@@ -88,12 +94,12 @@ def ask(intent: Intent) -> Ask:
         Risk.DESTROY: Level.TYPE_NAME,
     }[intent.risk]
     names = tuple(name for name in intent.names if name != "*") or (intent.host,)
-    wanted = ""
-    if intent.skipped_diagnosis and intent.risk is not Risk.READ:
-        wanted = "No diagnosis step is done yet. Why recover first?"
-    if intent.stale and level is Level.CONFIRM:
-        wanted = wanted or f"{intent.stale} Why act on it?"
-    return Ask(intent, level, names if level is Level.TYPE_NAME else (), wanted)
+    wanted = []
+    if intent.skipped_diagnosis and level is not Level.OPEN:
+        wanted.append("No diagnosis step is done yet. Why recover first?")
+    if intent.stale and intent.names and level is not Level.OPEN:
+        wanted.append(f"{intent.stale} Why act on it?")
+    return Ask(intent, level, names if level is Level.TYPE_NAME else (), " ".join(wanted))
 
 
 def answer(asked: Ask, *, confirmed: bool = False, typed: str = "", reason: str = "") -> Pass:
@@ -120,4 +126,6 @@ def answer(asked: Ask, *, confirmed: bool = False, typed: str = "", reason: str 
                 wanted = " or ".join(asked.names)
                 raise Refused(f"Type {wanted} to run this; nothing was run.")
             how = f"typed {typed.strip()}"
-    return Pass(intent.command, intent.host, intent.risk, how, reason.strip(), _SEAL)
+    return Pass(
+        intent.command, intent.host, intent.risk, how, reason.strip(), next(_NUMBERS), _SEAL
+    )

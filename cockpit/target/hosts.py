@@ -49,7 +49,8 @@ def _aliases(path: Path, depth: int) -> list[str]:
         return []
     found: list[str] = []
     for line in lines:
-        keyword, _, rest = line.strip().replace("=", " ", 1).partition(" ")
+        keyword, *more = line.strip().replace("=", " ", 1).split(None, 1) or [""]
+        rest = more[0] if more else ""
         if keyword.lower() == "host":
             found += [word for word in rest.split() if not set(word) & set("*?!")]
         elif keyword.lower() == "include" and depth < 4:

@@ -98,6 +98,25 @@ def test_a_change_wants_a_verification_ticked_after_it() -> None:
     assert not fold(records(*change, ticked, failed)).verified
 
 
+def test_taking_a_verification_back_takes_verified_back() -> None:
+    change = [asked("j1", "change", "recovery"), finished("j1")]
+    ticked = e.StepDone(step=STEP, title="Health", phase="verification")
+    undone = e.StepReopened(step=STEP, title="Health", phase="verification")
+    assert not fold(records(*change, ticked, undone)).verified
+
+
+def test_a_command_that_never_ran_is_no_diagnosis() -> None:
+    assert not fold(records(asked(), finished(how="never started", status=None))).diagnosed
+    assert not fold(records(asked(), e.CommandUnknown(job="j1", why="reboot"))).diagnosed
+
+
+def test_users_are_hurt_until_it_is_mitigated_or_else_resolved() -> None:
+    resolved = e.IncidentResolved(cause="x", fix="y")
+    earlier = START - timedelta(minutes=20)
+    incident = fold(records(e.IncidentStarted(), resolved, e.TimeCorrected(seq=2, at=earlier)))
+    assert incident.resolved == incident.hurt_until == earlier
+
+
 def test_an_exit_status_alone_is_no_verification() -> None:
     change = [asked("j1", "change", "recovery"), finished("j1")]
     looked = [asked("j2", "read", "verification"), finished("j2")]

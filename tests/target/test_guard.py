@@ -68,10 +68,16 @@ def test_recovery_before_diagnosis_wants_a_reason(risk: Risk) -> None:
 
 
 def test_acting_on_old_numbers_wants_a_reason() -> None:
+    for risk in (Risk.CHANGE, Risk.DESTROY):
+        asked = ask(intent(risk, stale="Numbers are 40 s old.", names=("kamiyo",)))
+        assert "40 s old" in asked.reason_wanted
+        with pytest.raises(Refused):
+            answer(asked, confirmed=True, typed="kamiyo")
+
+
+def test_old_numbers_of_containers_do_not_hinder_what_touches_none() -> None:
     asked = ask(intent(Risk.CHANGE, stale="Numbers are 40 s old."))
-    assert "40 s old" in asked.reason_wanted
-    with pytest.raises(Refused):
-        answer(asked, confirmed=True)
+    assert asked.reason_wanted == ""
 
 
 def test_an_empty_command_is_refused() -> None:
@@ -81,7 +87,7 @@ def test_an_empty_command_is_refused() -> None:
 
 def test_a_pass_cannot_be_made_elsewhere() -> None:
     with pytest.raises(TypeError, match="handed out"):
-        Pass("rm -rf /", "prod-1", Risk.READ, "not asked", "", object())
+        Pass("rm -rf /", "prod-1", Risk.READ, "not asked", "", 1, object())
 
 
 def test_an_ask_with_another_level_does_not_open_a_destructive_intent() -> None:
