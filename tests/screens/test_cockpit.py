@@ -326,3 +326,25 @@ async def test_a_runbook_of_many_steps_stays_usable(tmp_path: Path) -> None:
         assert "> [ ] Step 699" in shown(main.checklist)
         await press(pilot, "k", "g")
         assert "> [ ] Step 0" in shown(main.checklist)
+
+
+async def test_a_key_pressed_again_while_a_command_is_on_its_way_runs_it_once(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as (pilot, responder, _):
+        for _ in range(4):
+            pilot.app.post_message(events.Key("enter", "\r"))
+        await until(pilot, lambda: any(run.over for run in responder.incident.runs.values()))
+        await pilot.pause(0.5)
+        assert len(responder.incident.runs) == 1
+
+
+async def test_a_value_that_cannot_be_quoted_is_asked_for_again(tmp_path: Path) -> None:
+    book = '# X\n## Diagnosis\n```bash\nsh -c "ls <DIR_NAME>"\n```\n'
+    async with opened(tmp_path, book) as (pilot, responder, _):
+        await press(pilot, "enter")
+        await dialog(pilot, Form)
+        await press(pilot, *"a", "space", "b", "enter")
+        await pilot.pause(0.2)
+        assert isinstance(pilot.app.screen, Form)
+        assert not responder.incident.runs
