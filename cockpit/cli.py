@@ -119,11 +119,11 @@ def _who() -> str:
 
 def _folder(name: str) -> Path:
     """The incident of that name: a folder, its name, or the beginning of its name."""
-    from cockpit.incident.journal import list_incidents
+    from cockpit.incident.summary import folders
 
     if Path(name).is_dir():
         return Path(name)
-    known = list_incidents(paths.incidents())
+    known = folders(paths.incidents())
     found = [folder for folder in known if folder.name.startswith(name)]
     exact = [folder for folder in found if folder.name == name]
     if len(exact or found) == 1:
@@ -143,13 +143,13 @@ def incident() -> None:
 def incident_list() -> None:
     """All incidents, newest first."""
     from cockpit.incident.incident import fold
-    from cockpit.incident.journal import list_incidents, read
-    from cockpit.incident.summary import summary
+    from cockpit.incident.journal import read
+    from cockpit.incident.summary import folders, summary
 
-    folders = list_incidents(paths.incidents())
-    if not folders:
+    known = folders(paths.incidents())
+    if not known:
         click.echo(f"No incidents in {paths.incidents()}.")
-    for folder in folders:
+    for folder in known:
         found = fold(read(folder).records)
         click.echo(f"{folder.name}  {found.title or 'not declared'}  {summary(found)}")
 

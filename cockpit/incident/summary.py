@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from cockpit import paths
 from cockpit.incident.history import list_incidents, read
 from cockpit.incident.incident import Incident, fold
 from cockpit.text import Safe, clean_line
@@ -25,10 +27,26 @@ def summary(incident: Incident) -> Safe:
     return clean_line(" · ".join(parts))
 
 
+def folders(home: Path) -> list[Path]:
+    """The folders of all incidents, newest first: at home, and where a bad disk drove them."""
+    spare = [place / "incidents" for place in paths.fallbacks() if _ours(place)]
+    places = dict.fromkeys([home, *spare])
+    found = [folder for place in places for folder in list_incidents(place)]
+    return sorted(found, key=lambda folder: folder.name, reverse=True)
+
+
+def _ours(place: Path) -> bool:
+    """Not what somebody else laid where all users can."""
+    try:
+        return place.lstat().st_uid == os.getuid()
+    except OSError:
+        return False
+
+
 def open_incidents(home: Path, *, training: bool) -> list[tuple[Path, Incident]]:
     """The incidents that are not resolved, newest first; only trainings for a training."""
     found = []
-    for folder in list_incidents(home):
+    for folder in folders(home):
         if _resolved(folder):
             continue
         incident = fold(read(folder).records)
