@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from cockpit.containers.logs import Line
 
 KEPT = 20_000
+# The oldest lines go this many at a time: dropping costs by what stays.
+DROPPED = 2_000
 
 # Many services write the time themselves; twice is once too often on a narrow screen.
 _STAMPED = re.compile(r"\W?\d{4}[-/]\d\d[-/]\d\d|\W?\d\d:\d\d:\d\d")
@@ -74,16 +77,25 @@ class LogsPane(Lines):
             return
         start = self._first + len(self._lines)
         self._lines += lines
-        surplus = len(self._lines) - KEPT
-        if surplus > 0:
-            del self._lines[:surplus]
-            self._first += surplus
-            self.refill()
-            return
         fresh = [row for index, line in enumerate(lines, start) for row in self._laid(index, line)]
-        rows = [*self.rows, *fresh] if start > self._first else fresh
-        self.show_rows(rows)
+        if self._stops:
+            self.append_rows(fresh)
+        elif fresh:
+            self.show_rows(fresh)
+        else:
+            self.refill()
+        if len(self._lines) >= KEPT + DROPPED:
+            self._drop(len(self._lines) - KEPT)
         self._after()
+
+    def _drop(self, count: int) -> None:
+        del self._lines[:count]
+        self._first += count
+        stays = bisect_left(self._stops, self._first, key=lambda stop: int(str(stop[0])))
+        if stays == len(self._stops):
+            self.refill()
+        else:
+            self.drop_rows(self._stops[stays][1])
 
     def note(self, words: Safe) -> None:
         """Why nothing new comes and what to do; empty while it follows."""

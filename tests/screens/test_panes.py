@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from textual.app import App, ComposeResult
@@ -14,6 +15,8 @@ from cockpit.containers.logs import Line, Source
 from cockpit.text import Safe
 from screens.lines import Lines
 from screens.panes.logs import DROPPED, KEPT, LogsPane
+
+STYLE = Path(__file__).resolve().parents[2] / "cockpit.tcss"
 
 pytestmark = pytest.mark.anyio
 
@@ -30,6 +33,8 @@ def in_sight(lines: Lines) -> list[str]:
 
 
 class LogApp(App[None]):
+    CSS_PATH = STYLE
+
     def compose(self) -> ComposeResult:
         yield LogsPane(id="logs")
 
