@@ -25,6 +25,15 @@ from screens.cockpit import CockpitScreen
 from screens.driver import driver_class, driver_of
 
 UNSAVED = 3
+_SIGNS = {
+    "question_mark": "?",
+    "colon": ":",
+    "slash": "/",
+    "full_stop": ".",
+    "ampersand": "&",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+}
 SAVE_PATIENCE = 1.0
 
 
@@ -58,7 +67,7 @@ class CockpitApp(App[int]):
 
     def __init__(self, responder: Responder, opening: Opening) -> None:
         with as_file(files("cockpit") / "cockpit.tcss") as style:
-            super().__init__(driver_class=driver_class(), css_path=style)
+            super().__init__(driver_class=driver_class(), css_path=style, ansi_color=True)
         self.responder = responder
         self.opening = opening
         self.main = CockpitScreen(responder)
@@ -156,6 +165,11 @@ class CockpitApp(App[int]):
             self.run_action(action, node),  # type: ignore[arg-type]
             exit_on_error=False,
         )
+
+    def get_key_display(self, binding: Binding) -> str:
+        """A key as it is written in the documents: enter, ctrl+s, ?."""
+        *held, key = binding.key.split(",")[0].split("+")
+        return "+".join([*held, _SIGNS.get(key, key)])
 
     def action_help(self) -> None:
         from screens.dialogs.help import help_text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
@@ -146,7 +147,7 @@ class Lines(ScrollView, can_focus=True):
         index = y + round(self.scroll_y)
         width = self.size.width
         if index >= len(self.rows):
-            return Strip.blank(width)
+            return Strip.blank(width, Style.null())
         line = self.rows[index]
         under = self.has_focus and line.stop is not None and line.stop == self.at
         return paint.strip(line, width, under_cursor=under, start=self.aside)

@@ -91,7 +91,8 @@ def strip(line: Row, width: int, *, under_cursor: bool = False, start: int = 0) 
     drawn = Strip(segments)
     if start:
         drawn = drawn.crop(start, start + width)
-    return drawn.adjust_cell_length(width)
+    # With a style, if an empty one: Textual's filter for NO_COLOR fails on cells without.
+    return drawn.adjust_cell_length(width, Style.null())
 
 
 def fit(words: Safe, width: int) -> Safe:

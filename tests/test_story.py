@@ -234,6 +234,21 @@ def test_without_docker_network_or_config_it_opens_and_says_what_is_missing(
         terminal.wait("exit status 0")
 
 
+@pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "xterm-16color"}])
+def test_it_reads_without_colours_and_with_sixteen(tmp_path: Path, environ: dict[str, str]) -> None:
+    home = {"COCKPIT_HOME": str(tmp_path / "state"), "HOME": str(tmp_path)}
+    with Terminal(cockpit("demo"), environ=home | environ, cwd=tmp_path) as terminal:
+        terminal.wait(r"> \[ \] Step 1: Look Around")
+        terminal.keys("Enter")
+        terminal.wait("OK exit 0")
+        if "NO_COLOR" in environ:
+            assert not re.search(
+                r"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9\d|10\d)(?:;\d+)*m", terminal.styled()
+            )
+        terminal.keys("q")
+        terminal.wait("Resume: cockpit --incident")
+
+
 def test_without_a_terminal_it_says_so_and_names_the_plain_commands(tmp_path: Path) -> None:
     done = subprocess.run(
         cockpit(),

@@ -72,6 +72,10 @@ class Terminal:
         """What stands on the screen, without styles."""
         return self._tmux("capture-pane", "-p", "-t", "main")
 
+    def styled(self) -> str:
+        """What stands on the screen, with its styles as escape sequences."""
+        return self._tmux("capture-pane", "-e", "-p", "-t", "main")
+
     def wait(self, pattern: str, *, gone: bool = False, patience: float = PATIENCE) -> str:
         """The screen once the pattern is on it (or is gone from it). AssertionError if never."""
         until = time.monotonic() + patience
