@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cockpit.config import Config
+from cockpit.evidence import save_first
 from cockpit.incident import events as e
 from cockpit.incident.incident import Incident, Mark
-from cockpit.incident.logbook import Logbook, aside
+from cockpit.incident.logbook import Logbook
 from cockpit.runs import CannotRun, Chosen, Runs
 from cockpit.target import guard, hosts
 from cockpit.target.target import Link, LinkDown, LinkLost, LinkState, Target
@@ -20,22 +21,12 @@ from cockpit.target.target import Link, LinkDown, LinkLost, LinkState, Target
 if TYPE_CHECKING:
     from cockpit.containers.engine import Engine
     from cockpit.containers.watch import Watch
-    from cockpit.incident.evidence import Evidence
     from cockpit.incident.output import Output
     from cockpit.runbook.model import Runbook, Step
 
 __all__ = ["CannotRun", "Chosen", "Responder"]
 
-EVIDENCE_PATIENCE = 20.0
-_ELSEWHERE = re.compile(
-    r"(^|[\s;|&(])(ssh\s|DOCKER_(HOST|CONTEXT)=|docker\s+(-H|--host|-c|--context)\b)"
-)
-
 _SERVICE = re.compile(r"^\W*Service\W*:\W*([^(\n,;]{1,60})", re.MULTILINE | re.IGNORECASE)
-
-
-class EngineUnreachable(Exception):
-    """Docker cannot be asked now; the message says why."""
 
 
 class Responder:
@@ -318,65 +309,12 @@ class Responder:
         """Ends a running command with its whole process group, gently first."""
         await self.runs.stop(job)
 
-    # Evidence
-
     async def save_evidence(self, command: str, containers: Iterable[str]) -> str:
         """Saves logs and inspect output of the containers that a command is about to change.
 
         Returns what was saved and what could not be, in sentences; never raises.
         """
-        own = self.engine.far_command if self.engine else ""
-        if _ELSEWHERE.search(command.removeprefix(own)):
-            return self._missed("logs", "the command reaches another host or Docker engine")
-        wanted = list(containers)
-        try:
-            found = await self._named(wanted)
-        except (EngineUnreachable, LinkLost, LinkDown, OSError) as error:
-            names = ", ".join(name for name in wanted if name != "*") or "all containers"
-            return self._missed(f"logs of {names}", str(error))
-        if not found:
-            names = ", ".join(wanted)
-            return self._missed(f"logs of {names}", "there is no such container")
-        return ". ".join([await self._save_logs(name) for name in found])
-
-    async def _named(self, wanted: list[str]) -> list[str]:
-        from cockpit.containers.engine import EngineTrouble
-
-        if self.engine is None:
-            raise EngineUnreachable("no Docker engine answers on this host")
-        try:
-            async with asyncio.timeout(EVIDENCE_PATIENCE):
-                return await self.engine.named(wanted)
-        except EngineTrouble as error:
-            raise EngineUnreachable(str(error)) from error
-
-    async def _save_logs(self, name: str) -> str:
-        from cockpit.containers.engine import EngineTrouble
-        from cockpit.containers.logs import save_logs
-
-        assert self.engine is not None
-        what = f"logs of {name}"
-        held = bytearray()
-        try:
-            async with asyncio.timeout(EVIDENCE_PATIENCE):
-                await save_logs(self.engine, name, held.extend)
-            kept = self.log.evidence(f"logs-{name}")
-            await aside(lambda: _keep(kept, held))
-        except (EngineTrouble, LinkLost, LinkDown, OSError) as error:
-            return self._missed(what, str(error) or "it took too long", name)
-        self.log.append(
-            e.EvidenceSaved(
-                what=what, file=kept.name, size=kept.size, host=self.target.name, container=name
-            )
-        )
-        return f"{what} saved to {kept.name}"
-
-    def _missed(self, what: str, why: str, container: str = "") -> str:
-        why = self.log.clean(why)
-        self.log.append(
-            e.EvidenceMissed(what=what, why=why, host=self.target.name, container=container)
-        )
-        return f"{what} could not be saved: {why}"
+        return await save_first(self.log, self.engine, self.target.name, command, containers)
 
     # Leaving
 
@@ -423,11 +361,6 @@ def _service_of(runbook: Runbook) -> str:
             if found:
                 return found[1].strip()
     return ""
-
-
-def _keep(kept: Evidence, data: bytes | bytearray) -> None:
-    with kept:
-        kept.append(bytes(data))
 
 
 def _opened(runbook: Runbook) -> e.RunbookOpened:

@@ -254,6 +254,7 @@ async def test_open_incidents_are_found_among_resolved_ones(responder: Responder
 
 async def test_logs_of_another_host_are_not_taken_for_evidence(responder: Responder) -> None:
     for text in ("ssh other docker restart web", "docker -H tcp://b:2375 restart web"):
+        responder.choose_host("")
         said = await responder.save_evidence(text, ["web"])
         assert "another host" in said
 

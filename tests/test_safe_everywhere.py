@@ -185,6 +185,7 @@ SCREENS, ENGINE, ALL = ("screens",), ("cockpit",), ("cockpit", "screens")
 WRITERS = {
     "cockpit/responder.py",
     "cockpit/runs.py",
+    "cockpit/evidence.py",
     "cockpit/incident/logbook.py",
     "cockpit/incident/journal.py",
 }

@@ -1,0 +1,81 @@
+"""Saved first: the logs of containers, kept before a command changes them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from cockpit.incident import events as e
+from cockpit.incident.logbook import Logbook, aside
+from cockpit.target.target import LinkDown, LinkLost
+
+if TYPE_CHECKING:
+    from cockpit.containers.engine import Engine
+    from cockpit.incident.evidence import Evidence
+
+PATIENCE = 20.0
+_ELSEWHERE = re.compile(
+    r"(^|[\s;|&(])(ssh\s|DOCKER_(HOST|CONTEXT)=|docker\s+(-H|--host|-c|--context)\b)"
+)
+
+
+async def save_first(
+    log: Logbook, engine: Engine | None, host: str, command: str, containers: Iterable[str]
+) -> str:
+    """Saves logs and inspect output of containers; `*` is all of them.
+
+    Returns what was saved and what could not be, in sentences, and notes each in the log; never
+    raises for the engine's, the link's or the disk's sake.
+    """
+    from cockpit.containers.engine import EngineTrouble
+
+    def missed(what: str, why: str, container: str = "") -> str:
+        why = log.clean(why)
+        log.append(e.EvidenceMissed(what=what, why=why, host=host, container=container))
+        return f"{what} could not be saved: {why}"
+
+    wanted = list(containers)
+    names = ", ".join(name for name in wanted if name != "*") or "all containers"
+    if engine is None:
+        return missed(f"logs of {names}", "no Docker engine answers on this host")
+    if _ELSEWHERE.search(command.removeprefix(engine.far_command)):
+        return missed(f"logs of {names}", "the command reaches another host or Docker engine")
+    try:
+        async with asyncio.timeout(PATIENCE):
+            found = await engine.named(wanted)
+    except (EngineTrouble, LinkLost, LinkDown, OSError) as error:
+        return missed(f"logs of {names}", str(error) or "Docker does not answer in time")
+    if not found:
+        return missed(f"logs of {names}", "there is no such container")
+    said = []
+    for name in found:
+        try:
+            kept = await _save(log, engine, name)
+        except (EngineTrouble, LinkLost, LinkDown, OSError) as error:
+            said.append(missed(f"logs of {name}", str(error) or "it took too long", name))
+            continue
+        log.append(
+            e.EvidenceSaved(
+                what=f"logs of {name}", file=kept.name, size=kept.size, host=host, container=name
+            )
+        )
+        said.append(f"logs of {name} saved to {kept.name}")
+    return ". ".join(said)
+
+
+async def _save(log: Logbook, engine: Engine, name: str) -> Evidence:
+    from cockpit.containers.logs import save_logs
+
+    held = bytearray()
+    async with asyncio.timeout(PATIENCE):
+        await save_logs(engine, name, held.extend)
+    kept = log.evidence(f"logs-{name}")
+
+    def keep() -> None:
+        with kept:
+            kept.append(bytes(held))
+
+    await aside(keep)
+    return kept
