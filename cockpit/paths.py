@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Literal
@@ -54,6 +53,8 @@ def _of_user(kind: Literal["user_state_dir", "user_config_dir"]) -> Path | None:
 
 def _spare(parent: Path) -> Path:
     """Ours under a directory that all users share, one for each $COCKPIT_HOME."""
+    import hashlib
+
     chosen = os.environ.get("COCKPIT_HOME")
     mark = "-" + hashlib.sha256(os.fsencode(chosen)).hexdigest()[:8] if chosen else ""
     return parent / f"cockpit-{os.getuid()}{mark}"

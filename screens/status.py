@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from rich.cells import cell_len
 from textual.widgets import Static
@@ -23,9 +22,10 @@ class StatusLine(Static):
     """One line that answers in this order: severity and title, due, link, saved, time."""
 
     def __init__(self, responder: Responder, *, id: str) -> None:
-        super().__init__("", id=id, markup=False)
+        # Not empty even in the very first frame: it is the line that a responder looks for.
+        self._shown = words(responder, datetime.now(UTC), time.monotonic(), WIDE)
+        super().__init__(paint.text(*self._shown), id=id, markup=False)
         self.responder = responder
-        self._shown: list[Part] = []
 
     def update_line(self) -> None:
         """Draws the line again where it changed."""
@@ -87,6 +87,8 @@ def _tail(responder: Responder, now: datetime, mono: float, *, wide: bool) -> li
     if wide:
         parts.append((Safe(f" · {now:%H:%M} UTC"), "faint"))
         if responder.config.timezone != "UTC":
+            from zoneinfo import ZoneInfo
+
             local = now.astimezone(ZoneInfo(responder.config.timezone))
             parts.append((clean_line(f" ({local:%H:%M %Z})"), "faint"))
     return parts

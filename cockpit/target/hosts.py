@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +42,8 @@ def target(name: str, config: Config) -> Target:
 
 def _aliases(path: Path, depth: int) -> list[str]:
     """Host lines without patterns, Include followed as in OpenSSH; unreadable files passed over."""
+    import glob
+
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
