@@ -23,15 +23,21 @@ DEMO = [sys.executable, str(ROOT / "tests/screens/driver_apps.py")]
 
 
 def measure(
-    argv: Sequence[str], driver: str, seconds: float, size: tuple[int, int]
+    argv: Sequence[str], driver: str, seconds: float, size: tuple[int, int], until: str = ""
 ) -> tuple[int, float]:
-    """Bytes of the first three seconds, and bytes a second after it."""
+    """Bytes of the first three seconds, and bytes a second after it.
+
+    until: what has to be on the screen by then; a program that shows nothing is not at rest.
+    Raises SystemExit when the program ended, or shows something else.
+    """
     with Terminal(argv, size=size, env={"COCKPIT_DRIVER": driver}, whole_env=True) as terminal:
         terminal.read_until(lambda: terminal.received > 0, 20)
         terminal.read_for(3.0)
         start = terminal.received
         if not start or terminal.wait(0.05) is not None:
             raise SystemExit(f"{argv[0]} ended by itself:\n{terminal.text()}")
+        if until not in terminal.text():
+            raise SystemExit(f"{until!r} was not painted on:\n{terminal.text()}")
         terminal.read_for(seconds)
         return start, (terminal.received - start) / seconds
 
@@ -41,6 +47,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=5.0, help="how long to count, each")
     parser.add_argument("--size", default="120x40", help="columns x rows")
     parser.add_argument("--max", type=float, help="exit 1 if ours writes more bytes a second")
+    parser.add_argument("--until", default="", metavar="TEXT", help="what it shows when at rest")
     parser.add_argument("argv", nargs="*", help="the command; by default two demo apps")
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
@@ -52,8 +59,8 @@ def main() -> int:
     print(f"{'':24}{'textual':>10}{'ours':>9}{'ratio':>9}{'textual':>14}{'ours':>9}{'ratio':>9}")
     worst = 0.0
     for name, argv in commands.items():
-        theirs = measure(argv, "textual", options.seconds, (width, height))
-        ours = measure(argv, "cockpit", options.seconds, (width, height))
+        theirs = measure(argv, "textual", options.seconds, (width, height), options.until)
+        ours = measure(argv, "cockpit", options.seconds, (width, height), options.until)
         worst = max(worst, ours[1])
         print(
             f"{name:24}{theirs[0]:10}{ours[0]:9}{ratio(theirs[0], ours[0]):>9}"

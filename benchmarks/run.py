@@ -1,0 +1,113 @@
+"""Every claim beside its bound, in one table; exit status 1 when a bound is broken.
+
+    make bench
+
+cockpit runs with a state directory of its own, which is removed. Ratios are within this run, so
+that they mean something on any machine; on a busy one they still rise: run it on an idle one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import first_paint, journal_append, terminal_bytes  # noqa: E402
+from cockpit import paths  # noqa: E402
+from cockpit.incident.events import IncidentDeclared, Severity  # noqa: E402
+from cockpit.incident.journal import Journal  # noqa: E402
+
+COCKPIT = str(Path(sys.executable).parent / "cockpit")
+SIZE = (120, 40)
+SECONDS = 5.0
+APPENDS = 1000
+PAIRS = 15
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A measured value that may not be above its bound; None where nothing could be measured."""
+
+    name: str
+    value: float | None
+    bound: float
+    beside: str
+
+    @property
+    def holds(self) -> bool:
+        return self.value is not None and self.value <= self.bound
+
+    def line(self) -> str:
+        value = "-" if self.value is None else f"{self.value:.2f}"
+        verdict = "holds" if self.holds else "BROKEN"
+        return f"{self.name:44}{value:>10}{self.bound:>9.2f}  {verdict:8}{self.beside}"
+
+
+def painted() -> Claim:
+    name = "first paint / import textual.app"
+    try:
+        found = first_paint.compare([COCKPIT, "--new"], "no incident yet", pairs=PAIRS, size=SIZE)
+    except AssertionError as error:
+        return Claim(name, None, 1.6, f"never painted; {error}")
+    beside = f"{found.first * 1000:.0f} ms / {found.alone * 1000:.0f} ms"
+    return Claim(name, found.ratio, 1.6, beside)
+
+
+def written(what: str, argv: list[str], until: str) -> Claim:
+    name = f"bytes a second, {what}"
+    try:
+        _, theirs = terminal_bytes.measure(argv, "textual", SECONDS, SIZE, until)
+        start, ours = terminal_bytes.measure(argv, "cockpit", SECONDS, SIZE, until)
+    except (AssertionError, SystemExit) as error:
+        return Claim(name, None, 400, str(error))
+    return Claim(name, ours, 400, f"start {start} bytes; Textual's driver {theirs:.0f} a second")
+
+
+def saved(directory: Path) -> Iterator[Claim]:
+    times = journal_append.appending(directory, APPENDS)
+    bare, ours = times["bare"]["p50_ms"], times["journal"]["p50_ms"]
+    beside = f"{ours:.2f} ms / {bare:.2f} ms"
+    yield Claim("append to saved / bare write+fsync, p50", ours / bare, 3, beside)
+    held = times["append_returns"]
+    beside = f"p50 {held['p50_ms']:.2f} ms"
+    yield Claim("append holds its caller, ms, p99", held["p99_ms"], 5, beside)
+
+
+def open_incident() -> str:
+    """The name of a new incident of the state directory, declared: its clock is on the screen."""
+    journal = Journal.create(paths.incidents(), slug="bench", who="nobody")
+    journal.append(IncidentDeclared(title="Checkout is down", severity=Severity.P1))
+    if journal.close():
+        raise SystemExit(f"Events could not be saved in {paths.incidents()}.")
+    return journal.folder.name
+
+
+def claims(directory: Path) -> Iterator[Claim]:
+    yield painted()
+    yield written("no incident", [COCKPIT, "--new"], "no incident yet")
+    book = str(ROOT / "runbooks/00_first_five_minutes.md")
+    argv = [COCKPIT, "--incident", open_incident(), "--runbook", book]
+    yield written("open incident and runbook", argv, "Checkout is down")
+    yield from saved(directory)
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="cockpit-bench-") as name:
+        os.environ["COCKPIT_HOME"] = name
+        os.chdir(name)  # away from any cockpit.yaml
+        print(f"{'':44}{'measured':>10}{'at most':>9}")
+        all_hold = True
+        for claim in claims(Path(name)):
+            print(claim.line(), flush=True)
+            all_hold = all_hold and claim.holds
+    return 0 if all_hold else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
