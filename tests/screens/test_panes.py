@@ -12,7 +12,11 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from cockpit.containers.logs import Line, Source
+from cockpit.runbook.model import Risk
+from cockpit.target import guard
 from cockpit.text import Safe
+from screens.dialogs.answer import Answer
+from screens.dialogs.gate import Gate
 from screens.lines import Lines
 from screens.panes.logs import DROPPED, KEPT, LogsPane
 
@@ -104,3 +108,105 @@ async def test_lines_that_fit_the_filter_replace_the_sentence_that_none_does() -
         await pilot.pause()
         assert shown(pane) == "ERROR late"
         assert pane.line() == Line(0, Source.STDERR, Safe("ERROR late"))
+
+
+# The gate
+
+SIZES = [(80, 24), (60, 20), (40, 12)]
+MANY_LINES = "\n".join(f"touch file-{n}" for n in range(24)) + "\ntouch the-end"
+ONE_LINE = "touch " + " ".join(f"file-{n}" for n in range(180)) + "   'two  blanks' the-end"
+
+
+class PanelApp(App[None]):
+    CSS_PATH = STYLE
+
+
+def drawn(app: App[None]) -> str:
+    strips = app.screen._compositor.render_strips()
+    return "\n".join(strip.text for strip in strips)
+
+
+def intent(command: str, risk: Risk = Risk.CHANGE, **more: object) -> guard.Intent:
+    return guard.Intent(command=command, host="prod-1", risk=risk, because="it says touch", **more)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def gate(
+    asked: guard.Intent, size: tuple[int, int], saved: str = ""
+) -> AsyncIterator[tuple[Pilot[None], Gate, list[guard.Pass | None]]]:
+    async def saving() -> str:
+        return saved
+
+    given: list[guard.Pass | None] = []
+    app = PanelApp()
+    async with app.run_test(size=size) as pilot:
+        panel = Gate(guard.ask(asked), saving() if saved else None)
+        app.push_screen(panel, given.append)
+        await pilot.pause(0.1)
+        yield pilot, panel, given
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("command", [MANY_LINES, ONE_LINE])
+async def test_a_command_that_does_not_fit_runs_only_after_its_end_was_shown(
+    command: str, size: tuple[int, int]
+) -> None:
+    async with gate(intent(command), size, saved="logs of kamiyo saved") as (pilot, _, given):
+        if "the-end" in drawn(pilot.app):
+            pytest.fail("this test wants a command that does not fit")
+        await pilot.press("y", "y")
+        await pilot.pause()
+        assert not given
+        await pilot.press("j")
+        for _ in range(60):
+            screen = drawn(pilot.app)
+            assert "on prod-1" in screen
+            assert "logs of kamiyo saved" in screen
+            assert "esc leaves it" in screen
+            if "the-end" in screen:
+                break
+            assert "j shows the rest" in screen
+            await pilot.press("pagedown")
+        else:
+            pytest.fail("no key showed the end")
+        await pilot.pause(0.05)
+        assert "y runs it" in drawn(pilot.app)
+        await pilot.press("y")
+        await pilot.pause()
+        assert given[0] is not None
+        assert given[0].command == command
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_name_typed_under_half_a_command_runs_nothing(size: tuple[int, int]) -> None:
+    asked = intent(MANY_LINES, Risk.DESTROY, skipped_diagnosis=True)
+    async with gate(asked, size) as (pilot, panel, given):
+        await pilot.press(*"hurry", "enter", *"prod-1", "enter")
+        await pilot.pause()
+        assert not given
+        assert "The down key shows the rest" in drawn(pilot.app)
+        assert panel.query_one(Answer).value == "prod-1", "what was typed is gone"
+        await pilot.press(*["pagedown"] * 12)
+        await pilot.pause(0.1)
+        assert "the-end" in drawn(pilot.app)
+        assert "Type prod-1" in drawn(pilot.app)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert given[0] is not None
+        assert (given[0].how, given[0].reason) == ("typed prod-1", "hurry")
+
+
+async def test_every_character_of_a_command_can_be_read_in_the_gate() -> None:
+    command = "echo '" + "x" * 9_000 + "'  a   b\n\ttouch 'ニュース" + "語" * 90 + "'"
+    async with gate(intent(command), (80, 24)) as (_, panel, _):
+        rows = panel.query_one("#command", Lines).rows
+        lines = "".join(("\n" if row.parts[0][0] == "$ " else "") + row.parts[1][0] for row in rows)
+        assert lines == "\n" + command.expandtabs(8)
+
+
+async def test_what_was_cut_from_the_words_around_a_command_is_below_it() -> None:
+    long = "; ".join(f"logs of service-{n} saved" for n in range(20)) + "; the last"
+    async with gate(intent("touch x"), (40, 12), saved=long) as (pilot, _, _):
+        assert "the last" not in drawn(pilot.app)
+        await pilot.press(*["pagedown"] * 12)
+        assert "the last" in drawn(pilot.app)
