@@ -31,7 +31,7 @@ lab-down: $(STAMP)
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "cockpit needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 2; }
-	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || \
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || \
 		{ echo "Then try again; on Debian: apt install python3-venv" >&2; exit 2; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@

@@ -46,7 +46,8 @@ class Claim:
     def line(self) -> str:
         value = "-" if self.value is None else f"{self.value:.2f}"
         verdict = "holds" if self.holds else "BROKEN"
-        return f"{self.name:44}{value:>10}{self.bound:>9.2f}  {verdict:8}{self.beside}"
+        beside = "\n".join(line.rstrip() for line in self.beside.splitlines() if line.strip())
+        return f"{self.name:44}{value:>10}{self.bound:>9.2f}  {verdict:8}{beside}"
 
 
 def painted() -> Claim:
