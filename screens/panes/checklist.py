@@ -9,9 +9,10 @@ from textual.binding import Binding, BindingType
 
 from cockpit.incident import events as e
 from cockpit.incident.incident import Mark, Run, RunState
-from cockpit.incident.timeline import duration, outcome
+from cockpit.incident.timeline import duration, outcome, size
 from cockpit.responder import Chosen, Responder
-from cockpit.text import Safe, clean, clean_line
+from cockpit.runs import TAIL_LINES
+from cockpit.text import Redactor, Safe, clean, clean_line
 from screens import paint
 from screens.lines import Lines
 from screens.paint import Row
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 OUTPUT_LINES = 8
 PROSE_LINES = 12
 COMMAND_LINES = 10
+WINDOW = 16_384
 
 Stop = tuple[str, int]
 
@@ -166,8 +168,8 @@ class Checklist(Lines):
         """Lays it out again where the incident or an output has changed."""
         responder = self.responder
         received = sum(output.offset for output in responder.outputs.values())
-        seen = (responder.incident, responder.runbook, received)
-        if self._seen is None or seen[:2] != self._seen[:2] or received != self._seen[2]:
+        seen = (responder.incident, responder.runbook, responder.target.name, received)
+        if seen != self._seen:
             self._seen = seen
             self.refill()
 
@@ -340,6 +342,7 @@ class Checklist(Lines):
             rows.append(paint.row((tags, _RISKS[command.risk.value]), stop=stop))
         run = self._newest(step, command)
         if run:
+            rows += self._as_run(command, run, width, stop, here)
             rows += self._ran(run, width, stop, here)
         if command.expectation and (here or run):
             rows += [
@@ -350,22 +353,62 @@ class Checklist(Lines):
             ]  # fmt: skip
         return rows
 
+    def _as_run(self, command: Command, run: Run, width: int, stop: Stop, here: bool) -> list[Row]:
+        """What really ran and where, where that is not what the step and the screen say."""
+        ran = clean(run.asked.command).strip()
+        said = clean(command.text).strip()
+        if ran != said:
+            # In the journal it stands without its secrets.
+            said = Redactor(self.responder.incident.salt.encode())(Safe(said))
+        host = run.asked.host
+        place = f" on {clean_line(host)}" if host != self.responder.target.name else ""
+        if ran == said and not place:
+            return []
+        words = Safe(f"ran{place}: {ran}" if ran != said else f"ran{place}")
+        folded = paint.fold(words, width - 9)
+        most = COMMAND_LINES if here else 1
+        if len(folded) > most:
+            folded = folded[:most]
+            folded[-1] = paint.fit(Safe(f"{folded[-1]} …"), width - 9)
+        return [paint.row((Safe(f"        {line}"), "warn"), stop=stop) for line in folded]
+
     def _ran(self, run: Run, width: int, stop: Stop, here: bool) -> list[Row]:
-        output = self.responder.outputs.get(run.job)
-        lines = clean(output.newest[-16_384:]).rstrip("\n").split("\n") if output else []
-        if lines == [""]:
-            lines = []
+        lines, above = self._output(run)
         shown = lines[-OUTPUT_LINES:] if here else lines[-2:]
+        hidden = len(lines) - len(shown)
+        if hidden and not above:
+            above = f"{hidden} {'line' if hidden == 1 else 'lines'} above; o shows all"
         rows = [
-            paint.row(
-                (paint.fit(Safe(f"        │ {line}"), width - 1), ""), stop=stop
-            ) for line in shown
-        ]  # fmt: skip
-        if len(lines) > len(shown):
-            more = Safe(f"        │ {len(lines) - len(shown)} lines above; o shows all")
-            rows.insert(0, paint.row((more, "faint"), stop=stop))
+            paint.row((Safe(f"        │ {line}"), "faint"), stop=stop)
+            for line in (paint.fold(Safe(above), width - 11) if above else [])
+        ]
+        rows += [
+            paint.row((paint.fit(Safe(f"        │ {line}"), width - 1), ""), stop=stop)
+            for line in shown
+        ]
         rows.append(paint.row(*verdict(run), stop=stop))
         return rows
+
+    def _output(self, run: Run) -> tuple[list[str], str]:
+        """The last lines of an output, and what to say of the rest where these are not all."""
+        from cockpit.incident.output import EXCERPT
+
+        output = self.responder.outputs.get(run.job)
+        newest = output.newest[-WINDOW:] if output else b""
+        text = clean(newest) if newest else clean(run.tail)
+        total = output.offset if output and newest else run.size
+        lines = text.rstrip("\n").split("\n") if text.strip("\n") else []
+        file = clean_line(run.asked.evidence)
+        if total > 2 * EXCERPT:
+            where = f"; the whole is in {file}" if file else ""
+            return lines, f"{size(total)} in all; o shows its start and end{where}"
+        if newest and total <= len(newest):
+            return lines, ""
+        if newest or len(lines) >= TAIL_LINES:
+            return lines, f"{size(total)} in all; o shows it"
+        if output is None and not lines and not run.over:
+            return lines, "o shows what it has printed so far"
+        return lines, ""
 
 
 def expected(text: Safe) -> Safe:
@@ -391,5 +434,7 @@ def verdict(run: Run) -> tuple[paint.Part, ...]:
             words = Safe(outcome(run.state.value, run.exit_status) + took)
             return (lead, ""), (words, "warn")
         case _:
-            words = Safe(f"{run.state.value} on {clean_line(run.asked.host)}; x stops it")
+            stop = "" if run.state is RunState.STOPPING else "; x stops it"
+            doing = "sending to" if run.state is RunState.REQUESTED else f"{run.state.value} on"
+            words = Safe(f"{doing} {clean_line(run.asked.host)}{stop}")
             return (lead, ""), (words, "warn")

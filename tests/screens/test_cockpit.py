@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,9 @@ from cockpit.containers.logs import Line, Source
 from cockpit.containers.watch import Containers
 from cockpit.incident import events as e
 from cockpit.incident.events import Severity
-from cockpit.incident.incident import Mark
+from cockpit.incident.incident import Mark, Run, RunState
 from cockpit.responder import Responder
+from cockpit.target import hosts
 from cockpit.text import Safe, clean_line
 from screens.app import CockpitApp, Opening
 from screens.cockpit import CockpitScreen
@@ -26,6 +29,7 @@ from screens.dialogs.choose import Choose
 from screens.dialogs.form import Form
 from screens.dialogs.gate import Gate
 from screens.lines import Lines
+from screens.panes.checklist import verdict
 
 pytestmark = pytest.mark.anyio
 
@@ -348,3 +352,79 @@ async def test_a_value_that_cannot_be_quoted_is_asked_for_again(tmp_path: Path) 
         await pilot.pause(0.2)
         assert isinstance(pilot.app.screen, Form)
         assert not responder.incident.runs
+
+
+async def test_a_command_that_was_edited_is_shown_as_it_ran(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, _, main):
+        await press(pilot, "enter")
+        await until(pilot, lambda: "│ looking" in shown(main.checklist))
+        assert "ran" not in shown(main.checklist)
+        await press(pilot, "e")
+        await dialog(pilot, Form)
+        await press(pilot, "s", "enter")
+        await until(pilot, lambda: "│ lookings" in shown(main.checklist))
+        assert "ran: echo lookings" in shown(main.checklist)
+
+
+async def test_a_run_on_another_host_says_on_which(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, responder, main):
+        await press(pilot, "enter")
+        await until(pilot, lambda: "│ looking" in shown(main.checklist))
+        responder.target = hosts.target("elsewhere.invalid", responder.config)
+        await until(pilot, lambda: "ran on this machine" in shown(main.checklist))
+
+
+async def test_a_secret_in_a_command_does_not_make_it_another_one(tmp_path: Path) -> None:
+    book = "# B\n## Diagnosis\n### Step 1: Look\n```bash\necho --password hunter2hunter2\n```\n"
+    async with opened(tmp_path, book) as (pilot, responder, main):
+        await press(pilot, "enter")
+        await until(pilot, lambda: "OK exit 0" in shown(main.checklist))
+        (run,) = responder.incident.runs.values()
+        assert "REDACTED" in run.asked.command
+        assert "ran" not in shown(main.checklist)
+
+
+async def test_a_reader_sees_the_end_of_what_another_cockpit_ran(tmp_path: Path) -> None:
+    book = "# B\n## Diagnosis\n### Step 1: Look\n```bash\nseq 40\n```\n"
+    async with opened(tmp_path, book) as (pilot, first, main):
+        await press(pilot, "enter")
+        await until(pilot, lambda: "│ 40" in shown(main.checklist))
+        assert "32 lines above; o shows all" in shown(main.checklist)
+        await until(pilot, lambda: first.log.unsaved == 0)
+        async with opened(tmp_path, book, folder=first.folder) as (other, second, along):
+            assert second.log.reading
+            assert "│ 40" in shown(along.checklist)
+            assert "111 B in all; o shows it" in shown(along.checklist)
+            await press(other, "o")
+            await other.pause(0.3)
+            text = other.app.screen.query_one("#text", Lines)
+            assert shown(text).startswith("1\n2\n")
+            await press(other, "escape")
+
+
+async def test_of_a_long_output_it_says_how_much_there_is_and_where(tmp_path: Path) -> None:
+    book = (
+        "# B\n## Diagnosis\n### Step 1: Look\n```bash\nseq 10000\n```\n"
+        "### Step 2: More\n```bash\nseq 300000\n```\n"
+    )
+    async with opened(tmp_path, book) as (pilot, responder, main):
+        await press(pilot, "enter")
+        await until(pilot, lambda: "│ 10000" in shown(main.checklist))
+        await until(pilot, lambda: "OK exit 0" in shown(main.checklist))
+        assert "47.7 KiB in all; o shows it" in shown(main.checklist)
+        await press(pilot, "j", "enter")
+        await until(pilot, lambda: "│ 300000" in shown(main.checklist))
+        run = list(responder.incident.runs.values())[-1]
+        words = " ".join(line.strip(" │") for line in shown(main.checklist).split("\n"))
+        assert f"shows its start and end; the whole is in {run.asked.evidence}" in words
+
+
+def test_a_command_on_its_way_is_said_in_plain_words() -> None:
+    asked = e.CommandRequested(
+        job="1", host="prod-1", command="x", risk="read", gate="not asked", root="/", boot=""
+    )
+    run = Run(seq=1, at=datetime.now(UTC), asked=asked)
+    words = "".join(part[0] for part in verdict(run)).strip()
+    assert words == "sending to prod-1; x stops it"
+    words = "".join(part[0] for part in verdict(replace(run, state=RunState.STOPPING))).strip()
+    assert words == "stopping on prod-1"
