@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,11 +14,13 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from cockpit.containers.logs import Line, Source
+from cockpit.incident.output import EXCERPT, excerpt
 from cockpit.runbook.model import Risk
 from cockpit.target import guard
-from cockpit.text import Safe
+from cockpit.text import Safe, clean
 from screens.dialogs.answer import Answer
 from screens.dialogs.gate import Gate
+from screens.dialogs.reader import Reader
 from screens.lines import Lines
 from screens.panes.logs import DROPPED, KEPT, LogsPane
 
@@ -210,3 +214,73 @@ async def test_what_was_cut_from_the_words_around_a_command_is_below_it() -> Non
         assert "the last" not in drawn(pilot.app)
         await pilot.press(*["pagedown"] * 12)
         assert "the last" in drawn(pilot.app)
+
+
+# The reader
+
+
+async def until(pilot: Pilot[None], true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not true():
+            await pilot.pause(0.02)
+
+
+@asynccontextmanager
+async def reader(
+    source: Callable[[], Safe], *, grows: bool = False, file: str = ""
+) -> AsyncIterator[tuple[Pilot[None], Lines]]:
+    app = PanelApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.push_screen(Reader(Safe(" Output"), source, grows=grows, file=file))
+        text = app.screen.query_one("#text", Lines)
+        await until(pilot, lambda: bool(text.rows))
+        await pilot.pause()
+        yield pilot, text
+
+
+async def test_space_moves_a_page_down_in_the_reader() -> None:
+    whole = Safe("\n".join(str(n) for n in range(200)))
+    async with reader(lambda: whole) as (pilot, text):
+        assert in_sight(text)[0] == "0"
+        await pilot.press("space")
+        await pilot.pause()
+        assert in_sight(text)[0] == str(text.size.height - 1)
+
+
+async def test_the_reader_says_that_the_middle_is_missing_and_where_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "0001-long.txt"
+    file.write_bytes(b"x" * 99 + b"\n" + b"a line\n" * (EXCERPT // 3))
+    async with reader(lambda: clean(excerpt(file)), file="evidence/0001-long.txt") as (pilot, _):
+        screen = drawn(pilot.app)
+        assert "The middle is left out here. All of it is in evidence/0001-long.txt" in screen
+    async with reader(lambda: Safe("short"), file="evidence/0002-short.txt") as (pilot, _):
+        assert "left out" not in drawn(pilot.app)
+
+
+async def test_a_growing_output_is_followed_and_a_line_half_printed_is_completed() -> None:
+    whole = [Safe("\n".join(f"line {n}" for n in range(100)) + "\nhal")]
+    async with reader(lambda: whole[0], grows=True) as (pilot, text):
+        await pilot.press("G")
+        whole[0] = Safe(whole[0] + "f, now whole\nand " + "more " * 40)
+        await until(pilot, lambda: "half, now whole" in shown(text))
+        assert shown(text).split() == whole[0].split()
+        await until(pilot, lambda: "more" in in_sight(text)[-1])
+        await pilot.resize_terminal(50, 20)
+        await until(pilot, lambda: all(len(row.plain) < 50 for row in text.rows))
+        assert shown(text).split() == whole[0].split()
+
+
+async def test_a_large_output_that_grows_is_read_beside_the_loop_and_laid_out_once() -> None:
+    lines = [Safe("word " * 30 + "\n") * 7_000]
+    threads = set()
+
+    def source() -> Safe:
+        threads.add(threading.get_ident())
+        lines[0] += "one more line\n"
+        return clean(lines[0])
+
+    async with reader(source, grows=True) as (pilot, text):
+        count, first = len(text.rows), text.rows[0]
+        await until(pilot, lambda: len(text.rows) >= count + 2)
+        assert threading.get_ident() not in threads
+        assert text.rows[0] is first, "what was there already was laid out again"
