@@ -72,8 +72,8 @@ class Runs:
         try:
             place = await self._place(target)
         except (LinkLost, LinkDown, OSError, job.NoPlace) as error:
-            why = str(error) or "it does not answer in time."
-            why = f"{leave.host} cannot be reached: {why} Nothing was sent."
+            silent = f"{leave.host} does not answer in time."
+            why = f"Nothing was sent. {str(error) or silent}"
             command = log.clean(leave.command)
             log.append(
                 e.CommandRefused(command=command, host=leave.host, why=log.clean(why), step=ref)

@@ -17,6 +17,7 @@ from textual.widgets import Static
 
 from cockpit.incident.timeline import line
 from cockpit.responder import Responder
+from cockpit.target.target import LinkState
 from cockpit.text import Safe, clean_line
 from screens import paint
 from screens.incident_keys import IncidentKeys
@@ -154,8 +155,8 @@ class CockpitScreen(IncidentKeys, StepKeys):
         if self.responder.log.trouble:
             said.append(self.responder.log.trouble)
         link = self.responder.target.link
-        if link.reason and not link.state.usable:
-            said.append(f"{self.responder.target.name}: {link.reason}")
+        if link.reason and link.state in (LinkState.LOST, LinkState.DOWN):
+            said.append(link.reason)
         if self.size.width < SMALL[0] or self.size.height < SMALL[1]:
             said.append(
                 f"This terminal is {self.size.width}x{self.size.height}; "
