@@ -23,6 +23,7 @@ from screens.dialogs.gate import Gate
 from screens.dialogs.reader import Reader
 from screens.lines import Lines
 from screens.panes.logs import DROPPED, KEPT, LogsPane
+from tests.screens.tmux import Terminal, cockpit
 
 STYLE = Path(__file__).resolve().parents[2] / "cockpit.tcss"
 
@@ -214,6 +215,25 @@ async def test_what_was_cut_from_the_words_around_a_command_is_below_it() -> Non
         assert "the last" not in drawn(pilot.app)
         await pilot.press(*["pagedown"] * 12)
         assert "the last" in drawn(pilot.app)
+
+
+@pytest.mark.tmux
+def test_in_a_real_terminal_of_80x24_half_a_command_is_not_run(tmp_path: Path) -> None:
+    words = " ".join(f"{tmp_path}/file-{n}" for n in range(60))
+    book = tmp_path / "book.md"
+    book.write_text(f"# B\n## Diagnosis\n### Step 1: Make\n```bash\ntouch {words}\n```\n")
+    environ = {"COCKPIT_HOME": str(tmp_path / "state"), "HOME": str(tmp_path)}
+    with Terminal(cockpit("--runbook", str(book)), size=(80, 24), environ=environ) as terminal:
+        terminal.wait("Step 1: Make")
+        terminal.keys("Enter")
+        terminal.wait("j shows the rest")
+        terminal.keys("y", "y")
+        terminal.keys(*["PageDown"] * 5)
+        assert "file-59" in terminal.wait("y runs it")
+        assert not list(tmp_path.glob("file-*"))
+        terminal.keys("y")
+        terminal.wait("exit 0")
+        assert len(list(tmp_path.glob("file-*"))) == 60
 
 
 # The reader
