@@ -102,7 +102,7 @@ async def test_a_step_is_run_and_ticked_by_keys(tmp_path: Path) -> None:
         await press(pilot, "enter")
         await until(pilot, lambda: any(run.over for run in responder.incident.runs.values()))
         await until(pilot, lambda: "│ looking" in shown(main.checklist))
-        assert "OK exit 0" in shown(main.checklist)
+        await until(pilot, lambda: "OK exit 0" in shown(main.checklist))
         await press(pilot, "space")
         await until(pilot, lambda: "[x] Step 1: Look" in shown(main.checklist))
         assert "> [ ] Step 2: Ask somebody" in shown(main.checklist)
