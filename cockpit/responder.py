@@ -178,20 +178,20 @@ class Responder:
     def done(self, step: Step) -> None:
         """Ticks a step."""
         self.log.append(
-            e.StepDone(step=self._ref(step), title=self.log.clean(step.title), phase=step.phase)
+            e.StepDone(step=self.ref(step), title=self.log.clean(step.title), phase=step.phase)
         )
 
     def undo(self, step: Step) -> None:
         """Takes back the tick, skip or failure of a step."""
         self.log.append(
-            e.StepReopened(step=self._ref(step), title=self.log.clean(step.title), phase=step.phase)
+            e.StepReopened(step=self.ref(step), title=self.log.clean(step.title), phase=step.phase)
         )
 
     def skip(self, step: Step, reason: str) -> None:
         """Passes a step over, and says why."""
         self.log.append(
             e.StepSkipped(
-                step=self._ref(step),
+                step=self.ref(step),
                 title=self.log.clean(step.title),
                 reason=self.log.clean(reason),
             )
@@ -201,7 +201,7 @@ class Responder:
         """The step did not do what it should."""
         self.log.append(
             e.StepFailed(
-                step=self._ref(step),
+                step=self.ref(step),
                 title=self.log.clean(step.title),
                 reason=self.log.clean(reason),
                 phase=step.phase,
@@ -210,10 +210,11 @@ class Responder:
 
     def mark_of(self, step: Step) -> Mark | None:
         """What became of a step; None while nothing has."""
-        state = self.incident.steps.get(self._ref(step))
+        state = self.incident.steps.get(self.ref(step))
         return state.mark if state else None
 
-    def _ref(self, step: Step) -> e.StepRef:
+    def ref(self, step: Step) -> e.StepRef:
+        """What the journal calls a step of the runbook that is followed."""
         assert self.runbook is not None
         return e.StepRef(self.runbook.path, step.id)
 

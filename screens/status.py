@@ -47,14 +47,15 @@ def words(responder: Responder, now: datetime, mono: float, width: int) -> list[
     else:
         parts.append((Safe(" no incident yet (S declares) "), "faint"))
     tail = _tail(responder, now, mono, wide=width >= WIDE)
-    if incident.started:
+    if incident.started or incident.title:
         name = "training" if incident.training else ""
         title = Safe(": ".join(part for part in (name, incident.title) if part))
         taken = sum(len(part[0]) for part in parts + tail) + 12
         if title:
             room = max(8, min(cell_len(title) + 1, width - taken))
             parts.append((paint.fit(Safe(f" {title}"), room), "strong"))
-        parts.append((Safe(f" · {_elapsed(responder, now)}"), ""))
+        if incident.started:
+            parts.append((Safe(f" · {_elapsed(responder, now)}"), ""))
     return parts + tail
 
 

@@ -30,6 +30,11 @@ class StepKeys(Asking):
             self.responder.undo(step)
             return
         self.responder.done(step)
+        runs = self.responder.incident.runs_of(self.responder.ref(step))
+        ran = {run.asked.command_id for run in runs}
+        left = [command for command in step.commands if command.id not in ran]
+        if left and ran:
+            self.say(f"Done, with {len(left)} of its {len(step.commands)} commands not run.")
         self.checklist.next_step()
 
     @work(exit_on_error=False)

@@ -326,7 +326,7 @@ def inner_run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]
         return subprocess.run(
             [sys.executable, "-c", f"{plugin} sys.exit(pytest.main({[*options, str(test)]!r}))"],
             cwd=ROOT,
-            env=os.environ | {"CI": ""} | env,
+            env=os.environ | {"CI": "", "PYTEST_ADDOPTS": ""} | env,
             capture_output=True,
             text=True,
         )

@@ -316,6 +316,8 @@ class Checklist(Lines):
                 for line in paint.fold(command.title, width - 7)
             ]
         said = [command.risk.value]
+        if len(step.commands) > 1:
+            said.insert(0, f"command {number + 1} of {len(step.commands)}")
         if command.waits:
             said.append(
                 "runs until stopped" if command.waits.value == "stream" else "needs a terminal"

@@ -122,10 +122,10 @@ class ContainersPane(Lines):
         return sorted(rows, key=lambda row: (not row.live, keys[self.order](row), row.name))
 
     def _name_width(self) -> int:
-        return max(10, min(30, self.size.width - 42))
+        return max(10, min(30, self.size.width - 38))
 
     def _head(self) -> Row:
-        words = f"  {'NAME':<{self._name_width()}} {'STATE':<15}{'RST':>4}{'CPU%':>7}{'MEM':>11}"
+        words = f"  {'NAME':<{self._name_width()}} {'STATE':<11}{'RST':>4}{'CPU%':>7}{'MEM':>11}"
         return paint.row((Safe(words), "faint"))
 
     def _row(self, container: Container, now: float) -> Row:
@@ -149,7 +149,7 @@ class ContainersPane(Lines):
         return paint.row(
             (pointer, "key"),
             (paint.fit(container.name, self._name_width()), ""),
-            (paint.fit(Safe(f" {words}"), 16), style),
+            (paint.fit(Safe(f" {words}"), 12), style),
             restarts,
             cpu,
             memory,
