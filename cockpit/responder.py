@@ -257,7 +257,7 @@ class Responder:
             self.changed()
             return
         self._links[target.name] = link.state
-        if self.log.folder and link.state is not known:
+        if self.log.folder and not self._left and link.state is not known:
             first = known is LinkState.CONNECTING and link.state is LinkState.UP
             if not first:
                 self.log.append(

@@ -195,9 +195,11 @@ class StepKeys(Asking):
                 whole = clean(chosen.command.text)
                 self.app.push_screen(Reader(Safe(" The command; no output yet"), lambda: whole))
             return
+        log = self.responder.log
         title = Safe(f" Output of {clean_line(run.asked.command.strip())}")
+        file = str(log.place / run.asked.evidence) if log.place and run.asked.evidence else ""
         self.app.push_screen(
-            Reader(title, lambda: self.responder.log.output_text(run.job), grows=not run.over)
+            Reader(title, lambda: log.output_text(run.job), grows=not run.over, file=file)
         )
 
     def action_copy_command(self) -> None:

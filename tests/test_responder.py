@@ -259,6 +259,16 @@ async def test_logs_of_another_host_are_not_taken_for_evidence(responder: Respon
         assert "another host" in said
 
 
+async def test_leaving_while_a_host_is_out_of_reach_closes_the_journal(
+    responder: Responder,
+) -> None:
+    responder.note("begun")
+    responder.choose_host("elsewhere.invalid")
+    assert await responder.close() == 0
+    kept = fold(read(folder(responder)).records)
+    assert isinstance(kept.entries[-1].record.event, e.CockpitClosed)
+
+
 async def test_the_service_is_taken_from_the_runbook(responder: Responder) -> None:
     text = "# X\n**Service:** kamiyo (Docker Compose)\n## Diagnosis\n```bash\ntrue\n```\n"
     responder.open_runbook(parse.parse(text, "x.md"))

@@ -47,9 +47,12 @@ class _Command(Lines, can_focus=False):
 
     def lay(self, width: int) -> int:
         """Lays it out, with what was cut elsewhere below it; returns the number of rows."""
+        leads = {(0, True): Safe("$ ")}  # as a shell prompts: $ first, > for a further line
         rows = [
-            paint.row((Safe("$ " if first else "  "), "faint"), (part, "code"))
-            for line in self.text.split("\n")
+            paint.row(
+                (leads.get((number, first), Safe("> " if first else "  ")), "faint"), (part, "code")
+            )
+            for number, line in enumerate(self.text.split("\n"))
             for first, part in _cut(line, width - 2)
         ]
         self._last = len(rows) - 1

@@ -205,7 +205,9 @@ async def test_every_character_of_a_command_can_be_read_in_the_gate() -> None:
     command = "echo '" + "x" * 9_000 + "'  a   b\n\ttouch 'ニュース" + "語" * 90 + "'"
     async with gate(intent(command), (80, 24)) as (_, panel, _):
         rows = panel.query_one("#command", Lines).rows
-        lines = "".join(("\n" if row.parts[0][0] == "$ " else "") + row.parts[1][0] for row in rows)
+        lines = "".join(
+            ("\n" if row.parts[0][0] in ("$ ", "> ") else "") + row.parts[1][0] for row in rows
+        )
         assert lines == "\n" + command.expandtabs(8)
 
 
