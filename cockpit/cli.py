@@ -85,8 +85,11 @@ def _open(
     training: bool,
 ) -> int:
     from cockpit.responder import Responder
-    from screens.app import Opening, run
+    from screens.app import Opening, mistakes, run
 
+    wrong = mistakes(settings)
+    if wrong:
+        raise Mistake("\n".join(wrong))
     runbook = runbook.resolve() if runbook else None
     responder = Responder(paths.incidents(), _who(), settings, training=training)
     return run(responder, Opening(host, runbook, folder, offer=not new and folder is None))

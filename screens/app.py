@@ -19,10 +19,12 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
+from cockpit.config import Config
 from cockpit.responder import Responder
 from cockpit.text import Safe, clean_line
 from screens.cockpit import CockpitScreen
 from screens.driver import driver_class, driver_of
+from screens.lines import Lines
 
 UNSAVED = 3
 _SIGNS = {
@@ -204,6 +206,35 @@ class CockpitApp(App[int]):
         )
         values = await self.push_screen_wait(form)
         return values is not None and values["sure"] == "lose"
+
+
+def mistakes(config: Config) -> list[str]:
+    """What cockpit.yaml asks for that no screen has, each with the nearest there is."""
+    from difflib import get_close_matches
+
+    from textual.theme import BUILTIN_THEMES
+
+    from screens.panes.checklist import Checklist
+    from screens.panes.containers import ContainersPane
+    from screens.panes.logs import LogsPane
+    from screens.panes.timeline import Timeline
+
+    owners = (CockpitApp, CockpitScreen, Lines, Checklist, ContainersPane, LogsPane, Timeline)
+    known = {
+        binding.id
+        for owner in owners
+        for binding in owner.BINDINGS
+        if isinstance(binding, Binding) and binding.id
+    }
+    where = config.path.name if config.path else "cockpit.yaml"
+    found = []
+    asked = [("keymap", id, known) for id in config.keymap if id not in known]
+    if config.theme and config.theme not in BUILTIN_THEMES:
+        asked.append(("theme", config.theme, set(BUILTIN_THEMES)))
+    for key, name, possible in asked:
+        near = get_close_matches(name, possible, 1, 0.0)
+        found.append(f"{where}: {key}: there is no {name}; the nearest is {near[0]}")
+    return found
 
 
 def _say_goodbye(responder: Responder, running: int, unsaved: int) -> None:

@@ -12,10 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cockpit.cli import main
-from cockpit.config import Config
+from cockpit.config import Config, load
 from cockpit.incident.events import Severity
 from cockpit.responder import Responder
 from cockpit.target import guard
+from screens.app import mistakes
 
 BOOK = "# Disk full\n## Diagnosis\n```bash\ndf -h\n```\n"
 
@@ -154,6 +155,17 @@ def test_a_mistake_in_the_configuration_names_the_line_and_exits_2(home: Path) -
     assert found.exit_code == 2
     assert "cockpit.yaml:4" in found.output
     assert "port" in found.output
+
+
+def test_a_key_or_theme_that_is_not_there_names_the_nearest(home: Path) -> None:
+    path = home / "cockpit.yaml"
+    path.write_text("theme: ansi-dork\nkeymap:\n  incident.notes: n\n")
+    assert mistakes(load(path)) == [
+        "cockpit.yaml: keymap: there is no incident.notes; the nearest is incident.note",
+        "cockpit.yaml: theme: there is no ansi-dork; the nearest is ansi-dark",
+    ]
+    path.write_text("theme: ansi-light\nkeymap:\n  incident.note: n\n")
+    assert mistakes(load(path)) == []
 
 
 @pytest.mark.parametrize("argument", ["--runbook", "--config"])

