@@ -89,6 +89,15 @@ class CockpitApp(App[int]):
 
     @work(exit_on_error=False)
     async def _open(self) -> None:
+        try:
+            await self._open_all()
+        finally:
+            self.main.opening = False
+        self.responder.reattach()
+        self.main.checklist.resume()
+        self.main.redraw()
+
+    async def _open_all(self) -> None:
         opening = self.opening
         folder = opening.incident
         if folder is None and opening.offer:
@@ -102,11 +111,6 @@ class CockpitApp(App[int]):
             await self._read(book)
         host = opening.host or self.responder.incident.host
         self.main.choose_host(host)
-        self.main.opening = False
-        self.responder.reattach()
-        if folder is not None:
-            self.main.checklist.resume()
-        self.main.redraw()
 
     async def _offered(self) -> Path | None:
         """Which open incident to go on with; None for a new one, or where none is open."""
