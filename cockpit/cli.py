@@ -147,14 +147,14 @@ def incident_list() -> None:
     """All incidents, newest first."""
     from cockpit.incident.incident import fold
     from cockpit.incident.journal import read
-    from cockpit.incident.summary import folders, summary
+    from cockpit.incident.summary import folders, name_of, summary
 
     known = folders(paths.incidents())
     if not known:
         click.echo(f"No incidents in {paths.incidents()}.")
     for folder in known:
         found = fold(read(folder).records)
-        click.echo(f"{folder.name}  {found.title or 'not declared'}  {summary(found)}")
+        click.echo(f"{folder.name}  {name_of(found)}  {summary(found)}")
 
 
 @incident.command("show")

@@ -114,7 +114,7 @@ class CockpitApp(App[int]):
 
     async def _offered(self) -> Path | None:
         """Which open incident to go on with; None for a new one, or where none is open."""
-        from cockpit.incident.summary import open_incidents, summary
+        from cockpit.incident.summary import name_of, open_incidents, summary
         from screens.dialogs.choose import Choose, Offer
 
         log = self.responder.log
@@ -122,7 +122,7 @@ class CockpitApp(App[int]):
         if not found:
             return None
         offers: list[Offer[Path | None]] = [
-            Offer(incident.title or Safe("not declared"), summary(incident), folder)
+            Offer(name_of(incident), summary(incident), folder)
             for folder, incident in found
         ]
         offers.append(Offer(Safe("Start a new incident"), Safe("these stay open"), None))

@@ -15,7 +15,7 @@ from cockpit.text import Safe, clean_line
 from screens import paint
 from screens.paint import Part
 
-WIDE = 100
+WIDE = 110
 
 
 class StatusLine(Static):
@@ -83,6 +83,8 @@ def _tail(responder: Responder, now: datetime, mono: float, *, wide: bool) -> li
         parts.append((Safe(f"NOT SAVED {unsaved}" if unsaved else "trouble saving"), "banner"))
     elif responder.log.unsaved:
         parts.append((Safe(f"unsaved {responder.log.unsaved}"), "warn"))
+    elif responder.log.reading:
+        parts.append((Safe("reading along"), "warn"))
     else:
         parts.append((Safe("saved" if responder.folder else "nothing to save"), "faint"))
     if wide:

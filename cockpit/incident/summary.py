@@ -27,6 +27,15 @@ def summary(incident: Incident) -> Safe:
     return clean_line(" · ".join(parts))
 
 
+def name_of(incident: Incident) -> Safe:
+    """What to call it: its title, else the runbook that was followed."""
+    if incident.title:
+        return incident.title
+    return clean_line(
+        f"{incident.runbook.title} (not declared)" if incident.runbook else "not declared"
+    )
+
+
 def folders(home: Path) -> list[Path]:
     """The folders of all incidents, newest first: at home, and where a bad disk drove them."""
     spare = [place / "incidents" for place in paths.fallbacks() if _ours(place)]
