@@ -68,7 +68,8 @@ def stamp(at: datetime | None) -> str:
 
 
 def _head(incident: Incident, redact: Redactor, trouble: str) -> str:
-    title = prose(incident.title, redact) if incident.title else "Incident"
+    followed = incident.runbook.title if incident.runbook else "Incident"
+    title = prose(incident.title or f"{followed} (not declared)", redact)
     lines = [f"# {title}", ""]
     if incident.training:
         lines += ["**Training**, not a real incident.", ""]
@@ -133,7 +134,7 @@ def _summary(incident: Incident, redact: Redactor) -> str:
 
 
 def _timeline(incident: Incident, redact: Redactor) -> str:
-    lines = ["## Timeline", "", "Times are UTC."]
+    lines = ["## Timeline"]
     day = None
     for entry in sorted(incident.entries, key=lambda entry: (entry.at, entry.record.seq)):
         if entry.at.date() != day:
@@ -177,7 +178,8 @@ def _run(number: int, run: Run, redact: Redactor, output_of: OutputOf) -> str:
         facts.append(f"- **Reason:** {prose(asked.reason, redact)}")
     output = shorten(redact(clean(output_of(run))), run, asked.evidence)
     command = fence(redact(clean(asked.command.strip())), "sh")
-    return "\n".join([f"### {number}. {prose(_first(asked.command), redact)}", "", command, ""]) + (
+    head = code_span(redact(clean_line(_first(asked.command))))
+    return "\n".join([f"### {number}. {head}", "", command, ""]) + (
         "\n".join(facts) + "\n\n" + (fence(output) if output else "No output.")
     )
 

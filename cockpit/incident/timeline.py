@@ -82,7 +82,7 @@ def _words(event: e.Event, incident: Incident) -> str:
         case e.IncidentReopened(reason=reason):
             return f"Reopened{_because(reason)}"
         case e.NoteAdded(text=text, source=source):
-            return f"Note: {text}" + (f" [{source}]" if source else "")
+            return f"Note: {text}" + (f" ({source})" if source else "")
         case e.EscalationNoted(who=who, reason=reason):
             return f"Escalated to {who}{_because(reason)}"
         case e.UpdateSent(text=text):
@@ -108,9 +108,11 @@ def _words(event: e.Event, incident: Incident) -> str:
 def _command_words(event: e.Event, incident: Incident) -> str:
     match event:
         case e.CommandRequested() as asked:
-            risk = "" if asked.risk == "read" else f" [{asked.risk}, {asked.gate}]"
+            risk = "" if asked.risk == "read" else f" ({asked.risk}, {asked.gate})"
             why = f" Reason: {asked.reason}" if asked.reason else ""
-            return f"Run on {asked.host}: `{asked.command.strip()}`{risk}{why}"
+            first, *more = asked.command.strip().split("\n")
+            rest = f" and {len(more)} more lines" if more else ""
+            return f"Run on {asked.host}: `{first}`{rest}{risk}{why}"
         case e.CommandFinished(job=job, how=how, exit_status=status, seconds=seconds):
             ended = f"{outcome(how, status)} after {duration(seconds)}"
             return f"{_command(incident, job)}: {ended}"
@@ -147,4 +149,4 @@ def _command_words(event: e.Event, incident: Incident) -> str:
 
 
 def _stamp(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"
+    return f"{at:%Y-%m-%d %H:%M}"
