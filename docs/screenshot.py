@@ -27,6 +27,7 @@ async def main(config: Path, to: Path) -> None:
             await pilot.pause(0.1)
         responder.declare("Payments fail: database unavailable", Severity.P0, "kamiyo")
         responder.acknowledge()
+        await pilot.pause(1)
         app.main.checklist.go_to_id("diagnosis")
         await pilot.press("enter")
         await pilot.pause(2)
