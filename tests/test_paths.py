@@ -47,7 +47,7 @@ def test_without_any_home_there_is_still_a_place() -> None:
     """No $HOME and a user that passwd does not know: the state directory is a fallback."""
     root = Path(__file__).parent.parent
     script = (
-        "import os, pwd, platformdirs.unix; from cockpit import paths\n"
+        "import hashlib, os, pwd, platformdirs.unix; from cockpit import paths\n"
         "os.setuid(54321)\n"
         "print(paths.home()); print(*paths.config_files()); print(*paths.fallbacks())\n"
     )

@@ -123,6 +123,9 @@ class Panes(Demo):
         self.timer = self.set_interval(self.EVERY, self.tick)
 
     def tick(self) -> None:
+        # On a busy machine one more tick is on its way when the timer is stopped.
+        if self.round == self.ROUNDS:
+            return
         table, number = self.query_one(DataTable), self.round
         for index in range(0, 30, 3):
             table.update_cell(str(index), "cpu", f"{(number * 7 + index) % 100}.{number % 10}")
@@ -170,6 +173,8 @@ class Emoji(Demo):
         self.timer = self.set_interval(0.05, self.tick)
 
     def tick(self) -> None:
+        if self.round == 9:
+            return
         for index, line in enumerate(self.query(".line").results(Static)):
             turn = self.TURNS[(self.round + index) % 4]
             line.update(f"<{turn}> after{'.' * index} |end {index}")
@@ -192,6 +197,8 @@ class Log(Demo):
 
     def tick(self) -> None:
         number = len(self.lines)
+        if number > 60:
+            return
         self.lines += [f"{number} of the log", f"{number + 1} [red]of[/] it {'─' * 9}"]
         self.query_one("#log", Static).update("\n".join(self.lines[-(self.size.height - 1) :]))
         if number >= 60:
