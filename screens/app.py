@@ -122,8 +122,7 @@ class CockpitApp(App[int]):
         if not found:
             return None
         offers: list[Offer[Path | None]] = [
-            Offer(name_of(incident), summary(incident), folder)
-            for folder, incident in found
+            Offer(name_of(incident), summary(incident), folder) for folder, incident in found
         ]
         offers.append(Offer(Safe("Start a new incident"), Safe("these stay open"), None))
         hint = Safe("enter goes on where you were.")
