@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,6 +18,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
+import cockpit
 from cockpit.config import Config
 from cockpit.responder import Responder
 from cockpit.text import Safe, clean_line
@@ -68,8 +68,8 @@ class CockpitApp(App[int]):
     ]  # fmt: skip
 
     def __init__(self, responder: Responder, opening: Opening) -> None:
-        with as_file(files("cockpit") / "cockpit.tcss") as style:
-            super().__init__(driver_class=driver_class(), css_path=style, ansi_color=True)
+        style = Path(cockpit.__file__).with_name("cockpit.tcss")
+        super().__init__(driver_class=driver_class(), css_path=style, ansi_color=True)
         self.responder = responder
         self.opening = opening
         self.main = CockpitScreen(responder)
@@ -213,6 +213,8 @@ class CockpitApp(App[int]):
 
 def mistakes(config: Config) -> list[str]:
     """What cockpit.yaml asks for that no screen has, each with the nearest there is."""
+    if not config.keymap and not config.theme:
+        return []
     from difflib import get_close_matches
 
     from textual.theme import BUILTIN_THEMES
