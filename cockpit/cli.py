@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import getpass
 import os
 import sys
@@ -84,6 +85,8 @@ def _open(
     new: bool,
     training: bool,
 ) -> int:
+    # Nothing is garbage before the first paint; the app turns it on again right after.
+    gc.disable()
     from cockpit.responder import Responder
     from screens.app import Opening, mistakes, run
 

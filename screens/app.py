@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -89,6 +90,7 @@ class CockpitApp(App[int]):
 
     @work(exit_on_error=False)
     async def _open(self) -> None:
+        gc.enable()
         try:
             await self._open_all()
         finally:
