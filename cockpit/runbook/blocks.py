@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING
@@ -148,8 +148,3 @@ def flat(blocks: Sequence[Block]) -> tuple[Block, ...]:
     for block in blocks:
         out += flat(block.children) if block.kind is Kind.QUOTE else [block]
     return tuple(out)
-
-
-def shifted(block: Block, lines: int) -> Block:
-    """The block, standing some lines further down."""
-    return replace(block, first=block.first + lines, last=block.last + lines)

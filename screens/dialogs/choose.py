@@ -32,10 +32,6 @@ class Offer(Generic[T]):
 class _Offers(Lines, can_focus=False):
     """The list; the cursor is driven from the input."""
 
-    @property
-    def has_cursor(self) -> bool:
-        return True
-
 
 class Choose(ModalScreen[T | None], Generic[T]):
     """A list with a filter; None when the responder leaves it.
