@@ -105,7 +105,8 @@ class Command:
     """One logical shell command.
 
     text is what runs, byte for byte as the author wrote it (prompt removed). It is not `Safe`: show
-    it through `text.clean`. risk, because and waits come from `cockpit.runbook.shell`.
+    it through `text.clean`. risk, because and waits come from `cockpit.runbook.shell`. host, timeout_s
+    (0: none) and name are what the author wrote beside the fence's language; mostly nothing.
     """
 
     id: str
@@ -119,6 +120,9 @@ class Command:
     placeholders: tuple[Placeholder, ...] = ()
     expectation: Expectation | None = None
     source: str = "fence"
+    host: str = ""
+    timeout_s: int = 0
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
