@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,8 @@ class Verdict:
 
     because: plain words for the gate. waits: why it needs a person or does not end. containers:
     names or Compose services that it restarts, stops or removes, ("*",) for a whole project or an
-    unknown set. assigns: variables it sets for later commands.
+    unknown set. assigns: variables it sets for later commands. sudo: whether sudo or doas may ask
+    for a password where the command runs (behind ssh or in a container it has no terminal to).
     """
 
     risk: Risk
@@ -51,6 +52,7 @@ class Verdict:
     waits: Waits | None = None
     containers: tuple[str, ...] = ()
     assigns: frozenset[str] = frozenset()
+    sudo: bool = False
 
 
 @lru_cache(maxsize=4096)
@@ -66,6 +68,7 @@ def judge(command: str) -> Verdict:
         effect.waits,
         effect.containers,
         placeholders.assigned(command),
+        effect.sudo,
     )
 
 
@@ -163,10 +166,10 @@ class _Walk:
                 last = self._text(after.children[-1]).split()
                 fills = self._text(node).split()[:1] == ["yes"] and after.children[-1] != node
                 if fills or (last and last[0] == "head"):
-                    return Effect(effect.risk, effect.because, None, effect.containers)
+                    return replace(effect, waits=None)
             sibling = node.next_sibling
             if sibling is not None and sibling.type == "&":
-                return Effect(effect.risk, effect.because, None, effect.containers)
+                return replace(effect, waits=None)
         return effect
 
     def _argv(self, words: Sequence[str], piped: bool, depth: int) -> Effect:
@@ -242,7 +245,8 @@ class _Walk:
             return effect.and_(change(f"{runner} runs {text}"))
         inner = sql(text) if runner in _CLIENTS else _script(text, self.depth + 1)
         if effect.risk is Risk.CHANGE and "given" in effect.because:
-            return Effect(inner.risk, inner.because, effect.waits or inner.waits, inner.containers)
+            sudo = effect.sudo or inner.sudo
+            return replace(inner, waits=effect.waits or inner.waits, sudo=sudo)
         return effect.and_(inner)
 
     def _runner(self, words: Sequence[str]) -> str:

@@ -515,3 +515,48 @@ def test_no_command_makes_it_raise(pieces: list[str]) -> None:
 def test_whatever_stands_on_the_line_before_hides_nothing(before: str, command: str) -> None:
     quiet = "".join(letter for letter in before if letter.isalnum() or letter in " .,:=-/")
     assert judge(f"echo '{quiet}'\n{command}").risk is Risk.DESTROY
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sudo ls",
+        "ls | sudo tee /etc/x",
+        "sudo -u postgres psql -c 'select 1'",
+        "x=$(sudo cat /etc/shadow)",
+        "sh -c 'sudo ls'",
+        "for i in 1 2; do sudo ls $i; done",
+        "timeout 5 sudo tail -f /var/log/syslog",
+        "watch sudo ls",
+        "find . -exec sudo rm {} \\;",
+        "ls | xargs sudo rm",
+        "echo 'ls' | sudo sh",
+        "doas reboot",
+        "sudo -v",
+        "sudo -i",
+        "sudo -e /etc/hosts",
+        "sudo tail -f x | head",
+        "time sudo -E docker ps",
+        "sudo -S ls",
+        "/usr/bin/sudo ls",
+    ],
+)
+def test_sudo_that_may_ask_is_seen(command: str) -> None:
+    assert judge(command).sudo
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ls",
+        "sudo -n ls",
+        "sudo -k",
+        "cat pw | sudo -S ls",
+        "ssh web sudo ls",
+        "docker exec app sudo ls",
+        "echo sudo ls",
+        "grep sudo /etc/group",
+    ],
+)
+def test_sudo_that_cannot_ask_here_is_not(command: str) -> None:
+    assert not judge(command).sudo

@@ -13,18 +13,23 @@ _ORDER = (Risk.READ, Risk.CHANGE, Risk.DESTROY)
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """risk with its reason in plain words; containers: names that it stops or restarts."""
+    """risk with its reason in plain words; containers: names that it stops or restarts.
+
+    sudo: whether sudo or doas on this machine may ask for a password before it runs.
+    """
 
     risk: Risk
     because: str
     waits: Waits | None = None
     containers: tuple[str, ...] = ()
+    sudo: bool = False
 
     def and_(self, other: Effect) -> Effect:
         """The two together: the higher risk, and whatever waits first."""
         high = other if _ORDER.index(other.risk) > _ORDER.index(self.risk) else self
         containers = tuple(dict.fromkeys(self.containers + other.containers))
-        return Effect(high.risk, high.because, self.waits or other.waits, containers)
+        sudo = self.sudo or other.sudo
+        return Effect(high.risk, high.because, self.waits or other.waits, containers, sudo)
 
 
 def read(because: str, waits: Waits | None = None) -> Effect:

@@ -28,13 +28,20 @@ def _sudo(call: Call) -> Effect:
     rest = tuple(args[1:] if args[:1] == ["--"] else args)
     letters = "".join(flag[1:] for flag in flags if not flag.startswith("--"))
     if "e" in letters or "--edit" in flags:
-        return change("sudo -e edits a file", Waits.EDITOR)
+        return replace(change("sudo -e edits a file", Waits.EDITOR), sudo=True)
+    asks = not (
+        "n" in letters
+        or "--non-interactive" in flags
+        or (call.piped and ("S" in letters or "--stdin" in flags))
+    )
     if not rest and (set(letters) & set("lvkKV") or "--list" in flags):
-        return read("sudo shows or refreshes what is allowed")
+        asks = asks and not set(letters) & set("kKV")
+        return replace(read("sudo shows or refreshes what is allowed"), sudo=asks)
     rest = _without_assignments(rest)
     if not rest:
-        return change("opens a shell as another user", Waits.TTY)
-    return call.argv(rest)
+        return replace(change("opens a shell as another user", Waits.TTY), sudo=asks)
+    effect = call.argv(rest)
+    return replace(effect, sudo=asks or effect.sudo)
 
 
 @rule("env")
@@ -100,7 +107,7 @@ def _timeout(call: Call) -> Effect:
     rest = call.after(names_of("-k -s --signal --kill-after"), 1)
     effect = call.argv(rest) if rest else read("timeout alone does nothing")
     ends = effect.waits in (Waits.STREAM, Waits.TUI)
-    return Effect(effect.risk, effect.because, None if ends else effect.waits, effect.containers)
+    return replace(effect, waits=None) if ends else effect
 
 
 @rule("chroot flock nsenter strace ltrace sshpass unshare script parallel xargs watch")
@@ -127,16 +134,12 @@ def _inner(call: Call) -> Effect:
             return read("xargs without a program prints")
         return change(f"{name} opens a shell", Waits.TTY)
     if name == "watch":
-        inner_effect = call.script(" ".join(rest))
-        return Effect(
-            inner_effect.risk, inner_effect.because, Waits.STREAM, inner_effect.containers
-        )
+        return replace(call.script(" ".join(rest)), waits=Waits.STREAM)
     if name in ("xargs", "parallel"):
         effect = call.argv((*rest, "$@"))
         containers = ("*",) if effect.containers else ()
-        return Effect(
-            effect.risk, effect.because, effect.waits if name != "xargs" else None, containers
-        )
+        waits = effect.waits if name != "xargs" else None
+        return replace(effect, waits=waits, containers=containers)
     return call.argv(rest)
 
 
