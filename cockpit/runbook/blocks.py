@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING
@@ -32,7 +32,8 @@ class Kind(StrEnum):
 class Block:
     """A block of the file; first and last count lines from 1.
 
-    text is markdown as written, of a code block its content, whose first line is body.
+    text is markdown as written, of a code block its content, whose first line is body. level is
+    that of a heading; of a paragraph or table, in how many quotes it stands.
     """
 
     kind: Kind
@@ -146,5 +147,18 @@ def flat(blocks: Sequence[Block]) -> tuple[Block, ...]:
     """The blocks with quotes replaced by what stands in them."""
     out: list[Block] = []
     for block in blocks:
-        out += flat(block.children) if block.kind is Kind.QUOTE else [block]
+        if block.kind is not Kind.QUOTE:
+            out.append(block)
+            continue
+        for child in flat(block.children):
+            deeper = child.kind in (Kind.PARAGRAPH, Kind.TABLE)
+            out.append(replace(child, level=child.level + 1) if deeper else child)
     return tuple(out)
+
+
+def quoted(block: Block) -> str:
+    """The markdown of a block that was made flat, with the signs of the quotes around it."""
+    if block.kind is Kind.HEADING or not block.level:
+        return block.text
+    sign = "> " * block.level
+    return sign + block.text.replace("\n", f"\n{sign}")

@@ -40,6 +40,7 @@ PASSIVE = frozenset(
 """Phases in which a list or a sub-heading without a command is something to read, not to do."""
 
 _TASK = re.compile(r"\[[ xX]\]\s+")
+_URL = re.compile(r"\]\((?!#)|<https?://")
 
 
 @dataclass(slots=True)
@@ -157,7 +158,8 @@ class Builder:
         self.last_command = self.awaited = None
         self.inside(step, node.body)
         for child in node.children:
-            step.items.append(Prose(clean_line(child.title), Lines(child.first, child.first)))
+            line = Lines(child.first, child.first)
+            step.items.append(Prose(clean_line(child.title), line, f"**{child.title}**"))
             step.phase = headings.strong(child.title) or phase
             self.inside(step, child.body, child.title)
         step.phase = phase
@@ -363,7 +365,7 @@ class Builder:
         found = self._told(block.text, in_list, phase)
         text = prose.without(block.text, found)
         title = prose.title(re.sub(r"^\s*(?:-|\d+\.)\s", "", text))
-        if text.strip() and headings.plain(text).rstrip(":") != said:
+        if text.strip() and (headings.plain(text).rstrip(":") != said or _URL.search(text)):
             self._read(place, replace(block, text=text))
         else:
             self._point(place, block)
@@ -386,7 +388,8 @@ class Builder:
             return
         text = block.text if block.kind in (Kind.TABLE, Kind.HTML) else headings.plain(block.text)
         if text.strip():
-            place.append(Prose(clean(text), Lines(block.first, block.last)))
+            written = blocks.quoted(block)
+            place.append(Prose(clean(text), Lines(block.first, block.last), written))
         if block.kind is Kind.PARAGRAPH:
             self._point(place, block)
             self.awaited = self.last_command if prose.output_follows(block.text) else None

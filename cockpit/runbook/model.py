@@ -136,10 +136,15 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """A paragraph, list, table or quote of the author, as plain text with its own line breaks."""
+    """A paragraph, list, table or quote of the author, as plain text with its own line breaks.
+
+    markdown is the same as it was written, with its links and emphasis; empty where text is that.
+    It is not `Safe`: show it through `text.clean`.
+    """
 
     text: Safe
     lines: Lines
+    markdown: str = ""
 
 
 Item = Command | Snippet | Prose | Reference
