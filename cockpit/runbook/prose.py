@@ -78,10 +78,20 @@ def expectation(text: str) -> str | None:
     """What a paragraph or comment says to expect; "" when that follows in the next block."""
     head = text.strip()
     if match := _EXPECTED.match(head):
-        return plain(head[match.end() :].strip())
+        return _with_code(head[match.end() :].strip())
     if _SHOULD.match(head):
-        return plain(head)
+        return _with_code(head)
     return None
+
+
+def _with_code(text: str) -> str:
+    """As plain, but where only a part is code, that part keeps its signs: "says `ok`"."""
+    if "`" not in text or _CODE.fullmatch(text.strip("*_ ")):
+        return plain(text)
+    codes = iter(_CODE.findall(text))
+    return re.sub(
+        "\0", lambda _: f"`{next(codes, ('', ''))[1].strip()}`", plain(_CODE.sub("\0", text))
+    )
 
 
 def output_follows(text: str) -> bool:
