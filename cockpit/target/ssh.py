@@ -20,6 +20,7 @@ import asyncssh
 from cockpit.target.ssh_dial import Unreachable, login
 from cockpit.target.ssh_line import Line
 from cockpit.target.target import (
+    IN_A_TERMINAL,
     Channel,
     Link,
     LinkDown,
@@ -27,6 +28,7 @@ from cockpit.target.target import (
     LinkState,
     Listener,
     Reader,
+    Terminal,
     Writer,
 )
 
@@ -91,6 +93,13 @@ class SshTarget:
 
     async def shell(self) -> Channel:
         return await self._usable_line().shell()
+
+    async def terminal(self, script: bytes, term: str, columns: int, rows: int) -> Terminal:
+        # The login shell may be any: nothing in these words means something to one of them.
+        octal = "".join(f"\\0{byte:03o}" for byte in script)
+        inner = shlex.quote(IN_A_TERMINAL.replace('"$1"', '"$(printf %b "$1")"'))
+        command = f"exec /bin/sh -c {inner} sh '{octal}'"
+        return await self._usable_line().terminal(command, term, columns, rows)
 
     async def dial(self, path: str) -> tuple[Reader, Writer]:
         line = self._usable_line()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal as signals
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, cast
@@ -139,6 +140,26 @@ class Line:
         except (asyncssh.Error, OSError) as error:
             raise LinkLost(f"the link ended: {error}") from None
 
+    async def terminal(self, command: str, term: str, columns: int, rows: int) -> Session:
+        """A command in a pseudo-terminal, with the language of this one. Raises LinkLost."""
+
+        async def start() -> Session:
+            _, session = await self.login.connection.create_session(
+                lambda: Session(self.heard),
+                command,
+                encoding=None,
+                request_pty="force",
+                term_type=term,
+                term_size=(columns, rows),
+                send_env=["LANG", "LC_*"],
+            )
+            return cast(Session, session)
+
+        try:
+            return await _owned(start())
+        except (asyncssh.Error, OSError) as error:
+            raise LinkLost(f"no terminal could be opened: {error}") from None
+
     async def _exec(self, command: str) -> Session:
         # encoding=None always: one invalid UTF-8 byte would close the whole connection.
         _, session = await self.login.connection.create_session(
@@ -193,7 +214,8 @@ class Session(asyncssh.SSHClientSession[bytes]):
         self._status = status
 
     def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:
-        self._status = -1
+        number = signals.Signals.__members__.get(f"SIG{signal}")
+        self._status = 128 + number if number else -1
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._ended:
@@ -224,6 +246,11 @@ class Session(asyncssh.SSHClientSession[bytes]):
 
     async def drain(self) -> None:
         await self._may_write.wait()
+
+    def resize(self, columns: int, rows: int) -> None:
+        with contextlib.suppress(OSError):
+            if self._chan is not None and not self.is_closing():
+                self._chan.change_terminal_size(columns, rows)
 
     def close(self) -> None:
         if self._chan is not None:

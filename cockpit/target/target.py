@@ -12,7 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from cockpit.target.local_pty import LocalPty
+
+IN_A_TERMINAL: Final = 'b=$(command -v bash) || b=sh; exec "$b" -c "$1"'
+"""What /bin/sh does with the script of a terminal: the shell that jobs have, too."""
 
 
 class LinkState(StrEnum):
@@ -90,6 +96,16 @@ class Channel(Protocol):
         """End it, at once and for good; may be called twice."""
 
 
+class Terminal(Channel, Protocol):
+    """A program in a pseudo-terminal on the target; stdout carries all that it shows.
+
+    It ends with the link, and nobody can say then how far it came.
+    """
+
+    def resize(self, columns: int, rows: int) -> None:
+        """The screen in front of it has another size now."""
+
+
 Listener = Callable[[Link], None]
 
 
@@ -114,6 +130,13 @@ class Target(Protocol):
 
     async def shell(self) -> Channel:
         """A fresh `/bin/sh -s`. Raises LinkLost, LinkDown."""
+
+    async def terminal(self, script: bytes, term: str, columns: int, rows: int) -> Terminal:
+        """Run a script in a pseudo-terminal, by bash where there is one.
+
+        term: what kind of terminal will show it, as in $TERM. For cockpit.target.terminal alone.
+        Raises LinkLost, LinkDown; OSError where there is no terminal to be had.
+        """
 
     async def dial(self, path: str) -> tuple[Reader, Writer]:
         """Connect to a unix socket on the target.
@@ -169,6 +192,7 @@ class Local:
         self._environ = environ
         self._link = Link(LinkState.UP, "", time.monotonic(), rtt=0.0)
         self._channels: list[_Process] = []
+        self._terminals: list[LocalPty] = []
 
     @property
     def link(self) -> Link:
@@ -200,6 +224,16 @@ class Local:
         self._channels.append(channel)
         return channel
 
+    async def terminal(self, script: bytes, term: str, columns: int, rows: int) -> Terminal:
+        from cockpit.target.local_pty import LocalPty
+
+        argv = [self._shell, "-c", IN_A_TERMINAL, "sh", os.fsdecode(script)]
+        environ = os.environ if self._environ is None else self._environ
+        opened = await LocalPty.open(argv, term=term, columns=columns, rows=rows, environ=environ)
+        self._terminals = [each for each in self._terminals if not each.is_closing()]
+        self._terminals.append(opened)
+        return opened
+
     async def dial(self, path: str) -> tuple[Reader, Writer]:
         try:
             return await asyncio.open_unix_connection(path)
@@ -219,6 +253,8 @@ class Local:
         for channel in self._channels:
             channel.close()
             await channel.wait()
+        for terminal in self._terminals:
+            terminal.close()
 
 
 def _login_name() -> str:
