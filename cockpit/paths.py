@@ -25,6 +25,17 @@ def incidents() -> Path:
     return home() / "incidents"
 
 
+def cache() -> Path:
+    """What can be made again at any time: below $COCKPIT_HOME, else the platform's. Never raises.
+
+    May not exist.
+    """
+    chosen = os.environ.get("COCKPIT_HOME")
+    if chosen:
+        return _absolute(chosen) / "cache"
+    return _of_user("user_cache_dir") or _spare(VAR_TMP) / "cache"
+
+
 def config_files() -> list[Path]:
     """Where cockpit.yaml is looked for, first one first; they need not exist."""
     chosen = os.environ.get("COCKPIT_CONFIG")
@@ -40,7 +51,7 @@ def fallbacks() -> list[Path]:
     return list(dict.fromkeys(places))
 
 
-def _of_user(kind: Literal["user_state_dir", "user_config_dir"]) -> Path | None:
+def _of_user(kind: Literal["user_state_dir", "user_config_dir", "user_cache_dir"]) -> Path | None:
     """The platform's directory of that kind; None for a user without a home."""
     import platformdirs
 
