@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from cockpit.runbook import blocks, fences, headings, placeholders, prose, shell
+from cockpit.runbook import attributes, blocks, fences, headings, placeholders, prose, shell
+from cockpit.runbook.attributes import Attributes
 from cockpit.runbook.blocks import Block, Kind
 from cockpit.runbook.comments import Group, groups, language
 from cockpit.runbook.draft import DraftSection, DraftStep
@@ -57,6 +58,7 @@ class Builder:
     last_command: tuple[list[Item], int] | None = None
     awaited: tuple[list[Item], int] | None = None
     procedure_level: int = 0
+    warnings: list[str] = field(default_factory=list)
     _read_before: dict[int, list[fences.Piece]] = field(default_factory=dict)
 
     # Headings
@@ -168,13 +170,12 @@ class Builder:
 
     def rephase(self, section: DraftSection, phase: Phase) -> None:
         """Give a section, its steps and their commands another phase."""
-        section.phase = phase
+        section.phase, before = phase, section.phase
         for step in section.steps:
             step.phase = phase
-            step.items[:] = [
-                replace(item, phase=phase) if isinstance(item, Command) else item
-                for item in step.items
-            ]
+            for at, item in enumerate(step.items):
+                if isinstance(item, Command) and item.phase is before:
+                    step.items[at] = replace(item, phase=phase)
 
     # What stands below a heading
 
@@ -261,6 +262,7 @@ class Builder:
             return
         self._flush(section, pending)
         step = None
+        said = self._attributes(block)
         for group in groups:
             if group.commands:
                 title = group.title or (
@@ -268,8 +270,10 @@ class Builder:
                 )
                 step = DraftStep(title, StepKind.STEP, section.phase, group.first, group.last)
                 section.steps.append(step)
-            self._put_group(step.items if step else section.place(), group, section.phase, "")
+            place = step.items if step else section.place()
+            self._put_group(place, group, section.phase, "", said)
             section.reaches(group.last)
+        self._expect_said(said, block)
 
     def _first_command(self, block: Block) -> str:
         piece = next(piece for piece in self._pieces(block) if piece.kind is fences.Kind.COMMAND)
@@ -428,8 +432,10 @@ class Builder:
         phase: Phase,
         title: str,
         source: str,
+        said: Attributes = attributes.NOTHING,
     ) -> None:
         verdict = shell.judge(text)
+        raised = said.risk if said.risk and said.raises(verdict.risk) else None
         gaps = placeholders.find(text, self.known)
         self.known |= placeholders.assigned(text)
         place.append(
@@ -437,14 +443,17 @@ class Builder:
                 "",
                 text,
                 Lines(line, line + more),
-                phase,
-                verdict.risk,
-                verdict.because,
+                said.phase or phase,
+                raised or verdict.risk,
+                "the runbook says so" if raised else verdict.because,
                 clean_line(title),
-                verdict.waits,
+                said.waits(verdict.waits),
                 gaps,
                 None,
                 source,
+                said.host,
+                said.timeout_s,
+                said.name,
             )
         )
         self.last_command, self.awaited = (place, len(place) - 1), None
@@ -470,11 +479,27 @@ class Builder:
     def _groups(self, block: Block) -> list[Group]:
         return groups(self._pieces(block), block.body, language(block))
 
-    def _put(self, place: list[Item], block: Block, phase: Phase, title: str = "") -> None:
-        for group in self._groups(block):
-            self._put_group(place, group, phase, title)
+    def _attributes(self, block: Block) -> Attributes:
+        """What stands beside the fence's language; what is wrong there becomes a warning."""
+        if "{" not in block.info:
+            return attributes.NOTHING
+        said, problems = attributes.of_fence(block.info)
+        self.warnings += [f"line {block.first}: {problem}." for problem in problems]
+        return said
 
-    def _put_group(self, place: list[Item], group: Group, phase: Phase, title: str) -> None:
+    def _put(self, place: list[Item], block: Block, phase: Phase, title: str = "") -> None:
+        said = self._attributes(block)
+        for group in self._groups(block):
+            self._put_group(place, group, phase, title, said)
+        self._expect_said(said, block)
+
+    def _expect_said(self, said: Attributes, block: Block) -> None:
+        if said.expect and self._has_commands(block):
+            self._expect(said.expect, Lines(block.first, block.first))
+
+    def _put_group(
+        self, place: list[Item], group: Group, phase: Phase, title: str, said: Attributes
+    ) -> None:
         source = "indented" if group.indented else "fence"
         for part in group.parts:
             if isinstance(part, fences.Piece):
@@ -487,6 +512,7 @@ class Builder:
                     phase,
                     name or group.title or title,
                     source,
+                    said,
                 )
                 if part.note and not name:
                     self._expect(

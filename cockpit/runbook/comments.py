@@ -33,7 +33,7 @@ class Group:
 
 def language(block: Block) -> str:
     """The first word of a fence's info string, lower case."""
-    match = re.match(r"\s*\{?\.?([\w+-]+)", block.info)
+    match = re.match(r"\s*\{?\s*\.?([\w+-]+)(?![\w+-]*\s*[=:])", block.info)
     return match[1].lower() if match else ""
 
 

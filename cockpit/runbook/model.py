@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 
 from cockpit.text import Safe
@@ -105,8 +106,8 @@ class Command:
     """One logical shell command.
 
     text is what runs, byte for byte as the author wrote it (prompt removed). It is not `Safe`: show
-    it through `text.clean`. risk, because and waits come from `cockpit.runbook.shell`. host, timeout_s
-    (0: none) and name are what the author wrote beside the fence's language; mostly nothing.
+    it through `text.clean`. risk, because and waits come from `cockpit.runbook.shell`. host,
+    timeout_s (0: none) and name are what the author wrote beside the fence's language, if anything.
     """
 
     id: str
@@ -203,6 +204,8 @@ class Runbook:
 
     path is as it was given; severity as the author wrote it (`P0`, `SEV1`, `critical`), None where
     the file names none; sha256 of the file's bytes; warnings are sentences about what was odd.
+    services, owner and last_tested are those of the front matter; alerts also those that the text
+    itself names (`Alert: X`). meta is the front matter as it was written.
     """
 
     path: str
@@ -212,6 +215,10 @@ class Runbook:
     procedures: tuple[Procedure, ...] = ()
     meta: dict[str, object] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    services: tuple[Safe, ...] = ()
+    alerts: tuple[Safe, ...] = ()
+    owner: Safe = _UNTITLED
+    last_tested: date | None = None
 
     def sections(self) -> Iterator[Section]:
         """Every section of every procedure, in the order of the file."""

@@ -6,7 +6,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from cockpit.runbook import blocks, build, comments, draft, headings, tree
+from cockpit.runbook import attributes, blocks, build, comments, draft, headings, tree
 from cockpit.runbook.model import Phase, Runbook
 from cockpit.text import Safe, clean_line
 
@@ -108,14 +108,20 @@ def parse(text: str, path: str, sha256: str = "") -> Runbook:
     for node in top:
         builder.node(node, None, marks)
     last = text.count("\n") + 1
+    said, wrong = attributes.of_file(meta, text)
+    alerts = attributes.alerts(body, headings.plain(named), Path(path).stem)
     return Runbook(
         path=path,
         title=clean_line(named),
-        severity=_severity(text, meta, named),
+        severity=said.severity or _severity(text, named),
         sha256=sha256,
         procedures=draft.freeze(builder.sections, builder.procedures, last),
         meta=meta,
-        warnings=warnings,
+        warnings=warnings + wrong + tuple(builder.warnings),
+        services=said.services,
+        alerts=tuple(dict.fromkeys(said.alerts + alerts)),
+        owner=said.owner,
+        last_tested=said.last_tested,
     )
 
 
@@ -185,9 +191,7 @@ def _procedures(top: list[tree.Node]) -> list[tree.Node]:
     return []
 
 
-def _severity(text: str, meta: dict[str, object], title: str) -> Safe | None:
-    if isinstance(value := meta.get("severity"), str | int):
-        return clean_line(str(value))
+def _severity(text: str, title: str) -> Safe | None:
     head = "\n".join(text.split("\n", 60)[:60])
     if match := _SEVERITY.search(head):
         value = headings.plain(match["value"]).strip(" *_`:")

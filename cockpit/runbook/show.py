@@ -30,6 +30,10 @@ def record(runbook: Runbook) -> dict[str, object]:
         "path": runbook.path,
         "title": runbook.title,
         "severity": runbook.severity,
+        "services": list(runbook.services),
+        "alerts": list(runbook.alerts),
+        "owner": runbook.owner,
+        "last_tested": runbook.last_tested.isoformat() if runbook.last_tested else None,
         "phases": [*_phases(runbook)],
         "steps": [*_titled(runbook, StepKind.STEP)],
         "options": [*_titled(runbook, StepKind.OPTION)],
@@ -84,6 +88,9 @@ def _command(command: Command) -> dict[str, object]:
         "placeholders": [placeholder.text for placeholder in command.placeholders],
         "expected": command.expectation.text if command.expectation else None,
         "source": command.source,
+        "name": command.name,
+        "host": command.host,
+        "timeout_s": command.timeout_s,
     }
 
 
