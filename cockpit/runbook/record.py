@@ -26,6 +26,23 @@ VERSION = 1
 """Of the kept answers; another one, and all journals are read again."""
 
 _SETTLED = 2.0
+# The other kinds change nothing of what is asked here, and there are many of them.
+_TELLING = (
+    e.JournalOpened,
+    e.IncidentStarted,
+    e.IncidentDeclared,
+    e.IncidentMitigated,
+    e.IncidentResolved,
+    e.IncidentReopened,
+    e.RunbookOpened,
+    e.StepDone,
+    e.StepReopened,
+    e.StepSkipped,
+    e.StepFailed,
+    e.CommandRequested,
+    e.CommandFinished,
+    e.TimeCorrected,
+)
 
 
 class Use(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,7 +196,7 @@ def _stamp(folder: Path, incident: str) -> list[tuple[str, int, int]]:
 
 
 def _read(folder: Path) -> _Known:
-    incident = fold(read(folder).records)
+    incident = fold(record for record in read(folder).records if isinstance(record.event, _TELLING))
     stamp = _stamp(folder, incident.id)
     # What was written a moment ago may have come after the reading.
     fresh = any(changed > (time.time() - _SETTLED) * 1e9 for _, _, changed in stamp)
