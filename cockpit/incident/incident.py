@@ -172,9 +172,16 @@ class Incident:
 def fold(records: Iterable[e.Record], start: Incident | None = None) -> Incident:
     """The incident after these records, going on from `start`."""
     incident = start or Incident()
+    entries = list(incident.entries)
     for record in records:
-        incident = apply(incident, record)
-    return incident
+        if isinstance(record.event, e.TimeCorrected):
+            incident = apply(replace(incident, entries=tuple(entries)), record)
+            entries = list(incident.entries)
+        else:
+            incident = _apply(incident, record)
+            if not isinstance(record.event, _UNSEEN):
+                entries.append(Entry(record, record.ts))
+    return replace(incident, entries=tuple(entries))
 
 
 _UNSEEN = (e.JournalOpened, e.CommandClaimed)
