@@ -35,8 +35,9 @@ def test_a_session_on_prod_1_is_on_another_host(lab: Lab) -> None:
 
 def test_plain_docker_on_prod_1_reaches_its_own_engine(lab: Lab) -> None:
     names = lab.ssh("docker ps -a --format '{{.Names}}'").stdout.split()
-    assert sorted(names) == ["kamiyo", "kamiyo-migrate", "receipts-worker", "stripe-sim"]
-    assert lab.ssh("cd /opt/kamiyo && docker compose ps -q").stdout.count("\n") == 1
+    beside = ["exchange-sim", "kamiyo", "kamiyo-migrate", "receipts-worker", "stripe-sim"]
+    assert sorted(names) == ["aggregator", *beside]
+    assert lab.ssh("cd /opt/kamiyo && docker compose ps -q").stdout.count("\n") == 2
     assert host.engine_answers(lab.socket)
 
 

@@ -1,11 +1,29 @@
-"""The lab by hand: python -m tests.lab up | down | status, from the root of the checkout."""
+"""The lab by hand, from the root of the checkout: python -m tests.lab up | down | leak | ..."""
 
 import argparse
 import sys
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.lab import host
 from tests.lab.lab import ROOT, Lab, missing
+
+BREAKS: dict[str, Callable[[Lab], None]] = {
+    "lose-database": Lab.lose_database,
+    "corrupt-database": Lab.corrupt_database,
+    "break-secret": Lab.break_secret,
+    "leak": Lab.leak,
+    "fill-disk": Lab.fill_disk,
+    "stop-upstream": Lab.stop_upstream,
+    "break-rates-key": Lab.break_rates_key,
+    "leave-lock": Lab.leave_lock,
+    "hang-aggregator": Lab.hang_aggregator,
+    "slow": Lab.drop_index,
+    "hold-database": Lab.hold_database,
+    "ask-too-much": Lab.ask_too_much,
+    "reset": Lab.reset,
+}
 
 
 def up(state: Path) -> int:
@@ -17,13 +35,15 @@ def up(state: Path) -> int:
     lab = Lab.find(state) or Lab.start(state)
     config = lab.write_config(state)
     runbook = "runbooks/01_database_connection_loss.md"
+    others = textwrap.fill(" ".join(BREAKS), 76, subsequent_indent=" " * 19)
     print(
         "prod-1 is up: the kamiyo service on its own Docker engine, "
         f"sshd on 127.0.0.1:{lab.ssh_port}\n"
         "\n"
         "Open it:      "
         f"cockpit --config {_short(config)} --host prod-1 --runbook {runbook}\n"
-        f"Break it:     python -m tests.lab lose-database   (or: break-secret, reset)\n"
+        f"Break it:     python -m tests.lab lose-database\n"
+        f"              (or: {others})\n"
         f"A shell:      ssh -F {_short(lab.ssh_config)} prod-1\n"
         f"Its engine:   docker -H unix://{lab.socket} ps\n"
         "Take it away: python -m tests.lab down"
@@ -56,12 +76,7 @@ def change(state: Path, verb: str) -> int:
     lab = Lab.find(state)
     if lab is None:
         return status(state)
-    {
-        "lose-database": lab.lose_database,
-        "corrupt-database": lab.corrupt_database,
-        "break-secret": lab.break_secret,
-        "reset": lab.reset,
-    }[verb]()
+    BREAKS[verb](lab)
     return status(state)
 
 
@@ -75,7 +90,7 @@ def main() -> int:
     parser.add_argument(
         "verb",
         choices=[
-            *("up", "down", "status", "lose-database", "corrupt-database", "break-secret", "reset"),
+            *("up", "down", "status", *BREAKS),
             *("serve", "serve-attached"),
         ],
     )

@@ -26,6 +26,7 @@ IMAGE_DIR = Path(__file__).parent / "image"
 NAME = "prod-1"
 IMAGE = "kamiyo:1.4.2"
 SECRET = "whsec_lab_8c1f0e7d2b6a4953"  # a value of the lab alone; opens nothing
+RATES_KEY = "lab-rates-5f1d9c"  # likewise
 WORKDIR = "/opt/kamiyo"
 CGROUPS = Path("/sys/fs/cgroup")
 BESIDE = f"""
@@ -39,6 +40,8 @@ docker run -d --name receipts-worker --restart unless-stopped --stop-timeout 1 {
   done' &
 docker run -d --name stripe-sim --restart unless-stopped --stop-timeout 1 --network host \\
   -e STRIPE_WEBHOOK_SECRET={SECRET} --init {IMAGE} python3 /app/kamiyo.py send-test-event 5 &
+docker run -d --name exchange-sim --restart unless-stopped --stop-timeout 1 --network host \\
+  -e EXCHANGE_KEY={RATES_KEY} --init {IMAGE} python3 /app/world.py exchange &
 docker run --name kamiyo-migrate {IMAGE} echo "migrations: nothing to do" &
 wait
 """
@@ -134,11 +137,15 @@ def _prepare(state: Path) -> None:
         )
     )
     shutil.copy(IMAGE_DIR / "compose.yaml", host / "opt/kamiyo/compose.yaml")
-    write_secret(host / "opt/kamiyo/.env", SECRET)
+    write_env(host / "opt/kamiyo/.env")
 
 
-def write_secret(env_file: Path, secret: str) -> None:
-    env_file.write_text(f"STRIPE_WEBHOOK_SECRET={secret}\n")
+def write_env(env_file: Path, *, secret: str = SECRET, rates_key: str = RATES_KEY) -> None:
+    env_file.write_text(
+        f"STRIPE_WEBHOOK_SECRET={secret}\n"
+        "RATES_SOURCE=http://rates.example.net:9100\n"
+        f"RATES_API_KEY={rates_key}\n"
+    )
     env_file.chmod(0o600)
 
 

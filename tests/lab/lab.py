@@ -203,6 +203,8 @@ class Lab:
 
     def path(self, remote: str) -> Path:
         """Where a file of the host is on this machine: below /opt, /root, /run, /tmp, /var/tmp."""
+        if remote.startswith(f"{self.workdir}/data/"):  # a disk that only the host has mounted
+            return Path(f"/proc/{self.init}/root") / remote.lstrip("/")
         for there, here in (("/var/tmp", "var-tmp"), ("/etc/ssh", "ssh"), ("/var/run", "run")):
             if remote.startswith(there + "/"):
                 return self.state / "host" / here / remote.removeprefix(there + "/")
@@ -261,22 +263,82 @@ class Lab:
 
     def break_secret(self, secret: str = "whsec_lab_of_another_endpoint") -> None:
         """Give the service a webhook secret that is not Stripe's: events get 400."""
-        host.write_secret(self.path(f"{self.workdir}/.env"), secret)
+        host.write_env(self.path(f"{self.workdir}/.env"), secret=secret)
         self.run("docker compose up -d kamiyo")
         self.wait_health(200)
 
     def reset(self) -> None:
-        """Bring the service back to its first state: healthy, right secret, fresh data."""
+        """Bring the service back to its first state: healthy, right secrets, fresh data."""
         self.run("kill -CONT $(cat /run/docker.pid)", check=False)
         if not host.engine_answers(self.socket):
             self.start_engine()
-        if self.run("docker start receipts-worker stripe-sim", check=False).returncode:
-            self.run("docker rm -f receipts-worker stripe-sim kamiyo-migrate", check=False)
+        self.run("docker rm -f batch-import", check=False)
+        beside = "receipts-worker stripe-sim exchange-sim"
+        there = f"docker start {beside} && docker inspect kamiyo-migrate"
+        if self.run(there, check=False).returncode:
+            self.run(f"docker rm -f {beside} kamiyo-migrate", check=False)
             self.run(host.BESIDE)
-        host.write_secret(self.path(f"{self.workdir}/.env"), self.secret)
+        host.write_env(self.path(f"{self.workdir}/.env"))
+        self.run("rm -f .env.*")
         shutil.copy(host.IMAGE_DIR / "compose.yaml", self.path(f"{self.workdir}/compose.yaml"))
-        self.run("docker compose down -t 1; rm -rf data && mkdir data && docker compose up -d")
+        empty = "find data -mindepth 1 -delete"
+        self.run(f"docker compose down -t 1; {empty} && docker compose up -d")
         self.wait_health(200)
+
+    def leak(self, *, until_killed: bool = False) -> None:
+        """Have kamiyo remember so many quotes that it holds most of its memory, or all of it."""
+        self.wait_rates(200)
+        quotes = f"python3 /app/world.py quotes {400 if until_killed else 120} 1024"
+        self.run(f"docker run --rm --network host {host.IMAGE} {quotes}", check=not until_killed)
+
+    def fill_disk(self) -> None:
+        """Let the access log grow until the disk of the data is full."""
+        self.run(r"tr '\0' x < /dev/zero >> data/logs/access.log", check=False)
+
+    def stop_upstream(self) -> None:
+        """Take the source of the exchange rates away."""
+        self.run("docker stop exchange-sim")
+
+    def break_rates_key(self, key: str = "lab-rates-of-another-customer") -> None:
+        """Give the aggregator a key that the source refuses."""
+        host.write_env(self.path(f"{self.workdir}/.env"), rates_key=key)
+        self.run("docker compose up -d aggregator")
+
+    def leave_lock(self) -> None:
+        """Leave the lock of an aggregator that was killed in a round 20 minutes ago."""
+        lock = "data/aggregator.lock"
+        self.run(f"until (set -C; : > {lock}) 2>/dev/null; do :; done; touch -d '-20 min' {lock}")
+
+    def hang_aggregator(self) -> None:
+        """Stop the aggregator's process where it stands: it runs, and does nothing."""
+        self.run("docker kill -s STOP aggregator")
+
+    def drop_index(self) -> None:
+        """Give kamiyo many orders, and lose the index over them: /api/v1/orders gets slow."""
+        sql = (
+            "DROP INDEX orders_by_customer; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1"
+            " FROM n WHERE i < 200000) INSERT INTO orders (customer_id, amount)"
+            " SELECT i % 40 + 1, i FROM n;"
+        )
+        self.run(f'docker compose exec -T kamiyo sqlite3 /app/data/kamiyo.db "{sql}"')
+
+    def hold_database(self) -> None:
+        """Start a report inside the container that keeps the database locked most of the time."""
+        self.run("docker compose exec -d kamiyo python3 /app/world.py report")
+
+    def ask_too_much(self) -> None:
+        """Start a client that asks for all orders, many at a time, without a pause."""
+        run = "docker run -d --name batch-import --stop-timeout 1 --network host --init"
+        self.run(f"{run} {host.IMAGE} python3 /app/world.py import")
+
+    def wait_rates(self, status: int, timeout: float = 20) -> None:
+        """Wait until /api/v1/rates answers status: 200 fresh, 503 too old."""
+        ask = "curl -s -o /dev/null -w '%{http_code}' --max-time 3 localhost:8000/api/v1/rates"
+        deadline = time.monotonic() + timeout
+        while (now := self.run(ask, check=False).stdout) != str(status):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"/api/v1/rates is {now}, not {status}, after {timeout} s")
+            time.sleep(0.1)
 
     def pause_engine(self) -> None:
         """Hang dockerd (SIGSTOP): it takes connections and answers nothing. Containers go on."""

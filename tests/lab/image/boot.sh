@@ -12,6 +12,8 @@ mount --bind /mnt/tmp /tmp
 mount --bind /mnt/var-tmp /var/tmp
 mount --bind /mnt/docker /var/lib/docker
 mount --bind /mnt/ssh /etc/ssh
+# A disk of its own for the data, small enough to be filled.
+mount -t tmpfs -o size=64m,mode=755 data /opt/kamiyo/data
 umount -l /mnt
 mount -t proc proc /proc
 hostname prod-1

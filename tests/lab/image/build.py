@@ -16,6 +16,7 @@ BUSYBOX = Path("/usr/bin/busybox") if Path("/usr/bin/busybox").exists() else Pat
 NOT_NEEDED = re.compile(
     r"/(test|tests|idlelib|tkinter|lib2to3|ensurepip|distutils|turtledemo|pydoc_data|config-[^/]*)(/|$)"
 )
+SCRIPTS = ("kamiyo.py", "aggregator.py", "world.py")
 CHANGES = ("WORKDIR /app", 'CMD ["python3", "/app/kamiyo.py"]', "EXPOSE 8000")
 
 
@@ -27,7 +28,7 @@ def cache_dir() -> Path:
 def image_tar() -> Path:
     """The tar to `docker import`, from the cache where this recipe was built before."""
     recipe = hashlib.sha256()
-    for file in (HERE / "kamiyo.py", HERE / "build.py"):
+    for file in (*(HERE / name for name in SCRIPTS), HERE / "build.py"):
         recipe.update(file.read_bytes())
     for program in (*PROGRAMS, BUSYBOX):
         recipe.update(f"{program.resolve()} {program.stat().st_mtime_ns}".encode())
@@ -63,7 +64,8 @@ def _build(target: Path) -> None:
         _add_text(tar, "etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")
         _add_text(tar, "etc/group", "root:x:0:\n")
         _add_text(tar, "etc/nsswitch.conf", "hosts: files dns\n")
-        _add_file(tar, HERE / "kamiyo.py", "/app/kamiyo.py")
+        for name in SCRIPTS:
+            _add_file(tar, HERE / name, f"/app/{name}")
 
 
 def _libraries(binaries: list[Path]) -> set[str]:

@@ -5,6 +5,8 @@
 
 It keeps one connection open, as most services do: a database file that is moved away, replaced,
 locked or damaged is a lost connection, and only some of these mend themselves without a restart.
+It remembers every quote that it gave, for ever unless QUOTE_CACHE_MAX says how many: a leak. Its
+access log is never rotated.
 """
 
 import contextlib
@@ -19,6 +21,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections import OrderedDict
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,6 +30,10 @@ DATA = Path(os.environ.get("KAMIYO_DATA", "/app/data"))
 DB = DATA / "kamiyo.db"
 BACKUPS = DATA / "backups"
 KEEP_BACKUPS = 5
+ACCESS_LOG = DATA / "logs/access.log"
+RATES = DATA / "rates.json"
+RATES_MAX_AGE_S = float(os.environ.get("RATES_MAX_AGE_S") or 900)
+QUOTE_CACHE_MAX = int(os.environ.get("QUOTE_CACHE_MAX") or 0)
 WEBHOOK = "/api/v1/payments/webhook"
 TOLERANCE_S = 300
 STARTED = time.monotonic()
@@ -34,6 +41,16 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS customers (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS webhook_events (
     id TEXT PRIMARY KEY, type TEXT NOT NULL, received_at TEXT NOT NULL, payload TEXT NOT NULL);
+"""
+ORDERS = """
+CREATE TABLE orders (
+    id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL, amount INTEGER NOT NULL);
+CREATE INDEX orders_by_customer ON orders (customer_id, amount);
+INSERT INTO orders (customer_id, amount)
+    SELECT id % 40 + 1, id * 100 FROM customers;
+"""
+TOTALS = """
+SELECT id, (SELECT sum(amount) FROM orders WHERE customer_id = customers.id) FROM customers
 """
 
 
@@ -67,6 +84,8 @@ class Database:
             if not self.connection.execute("SELECT count(*) FROM customers").fetchone()[0]:
                 rows = [(f"customer{n}@example.net",) for n in range(1, 41)]
                 self.connection.executemany("INSERT INTO customers (email) VALUES (?)", rows)
+            if not self.connection.execute("PRAGMA table_info(orders)").fetchone():
+                self.connection.executescript(ORDERS)  # an index that was lost stays lost
             self.connection.commit()
         except sqlite3.Error as error:
             log("ERROR", f"database cannot be opened: {error}")
@@ -110,7 +129,62 @@ class Database:
                     self.connection.rollback()
 
 
+class AccessLog:
+    """One line a request, in a file that stays open: time, client, method, path, status, time."""
+
+    def __init__(self) -> None:
+        self.file = -1
+        self.writable = True
+
+    def open(self) -> None:
+        with contextlib.suppress(OSError):
+            ACCESS_LOG.parent.mkdir(parents=True, exist_ok=True)
+            self.file = os.open(ACCESS_LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+
+    def write(self, line: str) -> None:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        try:
+            os.write(self.file, f"{stamp} {line}\n".encode())
+            self.writable = True
+        except OSError as error:
+            if self.writable:
+                log("ERROR", f"access log cannot be written: {error.strerror}")
+            self.writable = False
+
+
+class Quotes:
+    """Quotes by their idempotency key, so that the same question gets the same answer."""
+
+    def __init__(self) -> None:
+        self.given: OrderedDict[str, tuple[dict[str, object], bytes]] = OrderedDict()
+
+    def quote(self, body: bytes, rates: dict[str, float]) -> dict[str, object]:
+        """Raises ValueError, KeyError or TypeError where the question is not one."""
+        asked = json.loads(body)
+        key = str(asked["key"])
+        if key not in self.given:
+            amount = round(float(asked["amount"]) * rates[asked["currency"]], 2)
+            self.given[key] = {"key": key, "amount": amount}, body
+        while QUOTE_CACHE_MAX and len(self.given) > QUOTE_CACHE_MAX:
+            self.given.popitem(last=False)
+        return self.given[key][0]
+
+
+def fresh_rates() -> tuple[dict[str, float], int]:
+    """The rates and their age in seconds. Raises Unavailable when they are too old or missing."""
+    try:
+        age = time.time() - RATES.stat().st_mtime
+        rates: dict[str, float] = json.loads(RATES.read_bytes())["rates"]
+    except (OSError, ValueError, KeyError):
+        raise Unavailable(f"no rates: {RATES} cannot be read") from None
+    if age > RATES_MAX_AGE_S:
+        raise Unavailable(f"rates are {age:.0f} s old; the limit is {RATES_MAX_AGE_S:.0f} s")
+    return rates, round(age)
+
+
 database = Database()
+access_log = AccessLog()
+quotes = Quotes()
 
 
 def sign(secret: str, stamp: int, body: bytes) -> str:
@@ -136,6 +210,7 @@ def signature_fault(header: str, body: bytes) -> str | None:
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "kamiyo/1.4.2"
+    began = 0.0
 
     def reply(self, status: int, body: dict[str, object]) -> None:
         data = json.dumps(body).encode() + b"\n"
@@ -143,12 +218,38 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
+        took = round((time.monotonic() - self.began) * 1000)
+        agent = (self.headers.get("User-Agent") or "-").split()[0]
+        access_log.write(f"{agent} {self.command} {self.path} {status} {took}ms")
+        with contextlib.suppress(ConnectionError):  # who asked did not wait
+            self.wfile.write(data)
 
     def do_GET(self) -> None:
-        if self.path != "/health":
-            self.reply(405 if self.path == WEBHOOK else 404, {"error": "not here"})
-            return
+        self.began = time.monotonic()
+        match self.path:
+            case "/health":
+                self.health()
+            case "/metrics":
+                self.metrics()
+            case "/api/v1/rates":
+                self.rates()
+            case "/api/v1/orders":
+                self.orders()
+            case _:
+                self.reply(405 if self.path == WEBHOOK else 404, {"error": "not here"})
+
+    def do_POST(self) -> None:
+        self.began = time.monotonic()
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        match self.path:
+            case "/api/v1/payments/webhook":
+                self.webhook(body)
+            case "/api/v1/quotes":
+                self.quote(body)
+            case _:
+                self.reply(404, {"error": "not here"})
+
+    def health(self) -> None:
         uptime = round(time.monotonic() - STARTED)
         try:
             with database.usable():
@@ -159,11 +260,41 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.reply(200, {"status": "healthy", "database": "connected", "uptime_s": uptime})
 
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.path != WEBHOOK:
-            self.reply(404, {"error": "not here"})
+    def metrics(self) -> None:
+        memory = int(Path("/proc/self/statm").read_text().split()[1]) * 4096 >> 20
+        self.reply(200, {"quotes_cached": len(quotes.given), "memory_mib": memory})
+
+    def rates(self) -> None:
+        try:
+            rates, age = fresh_rates()
+        except Unavailable as why:
+            log("ERROR", f"rates 503 {why}")
+            self.reply(503, {"error": str(why)})
             return
+        self.reply(200, {"age_s": age, "rates": rates})
+
+    def quote(self, body: bytes) -> None:
+        try:
+            answer = quotes.quote(body, fresh_rates()[0])
+        except Unavailable as why:
+            log("ERROR", f"quote 503 refused: {why}")
+            self.reply(503, {"error": str(why)})
+        except (ValueError, KeyError, TypeError):
+            self.reply(400, {"error": "not a question"})
+        else:
+            self.reply(200, answer)
+
+    def orders(self) -> None:
+        try:
+            with database.usable() as connection:
+                totals = connection.execute(TOTALS).fetchall()
+        except Unavailable as why:
+            log("ERROR", f"orders 503 {why}")
+            self.reply(503, {"error": str(why)})
+            return
+        self.reply(200, {"totals": dict(totals)})
+
+    def webhook(self, body: bytes) -> None:
         fault = signature_fault(self.headers.get("Stripe-Signature", ""), body)
         if fault:
             log("ERROR", f"webhook 400 rejected: {fault}")
@@ -218,6 +349,7 @@ def send_event(kind: str) -> int:
 def serve() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     log("INFO", "kamiyo 1.4.2 starting on port 8000")
+    access_log.open()
     database.open()
     ThreadingHTTPServer(("0.0.0.0", 8000), Handler).serve_forever()
 
