@@ -1,0 +1,88 @@
+"""What would fail at 3am, found in daylight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from cockpit.runbook.lint import commands, gaps, links, marks, names, ran, secrets, shape, syntax
+from cockpit.runbook.lint.finding import Finding, Level
+from cockpit.runbook.lint.ground import Ground, OnHost
+from cockpit.runbook.lint.page import Page, page, read
+
+__all__ = ["Finding", "Ground", "Level", "OnHost", "Page", "files", "judge", "lint", "page", "read"]
+
+_OF_THE_PAGE: tuple[Callable[[Page], Iterator[Finding]], ...] = (
+    gaps.gaps,
+    links.links,
+    links.references,
+    shape.missing,
+    shape.unverified,
+    shape.unwarned,
+    commands.old_compose,
+    commands.to_shell,
+    commands.typographic,
+    commands.two_waits,
+    names.alike,
+    secrets.secrets,
+    marks.open_fence,
+    marks.mangled,
+    marks.as_read,
+)
+_ON_GROUND: tuple[Callable[[Page, Ground], Iterator[Finding]], ...] = (
+    names.unknown,
+    commands.hosts,
+    commands.programs,
+    ran.tried,
+)
+
+
+def files(paths: Iterable[Path]) -> list[Path]:
+    """The markdown files that are named, or in the folders that are; hidden folders left out."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = (each for each in sorted(path.rglob("*.md")) if each.is_file())
+            found |= dict.fromkeys(
+                each
+                for each in inside
+                if not any(part.startswith(".") for part in each.relative_to(path).parts)
+            )
+        else:
+            found[path] = None
+    return list(found)
+
+
+def lint(
+    paths: Iterable[Path], ground: Ground = Ground(), *, handbook: Path | None = None
+) -> list[Finding]:
+    """All findings in files and folders, in order. Raises parse.Unreadable."""
+    return judge([read(path, handbook=path == handbook) for path in files(paths)], ground)
+
+
+def judge(pages: Sequence[Page], ground: Ground = Ground()) -> list[Finding]:
+    """All findings in pages, in order of file and line, without those that an author silenced.
+
+    Where this machine has no bash, syntax.bash() says so and commands are not judged by it.
+    """
+    found: list[Finding] = []
+    for one in pages:
+        for rule in _OF_THE_PAGE:
+            found += rule(one)
+        for held in _ON_GROUND:
+            found += held(one, ground)
+    shell = syntax.bash()
+    if shell:
+        found += syntax.refused(pages, shell)
+    silenced = {one.name: one.silenced for one in pages}
+    order = {one.name: number for number, one in enumerate(pages)}
+    kept = {
+        finding: None for finding in found if not _silenced(finding, silenced[finding.path])
+    }
+    return sorted(kept, key=lambda each: (order[each.path], each.line, each.rule, each.what))
+
+
+def _silenced(finding: Finding, places: tuple[tuple[str, int, int], ...]) -> bool:
+    return any(
+        rule == finding.rule and first <= finding.line <= last for rule, first, last in places
+    )

@@ -1,0 +1,55 @@
+"""What lint says: one fault at one place, how bad it is, and how to mend it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cockpit.text import Safe, clean_line
+
+
+class Level(StrEnum):
+    """How bad: an error fails at 3am, a warning may, a note is worth knowing."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A fault; line counts from 1. what and mend are parts of one sentence, without a full stop."""
+
+    path: str
+    line: int
+    level: Level
+    rule: str
+    what: Safe
+    mend: Safe
+
+    def __str__(self) -> str:
+        place = clean_line(f"{self.path}:{self.line}")
+        return f"{place}: {self.level}: {self.what} ({self.rule}) — {self.mend}"
+
+    def record(self) -> dict[str, object]:
+        """As JSON data."""
+        return {
+            "path": self.path,
+            "line": self.line,
+            "level": self.level.value,
+            "rule": self.rule,
+            "what": self.what,
+            "mend": self.mend,
+        }
+
+
+def count(findings: list[Finding], files: int) -> str:
+    """The last line: how many of each level, in how many files."""
+    numbers = [
+        _plural(sum(found.level is level for found in findings), level.value) for level in Level
+    ]
+    return f"{_plural(files, 'file')}: {', '.join(numbers)}"
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

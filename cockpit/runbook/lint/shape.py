@@ -1,0 +1,170 @@
+"""What a runbook must say beside its commands: how bad, whom to call, whether it worked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from cockpit.runbook.lint.finding import Finding, Level
+from cockpit.runbook.lint.page import Page, Placed
+from cockpit.runbook.model import Command, Phase, Risk, Step, StepKind
+
+_WARNED = re.compile(
+    r"warn|caution|careful|danger|destructi|irrevers|cannot be undone|can't be undone|undo\b"
+    r"|data ?loss|\blos(?:e|es|ing|t)\b|\bdelet|remov|wipe|eras|discard|back(?:ed)?[ -]?up"
+    r"|snapshot|last resort|only (?:if|when|after)|make sure|ensure|before (?:you|step|this)"
+    r"|downtime|interrupt|\bcosts?\b|\bkeep\b|do not|don't|never|approv|\bconfirm|⚠|🚨|🛑|❗|☠",
+    re.IGNORECASE,
+)
+_SAVES = re.compile(
+    r"\bback-?up|\bdump\b|\bsnapshot\b|\.bak\b|\b(?:cp|rsync|tar|mv)\s|--dry-run|\s-n\b.*clean",
+    re.IGNORECASE,
+)
+_LOW_STAKES = re.compile(r"/tmp/|/var/tmp/|\bmktemp\b|\.(?:tmp|log|pid|lock|sock)\b")
+_ENDS = re.compile(r"\b(?:delete pod|rollout restart|pkill|killall|kill)\b")
+_SEVERITY = re.compile(
+    r"\b(?:severity|priority|P[0-4]|SEV-?[0-5])\b|\b(?:critical|high|medium|low)\b.{0,20}severity",
+    re.IGNORECASE,
+)
+_ESCALATES = re.compile(
+    r"\bescalat|\b(?:contact|page|call|ping|notify|reach out to|raise (?:it )?with|ask)\s+"
+    r"(?:the|your|a|an|our|@|#|[A-Z])|\bsupport (?:case|ticket)|\bon[- ]?call\b.{0,40}(?:@|slack)",
+    re.IGNORECASE,
+)
+_CHECKS = re.compile(
+    r"\b(?:verify|check|confirm|make sure|ensure|wait (?:for|until)|should|expect\w*|validate)\b",
+    re.IGNORECASE,
+)
+_ACTING = frozenset({Phase.RECOVERY, Phase.ROLLBACK, Phase.PROCEDURE, Phase.DIAGNOSIS})
+
+
+def missing(page: Page) -> Iterator[Finding]:
+    """`no-severity`, `no-escalation`, `no-verification`: what the file as a whole does not say."""
+    if not page.to_follow:
+        return
+    line = page.title_line
+    if page.runbook.severity is None and not _SEVERITY.search(page.text):
+        yield page.find(
+            line,
+            Level.NOTE,
+            "no-severity",
+            "nothing says how bad this is",
+            "write Severity: P0 to P3 below the title",
+        )
+    if not any(_phases(page, Phase.ESCALATION)) and not _ESCALATES.search(page.text):
+        yield page.find(
+            line,
+            Level.WARNING,
+            "no-escalation",
+            "nothing says whom to call when this does not help",
+            "add a section Escalation: when, and whom",
+        )
+    unverified = [*_unverified(page)]
+    if unverified and not any(_phases(page, Phase.VERIFICATION)):
+        first = unverified[0].line
+        yield page.find(
+            line,
+            Level.WARNING,
+            "no-verification",
+            f"it changes something (line {first}) and nothing says how to tell that it worked",
+            "add a section Verification with commands and what they should print",
+        )
+
+
+def unverified(page: Page) -> Iterator[Finding]:
+    """`unverified-change`: a change after which no check stands, though the file has checks."""
+    if not page.to_follow or not any(_phases(page, Phase.VERIFICATION)):
+        return
+    last = max(
+        step.lines.first
+        for section, step in page.runbook.steps()
+        if Phase.VERIFICATION in (section.phase, step.phase)
+    ) if any(
+        Phase.VERIFICATION in (section.phase, step.phase) for section, step in page.runbook.steps()
+    ) else max(s.lines.first for s in page.runbook.sections() if s.phase is Phase.VERIFICATION)
+    steps: set[str] = set()
+    for placed in _unverified(page):
+        if placed.line > last and placed.step.id not in steps:
+            steps.add(placed.step.id)
+            yield page.find(
+                placed.line,
+                Level.WARNING,
+                "unverified-change",
+                f"no check stands after this change ({_first_line(placed.command)})",
+                "add a command that shows whether it worked, and what it should print",
+            )
+
+
+def unwarned(page: Page) -> Iterator[Finding]:
+    """`unwarned`: something is destroyed, and the reader is not told before."""
+    if page.handbook and not page.commands:
+        return
+    first_option: dict[str, str] = {}
+    for section, step in page.runbook.steps():
+        if step.kind is StepKind.OPTION:
+            first_option.setdefault(section.id, step.id)
+    for placed in page.commands:
+        command, step, section = placed.command, placed.step, placed.section
+        if command.risk is not Risk.DESTROY or command.phase in (Phase.MISTAKES, Phase.REFERENCES):
+            continue
+        if _LOW_STAKES.search(command.text) or _ENDS.search(command.text):
+            continue
+        gentler = step.kind is StepKind.OPTION and first_option[section.id] != step.id
+        if gentler or _WARNED.search(_before(page, placed)) or _saved(page, placed):
+            continue
+        yield page.find(
+            placed.line,
+            Level.WARNING,
+            "unwarned",
+            f"{command.because}, and nothing before it warns or saves anything",
+            "say before it what is lost, or save that first, or give a gentler option",
+        )
+
+
+def _before(page: Page, placed: Placed) -> str:
+    """What the reader has read of the step, and of the section's opening, when they get there."""
+    section, step, command = placed.section, placed.step, placed.command
+    opening = min((each.lines.first for each in section.steps), default=section.lines.last)
+    read = page.lines[section.lines.first - 1 : opening]
+    read += page.lines[step.lines.first - 1 : command.lines.first - 1]
+    return "\n".join([*read, section.title, step.title, command.title])
+
+
+def _saved(page: Page, placed: Placed) -> bool:
+    return any(
+        _SAVES.search(other.command.text)
+        for other in page.commands
+        if other.section.id == placed.section.id and other.line < placed.line
+    )
+
+
+def _unverified(page: Page) -> Iterator[Placed]:
+    """Changes with neither an expectation nor a reading command after them in their step."""
+    for placed in page.commands:
+        command = placed.command
+        if command.risk is Risk.READ or command.phase not in _ACTING or command.waits:
+            continue
+        if _LOW_STAKES.search(command.text):
+            continue
+        after = [other for other in placed.step.commands if other.lines.first > command.lines.first]
+        seen = command.expectation or any(
+            other.risk is Risk.READ or other.expectation for other in after
+        )
+        if not seen and not _CHECKS.search(_after(page, placed.step, command)):
+            yield placed
+
+
+def _after(page: Page, step: Step, command: Command) -> str:
+    return "\n".join(page.lines[command.lines.last : step.lines.last + 1])
+
+
+def _phases(page: Page, phase: Phase) -> Iterator[bool]:
+    for section in page.runbook.sections():
+        if section.phase is phase:
+            yield True
+        yield from (True for step in section.steps if step.phase is phase)
+
+
+def _first_line(command: Command) -> str:
+    first = command.text.strip().split("\n")[0]
+    return first if len(first) <= 60 else first[:59] + "…"
