@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from cockpit.incident.logbook import Logbook
 from cockpit.runs import CannotRun, Chosen, Runs
 from cockpit.target import guard, hosts
 from cockpit.target.target import Link, LinkDown, LinkLost, LinkState, Target
+from cockpit.text import Safe
 
 if TYPE_CHECKING:
     from cockpit.containers.engine import Engine
@@ -24,9 +26,26 @@ if TYPE_CHECKING:
     from cockpit.incident.output import Output
     from cockpit.runbook.model import Runbook, Step
 
-__all__ = ["CannotRun", "Chosen", "Responder"]
+__all__ = ["CannotRun", "Chosen", "Prepared", "Responder"]
 
 _SERVICE = re.compile(r"^\W*Service\W*:\W*([^(\n,;]{1,60})", re.MULTILINE | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A command as it would run now.
+
+    text: with the values that are known filled in; not `Safe`, as in the runbook. missing: what
+    will be asked for. host and directory: where it would run. carries: the variables that earlier
+    commands left there. doubt: why that may not be what the runbook means, in a sentence.
+    """
+
+    text: str
+    missing: tuple[Safe, ...]
+    host: str
+    directory: str
+    carries: tuple[str, ...] = ()
+    doubt: str = ""
 
 
 class Responder:
@@ -270,6 +289,31 @@ class Responder:
 
     # Commands
 
+    def prepared(self, chosen: Chosen) -> Prepared:
+        """How a command of the runbook would run now; quick, asks nobody, changes nothing."""
+        from cockpit.runbook import placeholders
+
+        host = chosen.command.host or self.target.name
+        text, path = chosen.command.text, chosen.runbook.path
+        session = self.incident.session(path, host)
+        gaps = placeholders.find(text, session.variables)
+        values = {gap.name: self.incident.value(path, gap.name) for gap in gaps}
+        filled, missing = _filled(text, values, session.variables)
+        return Prepared(
+            text=filled,
+            missing=missing,
+            host=host,
+            directory=session.directory or self._workdir(host),
+            carries=session.variables,
+            doubt=session.doubt,
+        )
+
+    def _workdir(self, host: str) -> str:
+        """Where commands run on a host before any of them went elsewhere."""
+        known = self.config.hosts.get(host)
+        target = self._targets.get(host)
+        return (target.workdir if target else known.workdir if known else "") or "~"
+
     def intent(
         self, command: str, chosen: Chosen | None = None, *, stale: str = ""
     ) -> guard.Intent:
@@ -357,6 +401,25 @@ def _service_of(runbook: Runbook) -> str:
     if isinstance(named, str):
         return named
     for section in runbook.sections():
+def _filled(
+    text: str, values: Mapping[Safe, str], known: Iterable[str]
+) -> tuple[str, tuple[Safe, ...]]:
+    """A command with the values that fit filled in, and the names that are still asked for."""
+    from cockpit.runbook import placeholders
+
+    given: dict[str, str] = {}
+    missing = []
+    for name, value in values.items():
+        try:
+            if not value:
+                raise placeholders.Missing(name)
+            placeholders.fill(text, {name: value}, tuple(known), partly=True)
+            given[name] = value
+        except placeholders.Missing:
+            missing.append(name)
+    return placeholders.fill(text, given, tuple(known), partly=True), tuple(missing)
+
+
         for item in section.intro:
             found = _SERVICE.search(getattr(item, "text", ""))
             if found:

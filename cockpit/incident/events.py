@@ -186,6 +186,7 @@ class CommandRequested(Event, tag="command.requested", frozen=True):
 
     job is the id under which the target runs it at most once. root, boot and mark pin where on the
     host its directory is, and in which life of the host. command is what runs, redacted.
+    terminal: it runs in the responder's own terminal, not as a job: it ends with the link.
     """
 
     job: str
@@ -203,6 +204,7 @@ class CommandRequested(Event, tag="command.requested", frozen=True):
     workdir: str = ""
     reason: str = ""
     evidence: str = ""
+    terminal: bool = False
 
 
 class CommandClaimed(Event, tag="command.claimed", frozen=True):
@@ -254,6 +256,38 @@ class CommandRefused(Event, tag="command.refused", frozen=True):
     host: str
     why: str
     step: StepRef | None = None
+
+
+class SessionKept(Event, tag="session.kept", frozen=True):
+    """What a command left for the next one of its runbook on that host.
+
+    state is the file on the host that holds it; values of variables never leave the host.
+    """
+
+    job: str
+    host: str
+    runbook: str
+    state: str
+    directory: str
+    variables: tuple[str, ...] = ()
+
+
+class SessionLost(Event, tag="session.lost", frozen=True):
+    """What a command left is not there for the next one; fresh: nor is what was before it."""
+
+    job: str
+    host: str
+    runbook: str
+    why: str
+    fresh: bool = False
+
+
+class ValueGiven(Event, tag="value.given", frozen=True):
+    """The responder filled in a placeholder; value is empty where it may not be written down."""
+
+    name: str
+    value: str
+    runbook: str = ""
 
 
 class EvidenceSaved(Event, tag="evidence.saved", frozen=True):
@@ -337,6 +371,9 @@ Known = (
     | StopRequested
     | CommandStopped
     | CommandRefused
+    | SessionKept
+    | SessionLost
+    | ValueGiven
     | EvidenceSaved
     | EvidenceMissed
     | TimeCorrected

@@ -77,6 +77,22 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """What the commands of a runbook have left on a host for the next one.
+
+    job: the run that left it; state: the file on the host that holds it. Both are empty where the
+    next command starts afresh. variables: their names. doubt: why what the next command finds may
+    not be what the runbook means, in a sentence; empty when all is well.
+    """
+
+    job: str = ""
+    state: str = ""
+    directory: str = ""
+    variables: tuple[str, ...] = ()
+    doubt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StepState:
     """A ticked, skipped or failed step, with when and why."""
 
@@ -100,6 +116,8 @@ class Entry:
 
 _NOTHING: Mapping[e.StepRef, StepState] = MappingProxyType({})
 _NO_RUNS: Mapping[str, Run] = MappingProxyType({})
+_NO_SESSIONS: Mapping[tuple[str, str], Session] = MappingProxyType({})
+_NO_VALUES: Mapping[tuple[str, str], str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +125,8 @@ class Incident:
     """All that is known of one incident.
 
     started is when the trouble began (cockpit's first record until corrected); detected when it was
-    first declared. salt keys the redaction marks.
+    first declared. salt keys the redaction marks. sessions are by runbook and host, values by
+    runbook and name of the placeholder, the newest last.
     """
 
     id: str = ""
@@ -127,6 +146,8 @@ class Incident:
     runbooks: tuple[e.RunbookOpened, ...] = ()
     steps: Mapping[e.StepRef, StepState] = field(default_factory=lambda: _NOTHING)
     runs: Mapping[str, Run] = field(default_factory=lambda: _NO_RUNS)
+    sessions: Mapping[tuple[str, str], Session] = field(default_factory=lambda: _NO_SESSIONS)
+    values: Mapping[tuple[str, str], str] = field(default_factory=lambda: _NO_VALUES)
     entries: tuple[Entry, ...] = ()
     diagnosed: bool = False
     last_change: int = 0
@@ -168,6 +189,17 @@ class Incident:
         """The runs of a step, oldest first."""
         return tuple(run for run in self.runs.values() if run.asked.step == step)
 
+    def session(self, runbook: str, host: str) -> Session:
+        """What the next command of a runbook finds on a host."""
+        return self.sessions.get((runbook, host), Session())
+
+    def value(self, runbook: str, name: str) -> str:
+        """What a placeholder was last filled in with, in this runbook, else in another; or ""."""
+        if (runbook, name) in self.values:
+            return self.values[runbook, name]
+        others = (value for (_, other), value in reversed([*self.values.items()]) if other == name)
+        return next(others, "")
+
 
 def fold(records: Iterable[e.Record], start: Incident | None = None) -> Incident:
     """The incident after these records, going on from `start`."""
@@ -184,7 +216,7 @@ def fold(records: Iterable[e.Record], start: Incident | None = None) -> Incident
     return replace(incident, entries=tuple(entries))
 
 
-_UNSEEN = (e.JournalOpened, e.CommandClaimed)
+_UNSEEN = (e.JournalOpened, e.CommandClaimed, e.SessionKept, e.ValueGiven)
 
 
 def apply(incident: Incident, record: e.Record) -> Incident:
@@ -251,6 +283,17 @@ def _apply(incident: Incident, record: e.Record) -> Incident:
             left = {key: value for key, value in incident.steps.items() if key != step}
             verified = 0 if phase == "verification" else incident.last_verification
             return replace(incident, steps=left, last_verification=verified)
+        case e.ValueGiven(name=name, value=value, runbook=runbook):
+            values = {key: old for key, old in incident.values.items() if key != (runbook, name)}
+            return replace(incident, values={**values, (runbook, name): value})
+        case e.SessionKept() as kept:
+            session = Session(kept.job, kept.state, kept.directory, kept.variables)
+            key = (kept.runbook, kept.host)
+            return replace(incident, sessions={**incident.sessions, key: session})
+        case e.SessionLost(runbook=runbook, host=host, why=why, fresh=fresh):
+            session = Session() if fresh else incident.session(runbook, host)
+            session = replace(session, doubt=why)
+            return replace(incident, sessions={**incident.sessions, (runbook, host): session})
         case (
             e.CommandRequested()
             | e.CommandClaimed()

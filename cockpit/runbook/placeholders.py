@@ -85,19 +85,23 @@ def find(command: str, known: Collection[str] = ()) -> tuple[Placeholder, ...]:
     return tuple(seen.values())
 
 
-def fill(command: str, values: Mapping[str, str], known: Collection[str] = ()) -> str:
+def fill(
+    command: str, values: Mapping[str, str], known: Collection[str] = (), *, partly: bool = False
+) -> str:
     """The command with every placeholder replaced by its value, as one literal for the shell.
 
     values: by the name of the placeholder. A value is quoted for the place where it stands; a
     `$VAR` is replaced as well. Raises Missing when a value is missing, or when it would be read a
     second time by an inner shell (`sh -c "…"`, ssh) and holds more than letters, digits and
-    @%+=:,./-_.
+    @%+=:,./-_. partly: for the screen, leaves what has no value as it stands.
     """
     nested = bool(_NESTED_SHELL.search(command))
     out: list[str] = []
     at = 0
     for gap in _gaps(command, known):
         value = values.get(clean_line(gap.name))
+        if value is None and partly:
+            continue
         if value is None:
             raise Missing(f"{gap.text} has no value yet")
         if "\0" in value:
