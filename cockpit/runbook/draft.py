@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from cockpit.runbook import headings
@@ -84,7 +86,18 @@ def freeze(
         frozen = tuple(_section(section, f"{name}/" if prefix else "", names) for section in mine)
         end = max((section.lines.last for section in frozen), default=last)
         out.append(Procedure(name, clean_line(title), Lines(first, max(end, first)), frozen))
-    return tuple(_with_targets(procedure, _index(out)) for procedure in out)
+    pointed = any(isinstance(item, Reference) and item.target for item in _items(sections))
+    if not pointed:
+        return tuple(out)
+    index = _index(out)
+    return tuple(_with_targets(procedure, index) for procedure in out)
+
+
+def _items(sections: list[DraftSection]) -> Iterator[Item]:
+    for section in sections:
+        yield from section.intro
+        for step in section.steps:
+            yield from step.items
 
 
 def _section(draft: DraftSection, prefix: str, names: Names) -> Section:
@@ -121,30 +134,30 @@ def _section(draft: DraftSection, prefix: str, names: Names) -> Section:
     )
 
 
-Index = list[tuple[str, str, str, frozenset[str]]]
+Index = list[tuple[str, str, frozenset[str], frozenset[str]]]
 
 
 def _index(procedures: list[Procedure]) -> Index:
-    """id, title, title of what it stands in, words, of everything that a reference can lead to."""
+    """id, title, words of what it stands in, words, of all that a reference can lead to."""
     index: Index = []
     for procedure in procedures:
         if len(procedures) > 1:
-            index.append((procedure.id, procedure.title, "", _words(procedure.title)))
+            index.append((procedure.id, procedure.title, frozenset(), _words(procedure.title)))
+        above = _words(procedure.title)
         for section in procedure.sections:
-            index.append((section.id, section.title, procedure.title, _words(section.title)))
-            index += [
-                (step.id, step.title, section.title, _words(step.title)) for step in section.steps
-            ]
+            words = _words(section.title)
+            index.append((section.id, section.title, above, words))
+            index += [(step.id, step.title, words, _words(step.title)) for step in section.steps]
     return index
 
 
-def _words(text: str) -> frozenset[str]:
-    import re
+_WORD = re.compile(r"\w+")
+_FILLERS = frozenset(["the", "a", "an", "to", "section", "below", "above", "step", "and", "in"])
 
+
+def _words(text: str) -> frozenset[str]:
     return frozenset(
-        word.removesuffix("s")
-        for word in re.findall(r"\w+", text.lower())
-        if word not in ("the", "a", "an", "to", "section", "below", "above", "step", "and", "in")
+        [word.removesuffix("s") for word in _WORD.findall(text.lower()) if word not in _FILLERS]
     )
 
 
@@ -158,10 +171,13 @@ def _with_targets(procedure: Procedure, index: Index) -> Procedure:
         )
 
     def pointed(section: Section) -> Section:
-        steps = tuple(
-            replace(step, items=items(step.items)) if step.references else step
-            for step in section.steps
-        )
+        if not any(
+            isinstance(item, Reference) and item.target
+            for place in (section.intro, *(step.items for step in section.steps))
+            for item in place
+        ):
+            return section
+        steps = tuple(replace(step, items=items(step.items)) for step in section.steps)
         return replace(section, intro=items(section.intro), steps=steps)
 
     return replace(procedure, sections=tuple(pointed(section) for section in procedure.sections))
@@ -187,7 +203,7 @@ def resolve(where: str, index: Index) -> str | None:
             continue
         score = common / len(words) + common / len(has) / 2
         if context:
-            score += len(context & _words(parent)) / len(context) / 2
+            score += len(context & parent) / len(context) / 2
         if common / len(words) >= 0.6 and score > best:
             best, found = score, candidate
     return found

@@ -28,7 +28,11 @@ _NUMBER = re.compile(
 _LINK = re.compile(
     r"!?\[([^\]\[]{0,300})\](?:\([^)\s]{0,500}(?:\s+\"[^\"]{0,200}\")?\)|\[[^\]\[]{0,200}\])"
 )
-_DECORATION = re.compile(r"(?<!\w)[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}(?!\w)|~~|`")
+_DECORATION = re.compile(
+    r"[*_`~](?:(?<=`)|(?<=~)~|(?<=[*_])(?:(?<!\w.)[*_]{0,2}(?=\S)|(?<=\S.)[*_]{0,2}(?!\w)))"
+)
+"""Starts with its four characters, so that the search runs past all others at once."""
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _ATTRIBUTES = re.compile(r"\s*\{[#.:][^}]*\}\s*$|\s+#+\s*$")
 
 _STRONG: tuple[tuple[Phase, str], ...] = (
@@ -182,10 +186,13 @@ _STICKY = (
 
 def plain(markdown: str) -> str:
     """Markdown of one line or paragraph as the text a reader sees."""
-    text = _ATTRIBUTES.sub("", markdown)
-    text = _LINK.sub(r"\1", text)
+    text = markdown.strip()
+    if text.endswith(("}", "#")):
+        text = _ATTRIBUTES.sub("", markdown)
+    if "](" in text or "][" in text:
+        text = _LINK.sub(r"\1", text)
     text = _DECORATION.sub("", text)
-    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text).strip()
+    return (_ESCAPED.sub(r"\1", text) if "\\" in text else text).strip()
 
 
 def kind(title: str) -> StepKind | None:
@@ -202,7 +209,7 @@ def named(title: str) -> str:
     return title[match.end() :].strip() or title if match else title
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def strong(title: str) -> Phase | None:
     """The phase that the whole heading is the name of ("Recovery Steps"), else None."""
     text = re.sub(r"[^\w&/'(): ,.-]+", " ", named(title)).strip().rstrip(":").strip()
@@ -239,13 +246,17 @@ def phase(title: str, parent: Phase | None) -> Phase:
     return guess or parent or Phase.OTHER
 
 
+_NO_WORD = re.compile(r"[^\w\s-]+")
+_BETWEEN = re.compile(r"[\s_-]+")
+
+
 def slug(text: str, limit: int = 60) -> str:
     """A title as an anchor: lower case, words joined by "-"."""
-    text = unicodedata.normalize("NFKC", text).lower()
-    words = re.sub(r"[^\w\s-]+", "", text)
-    return re.sub(r"[\s_-]+", "-", words).strip("-")[:limit].strip("-") or "untitled"
+    text = (text if text.isascii() else unicodedata.normalize("NFKC", text)).lower()
+    words = _NO_WORD.sub("", text)
+    return _BETWEEN.sub("-", words).strip("-")[:limit].strip("-") or "untitled"
 
 
 def anchor(title: str) -> str:
     """A title as GitHub makes an anchor of it."""
-    return re.sub(r"\s", "-", re.sub(r"[^\w\s-]+", "", title.lower().strip()))
+    return re.sub(r"\s", "-", _NO_WORD.sub("", title.lower().strip()))
