@@ -368,9 +368,10 @@ class Builder:
     ) -> None:
         found = self._told(block.text, in_list, phase)
         text = prose.without(block.text, found)
-        title = prose.title(re.sub(r"^\s*(?:-|\d+\.)\s", "", text))
-        if text.strip() and (headings.plain(text).rstrip(":") != said or _URL.search(text)):
-            self._read(place, replace(block, text=text))
+        title = prose.title(re.sub(r"^\s*(?:-|\d+\.)\s", "", text)) if found else ""
+        says = not said or headings.plain(text).rstrip(":") != said or _URL.search(text)
+        if says and text.strip():
+            self._read(place, block if text is block.text else replace(block, text=text))
         else:
             self._point(place, block)
         for item in found:

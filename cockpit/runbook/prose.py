@@ -96,7 +96,12 @@ def _with_code(text: str) -> str:
 
 def output_follows(text: str) -> bool:
     """Whether a paragraph introduces sample output in the block below it."""
-    return bool(_OUTPUT_FOLLOWS.search(text.strip()))
+    words, _, end = text.rpartition(":")
+    return (
+        bool(words)
+        and not end.replace("*", "").strip()
+        and bool(_OUTPUT_FOLLOWS.search(text.strip()))
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -106,6 +111,8 @@ def commands(text: str, also: frozenset[str], in_list: bool) -> tuple[Found, ...
     in_list: text of a list item, where a command is mostly there to be run; in a paragraph the
     words before it must say so.
     """
+    if "`" not in text and "\n" not in text:
+        return ()
     found = list(_bare(text, also))
     taken = {line for item in found for line in range(item.line, item.last + 1)}
     for match in _CODE.finditer(text):
@@ -169,6 +176,8 @@ def _bare(text: str, also: frozenset[str]) -> Iterator[Found]:
 def without(text: str, found: Sequence[Found]) -> str:
     """The text without the lines that are bare commands."""
     gone = {n for item in found if item.source == "bare" for n in range(item.line, item.last + 1)}
+    if not gone:
+        return text
     return "\n".join(line for n, line in enumerate(text.split("\n")) if n not in gone)
 
 
@@ -189,6 +198,9 @@ def title(text: str, limit: int = 160) -> str:
 def pointers(text: str) -> list[Pointer]:
     """Where the text sends the reader: links within the file, "If …: see Recovery > Restart"."""
     found: list[Pointer] = []
+    anchors_in = "](#" in text
+    if not anchors_in and not (_BRANCH.search(text) and _SEE.search(text)):
+        return found
     at = 0
     for number, line in enumerate(text.split("\n")):
         anchors = [*_ANCHOR.finditer(line)]
