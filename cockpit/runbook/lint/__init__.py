@@ -7,10 +7,22 @@ from pathlib import Path
 
 from cockpit.runbook.lint import commands, gaps, links, marks, names, ran, secrets, shape, syntax
 from cockpit.runbook.lint.finding import Finding, Level
-from cockpit.runbook.lint.ground import Ground, OnHost
+from cockpit.runbook.lint.ground import NOTHING, Ground, OnHost
 from cockpit.runbook.lint.page import Page, page, read
 
-__all__ = ["Finding", "Ground", "Level", "OnHost", "Page", "files", "judge", "lint", "page", "read"]
+__all__ = [
+    "NOTHING",
+    "Finding",
+    "Ground",
+    "Level",
+    "OnHost",
+    "Page",
+    "files",
+    "judge",
+    "lint",
+    "page",
+    "read",
+]
 
 _OF_THE_PAGE: tuple[Callable[[Page], Iterator[Finding]], ...] = (
     gaps.gaps,
@@ -54,13 +66,13 @@ def files(paths: Iterable[Path]) -> list[Path]:
 
 
 def lint(
-    paths: Iterable[Path], ground: Ground = Ground(), *, handbook: Path | None = None
+    paths: Iterable[Path], ground: Ground = NOTHING, *, handbook: Path | None = None
 ) -> list[Finding]:
     """All findings in files and folders, in order. Raises parse.Unreadable."""
     return judge([read(path, handbook=path == handbook) for path in files(paths)], ground)
 
 
-def judge(pages: Sequence[Page], ground: Ground = Ground()) -> list[Finding]:
+def judge(pages: Sequence[Page], ground: Ground = NOTHING) -> list[Finding]:
     """All findings in pages, in order of file and line, without those that an author silenced.
 
     Where this machine has no bash, syntax.bash() says so and commands are not judged by it.
@@ -76,9 +88,7 @@ def judge(pages: Sequence[Page], ground: Ground = Ground()) -> list[Finding]:
         found += syntax.refused(pages, shell)
     silenced = {one.name: one.silenced for one in pages}
     order = {one.name: number for number, one in enumerate(pages)}
-    kept = {
-        finding: None for finding in found if not _silenced(finding, silenced[finding.path])
-    }
+    kept = {finding: None for finding in found if not _silenced(finding, silenced[finding.path])}
     return sorted(kept, key=lambda each: (order[each.path], each.line, each.rule, each.what))
 
 

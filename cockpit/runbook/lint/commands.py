@@ -11,8 +11,9 @@ from cockpit.runbook.blocks import Kind
 from cockpit.runbook.lint import words
 from cockpit.runbook.lint.finding import Finding, Level
 from cockpit.runbook.lint.ground import Ground
-from cockpit.runbook.lint.page import Page
+from cockpit.runbook.lint.page import Page, Placed, also
 from cockpit.runbook.model import Waits
+from cockpit.runbook.programs import names_of
 
 _TO_SHELL = re.compile(
     r"\b(?:curl|wget)\b[^\n|;&]*\|\s*(?:sudo\s+(?:-\w+\s+)*)?(?:ba|z|da|k)?sh\b"
@@ -22,22 +23,28 @@ _TYPOGRAPHIC = {
     "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "–": "-", "—": "--", "−": "-",
     "\u00a0": "a blank", "\u202f": "a blank", "\u200b": "nothing", "\ufeff": "nothing",
 }  # fmt: skip
-_IP = re.compile(r"(?<![\w.:/-])(?:ssh://|https?://|\w+@)?(\d{1,3}(?:\.\d{1,3}){3})(?![\w.-])(?!/\d)")
+_IP = re.compile(
+    r"(?<![\w.:/-])(?:ssh://|https?://|\w+@)?(\d{1,3}(?:\.\d{1,3}){3})(?![\w.-])(?!/\d)"
+)
 _PROBES = frozenset({"8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1", "9.9.9.9", "255.255.255.255"})
-_SSH_VALUED = frozenset("-p -i -l -o -F -J -L -R -D -b -c -E -e -I -m -O -Q -S -W -w -P".split())
+_SSH_VALUED = names_of("-p -i -l -o -F -J -L -R -D -b -c -E -e -I -m -O -Q -S -W -w -P")
 
 
 def old_compose(page: Page) -> Iterator[Finding]:
     """`compose-v1`: docker-compose, which newer hosts do not have."""
-    for placed in page.commands:
-        if any(argv[0] == "docker-compose" for argv in words.simple(placed.command.text)):
-            yield page.find(
-                placed.line,
-                Level.WARNING,
-                "compose-v1",
-                "docker-compose is Compose v1, which is not maintained since 2023",
-                "write docker compose, with a blank",
-            )
+    lines = [
+        placed.line
+        for placed in page.commands
+        if any(argv[0] == "docker-compose" for argv in words.simple(placed.command.text))
+    ]
+    if lines:
+        yield page.find(
+            lines[0],
+            Level.WARNING,
+            "compose-v1",
+            f"docker-compose is Compose v1, which has had no mends since 2023{also(lines)}",
+            "write docker compose, with a blank",
+        )
 
 
 def to_shell(page: Page) -> Iterator[Finding]:
@@ -54,7 +61,7 @@ def to_shell(page: Page) -> Iterator[Finding]:
 
 
 def typographic(page: Page) -> Iterator[Finding]:
-    """`typographic`: a quote, dash or blank that a word processor made, where the shell reads it."""
+    """`typographic`: a word processor's quote, dash or blank, where the shell reads it."""
     for placed in page.commands:
         text = placed.command.text
         if text.isascii():
@@ -90,10 +97,15 @@ def two_waits(page: Page) -> Iterator[Finding]:
                 waiting[1].line,
                 Level.NOTE,
                 "two-waits",
-                f"pasted as one block, the command of line {waiting[0].line} takes this one "
-                "as its input",
+                _why(waiting[0]),
                 "give each a code block of its own",
             )
+
+
+def _why(first: Placed) -> str:
+    if first.command.waits is Waits.STREAM:
+        return f"pasted as one block, this is never reached: line {first.line} does not end"
+    return f"pasted as one block, the command of line {first.line} takes this for its input"
 
 
 def _alternatives(page: Page, first: int, second: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 _PATTERNS = ("compose*.y*ml", "docker-compose*.y*ml")
@@ -89,11 +89,12 @@ def _read(path: Path) -> dict[str, object] | str:
     return data
 
 
+@cache
 def _loader() -> type:
     """YAML's safe loader, which takes Compose's own tags (!reset, !override) for what they hold."""
     import yaml
 
-    class Loader(yaml.SafeLoader):
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
         pass
 
     def taken(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> object:

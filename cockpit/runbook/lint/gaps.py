@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from cockpit.runbook.blocks import Kind
 from cockpit.runbook.lint.finding import Finding, Level
 from cockpit.runbook.lint.page import Page
+from cockpit.runbook.programs import names_of
 
 _TOLD = re.compile(
     r"\b(?:UPDATE (?:THIS|ME|BEFORE|WITH)\b|CHANGE[ _-]?ME\b|REPLACE[ _-]?(?:ME|THIS)\b"
@@ -27,15 +28,15 @@ _SQUARE = re.compile(
     r"|\[(?:name|phone|phone number|e-?mail|slack handle|contact|pager)\](?![(\[:])",
     re.IGNORECASE,
 )
-_IN_URL = re.compile(r"https?://[^\s)>\]`\"']*[\[<]?\byour[-_][\w-]+[\]>]?[^\s)>\]`\"']*")
+_IN_URL = re.compile(r"https?://(?:[^\s)>\]`\"']*[/@.?=])?[\[<]?your[-_][\w-]+[\]>]?[^\s)>\]`\"']*")
 _ANGLE = re.compile(r"(?<![<\w\\=/])<(?=[A-Za-z])([A-Za-z][\w .'-]{0,60})>(?!>)")
-_HTML = frozenset(
-    "a abbr article aside b big blockquote body br button center cite code col colgroup dd del "
-    "details dfn div dl dt em fieldset figcaption figure font footer form h1 h2 h3 h4 h5 h6 head "
-    "header hr html i iframe img input ins kbd label legend li link main mark meta nav noscript ol "
-    "option p picture pre q s samp script section select small source span strike strong style sub "
-    "summary sup svg table tabs tab tbody td textarea tfoot th thead time title tr tt u ul var "
-    "video wbr".split()
+_HTML = names_of(
+    "a abbr article aside b big blockquote body br button center cite code col colgroup "
+    "dd del details dfn div dl dt em fieldset figcaption figure font footer form h1 h2 h3 "
+    "h4 h5 h6 head header hr html i iframe img input ins kbd label legend li link main "
+    "mark meta nav noscript ol option p picture pre q s samp script section select small "
+    "source span strike strong style sub summary sup svg table tabs tab tbody td textarea "
+    "tfoot th thead time title tr tt u ul var video wbr"
 )
 _TODO = re.compile(
     r"(?<![\w/.-])(?P<mark>TODO|TBD|FIXME|XXX)(?![\w/-])(?!\.\w)"
@@ -45,16 +46,14 @@ _ASKS = "write what belongs there; at 3am nobody knows it"
 
 
 def gaps(page: Page) -> Iterator[Finding]:
-    """`placeholder`: a place that says itself that it is not filled in. `todo`: the same, milder."""
+    """`placeholder`: a place that says itself that it is not filled in. `todo`: milder."""
     seen: set[int] = set()
     prose = dict(page.prose)
     for number, text in enumerate(page.lines, 1):
         found = _gap(text, prose.get(number, ""))
         if found:
             seen.add(number)
-            yield page.find(
-                number, Level.ERROR, "placeholder", f"{found} is not filled in", _ASKS
-            )
+            yield page.find(number, Level.ERROR, "placeholder", f"{found} is not filled in", _ASKS)
     searched = {
         number
         for block in page.blocks
@@ -88,7 +87,7 @@ def _gap(text: str, prose: str) -> str:
     for angle in _ANGLE.finditer(prose):
         name = angle[1].split()[0].rstrip("/").lower()
         closed = f"</{name}>" in prose.lower() or prose[: angle.start()].endswith("\\")
-        markup = name in _HTML or closed or "@" in angle[1] or angle[1][:1].isupper() is None
+        markup = name in _HTML or closed
         if not markup and not re.fullmatch(r"[A-Z]\w*[a-z]\w*", angle[1]):
             return angle[0]
     return ""

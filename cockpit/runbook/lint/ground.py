@@ -33,3 +33,7 @@ class Ground:
     hosts: frozenset[str] = frozenset()
     last_run: Callable[[Path], datetime | None] | None = None
     now: datetime | None = None
+
+
+NOTHING = Ground()
+"""Only the file itself."""

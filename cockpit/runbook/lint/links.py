@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -11,7 +12,7 @@ from urllib.parse import unquote
 from cockpit.runbook import headings
 from cockpit.runbook.lint.finding import Finding, Level
 from cockpit.runbook.lint.page import Page
-from cockpit.runbook.model import Item, Reference
+from cockpit.runbook.model import Reference
 
 _LINK = re.compile(
     r"(?P<image>!?)\[(?:[^\[\]]|\[[^\[\]]*\]){0,300}\]"
@@ -24,6 +25,9 @@ _PLAIN_PATH = re.compile(r"[\w .()@+,~%/#&=-]+\Z")
 _NAMED = re.compile(r"<[a-z]\w*\s[^>]*?\b(?:id|name)\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _OWN_ID = re.compile(r"\{:?\s*#([\w.:-]+)[^}]*\}")
 _HEADING = re.compile(r"^[ >]{0,6}#{1,6}\s+(.+?)\s*#*\s*$|^([^\n#>|-][^\n]*)\n(?:=+|-+)\s*$", re.M)
+_PATH = re.compile(
+    r"\b(?:see|go to|goto|jump to)\b:?\s+[A-Z][\w ]{2,30}(?:>|→)\s*\S", re.IGNORECASE
+)
 _MARKDOWN = (".md", ".markdown", ".mdx", ".mkd")
 
 
@@ -52,9 +56,9 @@ def references(page: Page) -> Iterator[Finding]:
                 )
 
 
-def _names_a_place(item: Item) -> bool:
+def _names_a_place(item: Reference) -> bool:
     """Whether the words mean a heading of this file for certain: `See Recovery > Option 2`."""
-    return bool(re.search(r"\b(?:see|go to|goto|jump to)\b:?\s+[A-Z][\w ]{2,30}>\s*\S", item.text, re.I)) if isinstance(item, Reference) else False
+    return bool(_PATH.search(item.text))
 
 
 def _short(text: str) -> str:
@@ -90,7 +94,7 @@ def _judged(page: Page, number: int, where: str, *, image: bool) -> Iterator[Fin
                 number,
                 Level.ERROR if not file else Level.WARNING,
                 "dead-anchor",
-                f"no heading of {'this file' if not file else file} gives #{anchor}",
+                f"no heading of {file or 'this file'} gives #{anchor}",
                 "write it as the heading is: lower case, words joined by -",
             )
 
@@ -104,7 +108,10 @@ def _target(page: Path, file: str, *, image: bool) -> Path | None:
     if place.exists():
         return place
     name = file.rstrip("/")
-    written = [f"{name}{suffix}" for suffix in _MARKDOWN] + [f"{name}/index.md", f"{name}/_index.md"]
+    written = [f"{name}{suffix}" for suffix in _MARKDOWN] + [
+        f"{name}/index.md",
+        f"{name}/_index.md",
+    ]
     if name.endswith((".html", ".htm")):
         written += [name.rpartition(".")[0] + ".md", f"{name}.md", f"{name}.md.erb", f"{name}.erb"]
     for each in written:
@@ -132,8 +139,6 @@ def _near(page: Path, file: str) -> str:
             break
         for found in (above / name, *above.glob(f"*/{name}")):
             if found.is_file():
-                import os
-
                 return f"did you mean {os.path.relpath(found, page.resolve().parent)}?"
     return ""
 
@@ -151,7 +156,7 @@ def _anchors(path: str, text: str | None) -> frozenset[str]:
             text = Path(path).read_text(encoding="utf-8", errors="replace")
         except OSError:
             return frozenset()
-    found = {match for match in _NAMED.findall(text)} | {*_OWN_ID.findall(text)}
+    found = {*_NAMED.findall(text), *_OWN_ID.findall(text)}
     seen: dict[str, int] = {}
     for first, second in _HEADING.findall(text):
         title = headings.anchor(headings.plain(_OWN_ID.sub("", first or second)))

@@ -11,26 +11,27 @@ from cockpit.runbook.lint import compose, words
 from cockpit.runbook.lint.compose import Compose
 from cockpit.runbook.lint.finding import Finding, Level
 from cockpit.runbook.lint.ground import Ground
-from cockpit.runbook.lint.page import Page
+from cockpit.runbook.lint.page import Page, also
+from cockpit.runbook.programs import names_of
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
 _ID = re.compile(r"[0-9a-f]{12,64}\Z")
-_ONE = frozenset("exec logs top port attach diff export wait commit".split())
-_MANY = frozenset("restart stop start kill rm pause unpause".split())
-_COMPOSE_ONE = frozenset("exec run port".split())
-_COMPOSE_MANY = frozenset(
-    "logs restart stop start up kill rm ps pull build create top pause unpause events".split()
+_ONE = names_of("exec logs top port attach diff export wait commit")
+_MANY = names_of("restart stop start kill rm pause unpause")
+_COMPOSE_ONE = frozenset(["exec", "run", "port"])
+_COMPOSE_MANY = names_of(
+    "logs restart stop start up kill rm ps pull build create top pause unpause events"
 )
-_VALUED = frozenset(
-    "-e --env -u --user -w --workdir --env-file --detach-keys --since --until --tail -n -t --time "
-    "--timeout -s --signal --format --filter --status --index --name -v --volume -p --publish "
-    "--entrypoint --pull --policy --scale --wait-timeout --exit-code-from --attach --no-attach "
-    "--change -c --message -m --author -a --cap-add --cap-drop --progress -l --label".split()
+_VALUED = names_of(
+    "-e --env -u --user -w --workdir --env-file --detach-keys --since --until --tail -n "
+    "-t --time --timeout -s --signal --format --filter --status --index --name -v "
+    "--volume -p --publish --entrypoint --pull --policy --scale --wait-timeout "
+    "--exit-code-from --attach --no-attach --change -c --message -m --author -a --cap-add "
+    "--cap-drop --progress -l --label"
 )
-_FLAGS = frozenset("-a -f -t -p -l -e -n -s -v".split())
-_GLOBAL = frozenset(
-    "-f --file -p --project-name --profile --env-file --project-directory --ansi --parallel "
-    "--progress --log-level -l -c --config".split()
+_GLOBAL = names_of(
+    "-f --file -p --project-name --profile --env-file --project-directory --ansi "
+    "--parallel --progress --log-level -l -c --config"
 )
 
 
@@ -121,22 +122,23 @@ def unknown(page: Page, ground: Ground) -> Iterator[Finding]:
             )
         return
     own = set(re.findall(r"--name[= ]([\w.-]+)", page.text))
+    places: dict[Named, list[int]] = {}
     for placed, named in spoken:
         gaps = {re.sub(r"[^\w./-]", "_", gap.text) for gap in placed.command.placeholders}
         for one in named:
             names = known.services if one.service else known.containers
-            if one.name in names | own | gaps or one.name in ("_",) or _ID.match(one.name):
-                continue
-            if not _NAME.match(one.name) or (loose and not one.service):
-                continue
-            kind = "service" if one.service else "container"
-            yield page.find(
-                placed.line,
-                Level.ERROR,
-                f"unknown-{kind}",
-                f"{where} has no {kind} {one.name}",
-                _mend(one, known),
-            )
+            there = one.name in names | own | gaps or _ID.match(one.name)
+            if not there and _NAME.match(one.name) and not (loose and not one.service):
+                places.setdefault(one, []).append(placed.line)
+    for one, lines in places.items():
+        kind = "service" if one.service else "container"
+        yield page.find(
+            lines[0],
+            Level.ERROR,
+            f"unknown-{kind}",
+            f"{where} has no {kind} {one.name}{also(lines)}",
+            _mend(one, known),
+        )
 
 
 def alike(page: Page) -> Iterator[Finding]:
@@ -175,13 +177,17 @@ def _mend(one: Named, known: Compose) -> str:
     if not one.service and one.name in known.services:
         nearest = sorted(name for name in names if one.name in name)
         if nearest:
-            return f"did you mean {nearest[0]}? ({one.name} is the service: docker compose knows it)"
+            return (
+                f"did you mean {nearest[0]}? ({one.name} is the service: docker compose knows it)"
+            )
     if one.service and one.name in known.containers:
         return f"{one.name} is a container: say its service, or docker without compose"
     near = nearest_name(one.name, names)
     if near:
         return f"did you mean {near}?"
-    listed = ", ".join(sorted(name for name in names if not re.search(r"[-_][2-9]\Z|_1\Z", name))[:8])
+    listed = ", ".join(
+        sorted(name for name in names if not re.search(r"[-_][2-9]\Z|_1\Z", name))[:8]
+    )
     return f"there are: {listed}" if listed else "there is none at all"
 
 

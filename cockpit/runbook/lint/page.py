@@ -1,4 +1,4 @@
-"""A file as lint sees it: its lines, its blocks, what cockpit takes from it, and what is silenced."""
+"""A file as lint sees it: its lines and blocks, what cockpit takes from it, what is silenced."""
 
 from __future__ import annotations
 
@@ -118,6 +118,15 @@ class Page:
         while last < len(self.lines) and self.lines[last].strip():
             last += 1
         return last
+
+
+def also(lines: Sequence[int]) -> str:
+    """That a fault stands in more lines than its own; empty where it does not."""
+    more = sorted(set(lines))[1:]
+    if not more:
+        return ""
+    listed = ", ".join(map(str, more[:6])) + ("…" if len(more) > 6 else "")
+    return f"; also line{'s' if len(more) > 1 else ''} {listed}"
 
 
 def read(path: Path, *, handbook: bool = False) -> Page:

@@ -7,17 +7,20 @@ from collections.abc import Iterator
 
 from cockpit.runbook.lint.finding import Finding, Level
 from cockpit.runbook.lint.page import Page
+from cockpit.runbook.programs import names_of
 from cockpit.text import Redactor, clean
 
 _MARK = re.compile(r"\[REDACTED:([a-z-]+):[0-9a-f]{6}\]")
 _EXAMPLE = re.compile(
-    r"example|sample|dummy|fake|test|your|placeholder|change.?me|redacted|replace|secret|passw"
-    r"|token|x{3,}|\*{2,}|\.{3}|…|^[<\[{$(%]|[<$`]|^(?:foo|bar|abc|123|user|postgres|admin|root)"
-    r"|^[A-Z_]+$|^\W*$|^[a-z]+$|^(.)\1*$",
+    r"example|sample|dummy|fake|test|your|placeholder|change.?me|redacted|replace|secret|pass"
+    r"|token|x{3,}|\*{2,}|\.{3}|…|[<\[{$(%`]|^(?:foo|bar|abc|123|user|postgres|admin|root)"
+    r"|^\W*$|^(.)\1*$",
     re.IGNORECASE,
 )
-_BY_SHAPE = frozenset(
-    "stripe aws github gitlab slack jwt google sendgrid npm pypi twilio vendor pem".split()
+_CODE = re.compile(r"[./~]|\w+\.\w+[(.]|[A-Za-z_]+\Z")
+"""What stands behind a name in code or prose: a path, a variable, a plain word."""
+_BY_SHAPE = names_of(
+    "stripe aws github gitlab slack jwt google sendgrid npm pypi twilio vendor pem"
 )
 
 
@@ -32,7 +35,9 @@ def secrets(page: Page) -> Iterator[Finding]:
         told = redact(line)
         for rule, value in _taken(line, told) if told != line else ():
             # A shape is certain; a name such as PASSWORD= says nothing of what stands there.
-            if not (_EXAMPLE.search(value) or (rule not in _BY_SHAPE and len(value) < 6)):
+            named = rule not in _BY_SHAPE
+            vague = len(value) < 6 or not re.search(r"\d", value) or _CODE.match(value)
+            if not (_EXAMPLE.search(value) or (named and vague)):
                 yield page.find(
                     number,
                     Level.ERROR,
@@ -41,8 +46,8 @@ def secrets(page: Page) -> Iterator[Finding]:
                     "take it out, change it where it is used, and say where to look it up",
                 )
                 break
-    for number, line in enumerate(page.lines, 1):
-        if re.search(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY", line) and re.match(
+    for number, text in enumerate(page.lines, 1):
+        if re.search(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY", text) and re.match(
             r"[\s>|]*[A-Za-z0-9+/]{40,}", "".join(page.lines[number : number + 1])
         ):
             yield page.find(

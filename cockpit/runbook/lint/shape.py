@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from cockpit.runbook.lint.finding import Finding, Level
 from cockpit.runbook.lint.page import Page, Placed
-from cockpit.runbook.model import Command, Phase, Risk, Step, StepKind
+from cockpit.runbook.model import Command, Phase, Risk, StepKind
 
 _WARNED = re.compile(
     r"warn|caution|careful|danger|destructi|irrevers|cannot be undone|can't be undone|undo\b"
@@ -20,8 +20,17 @@ _SAVES = re.compile(
     r"\bback-?up|\bdump\b|\bsnapshot\b|\.bak\b|\b(?:cp|rsync|tar|mv)\s|--dry-run|\s-n\b.*clean",
     re.IGNORECASE,
 )
-_LOW_STAKES = re.compile(r"/tmp/|/var/tmp/|\bmktemp\b|\.(?:tmp|log|pid|lock|sock)\b")
-_ENDS = re.compile(r"\b(?:delete pod|rollout restart|pkill|killall|kill)\b")
+_LOW_STAKES = re.compile(
+    r"/tmp/|/var/tmp/|\bmktemp\b|\.(?:tmp|log|pid|lock|sock|pyc)\b|\bnode_modules\b|\bdist\b"
+    r"|\bbuild/|\.next\b|\.?cache\b|__pycache__|\bvenv\b|-lock\.(?:json|yaml)\b"
+)
+_ENDS_ONLY = re.compile(
+    r"\b(?:delete pod|rollout restart|pkill|killall|kill)\b"
+    r"|\bcompose\b[^|;&\n]*\bdown\b(?![^|;&\n]*\s(?:-v|--volumes|--rmi)\b)"
+    r"|\bdocker\b[^|;&\n]*\bprune\b(?![^|;&\n]*\s(?:-\w*a\w*|--all|--volumes)\b)"
+)
+_GUESSED = ("cockpit does not know", "the name of", "part of the command", "the command could not")
+"""How a verdict begins that rests on what is not known: enough to ask, too little to blame."""
 _SEVERITY = re.compile(
     r"\b(?:severity|priority|P[0-4]|SEV-?[0-5])\b|\b(?:critical|high|medium|low)\b.{0,20}severity",
     re.IGNORECASE,
@@ -32,7 +41,7 @@ _ESCALATES = re.compile(
     re.IGNORECASE,
 )
 _CHECKS = re.compile(
-    r"\b(?:verify|check|confirm|make sure|ensure|wait (?:for|until)|should|expect\w*|validate)\b",
+    r"\b(?:verif\w*|check|confirm|make sure|ensure|wait (?:for|until)|should|expect\w*|validate)\b",
     re.IGNORECASE,
 )
 _ACTING = frozenset({Phase.RECOVERY, Phase.ROLLBACK, Phase.PROCEDURE, Phase.DIAGNOSIS})
@@ -75,16 +84,13 @@ def unverified(page: Page) -> Iterator[Finding]:
     """`unverified-change`: a change after which no check stands, though the file has checks."""
     if not page.to_follow or not any(_phases(page, Phase.VERIFICATION)):
         return
-    last = max(
-        step.lines.first
-        for section, step in page.runbook.steps()
-        if Phase.VERIFICATION in (section.phase, step.phase)
-    ) if any(
-        Phase.VERIFICATION in (section.phase, step.phase) for section, step in page.runbook.steps()
-    ) else max(s.lines.first for s in page.runbook.sections() if s.phase is Phase.VERIFICATION)
+    checked = max(
+        [section.lines.first for section in page.runbook.sections() if _is_check(section.phase)]
+        + [step.lines.first for _, step in page.runbook.steps() if _is_check(step.phase)]
+    )
     steps: set[str] = set()
     for placed in _unverified(page):
-        if placed.line > last and placed.step.id not in steps:
+        if placed.line > checked and placed.step.id not in steps:
             steps.add(placed.step.id)
             yield page.find(
                 placed.line,
@@ -107,7 +113,8 @@ def unwarned(page: Page) -> Iterator[Finding]:
         command, step, section = placed.command, placed.step, placed.section
         if command.risk is not Risk.DESTROY or command.phase in (Phase.MISTAKES, Phase.REFERENCES):
             continue
-        if _LOW_STAKES.search(command.text) or _ENDS.search(command.text):
+        harmless = _LOW_STAKES.search(command.text) or _ENDS_ONLY.search(command.text)
+        if harmless or command.because.startswith(_GUESSED):
             continue
         gentler = step.kind is StepKind.OPTION and first_option[section.id] != step.id
         if gentler or _WARNED.search(_before(page, placed)) or _saved(page, placed):
@@ -144,18 +151,25 @@ def _unverified(page: Page) -> Iterator[Placed]:
         command = placed.command
         if command.risk is Risk.READ or command.phase not in _ACTING or command.waits:
             continue
-        if _LOW_STAKES.search(command.text):
+        guessed = command.because.startswith(_GUESSED) or "may change" in command.because
+        if guessed or _LOW_STAKES.search(command.text):
             continue
         after = [other for other in placed.step.commands if other.lines.first > command.lines.first]
         seen = command.expectation or any(
             other.risk is Risk.READ or other.expectation for other in after
         )
-        if not seen and not _CHECKS.search(_after(page, placed.step, command)):
+        if not seen and not _CHECKS.search(_after(page, placed)):
             yield placed
 
 
-def _after(page: Page, step: Step, command: Command) -> str:
-    return "\n".join(page.lines[command.lines.last : step.lines.last + 1])
+def _is_check(phase: Phase) -> bool:
+    return phase is Phase.VERIFICATION
+
+
+def _after(page: Page, placed: Placed) -> str:
+    """What the reader reads next, to the end of the section."""
+    last = max(placed.step.lines.last, placed.section.lines.last)
+    return "\n".join(page.lines[placed.command.lines.last : last + 1])
 
 
 def _phases(page: Page, phase: Phase) -> Iterator[bool]:

@@ -97,4 +97,6 @@ def _says(shell: str, text: str) -> str:
     if done.returncode == 0:
         return ""
     first = done.stderr.decode("utf-8", "replace").strip().split("\n")[0]
-    return re.sub(r"^.*?: (?:-c: )?(?:line \d+: )?(?:syntax error: )?", "", first) or "it is no shell"
+    return (
+        re.sub(r"^.*?: (?:-c: )?(?:line \d+: )?(?:syntax error: )?", "", first) or "it is no shell"
+    )
