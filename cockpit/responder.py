@@ -325,7 +325,6 @@ class Responder:
         from cockpit.runbook.shell import judge
 
         verdict = judge(command)
-        early = chosen is None or chosen.command.phase in (Phase.RECOVERY, Phase.ROLLBACK)
         if verdict.waits not in (None, Waits.STREAM):
             raise CannotRun(
                 f"This command ({verdict.waits}) waits for a person, in a terminal of its own. "
@@ -393,14 +392,6 @@ class Responder:
         task.add_done_callback(self._background.discard)
 
 
-def _service_of(runbook: Runbook) -> str:
-    """What the runbook's front matter or its `Service:` line names; empty where neither does."""
-    named = runbook.meta.get("services") or runbook.meta.get("service")
-    if isinstance(named, list) and named:
-        named = named[0]
-    if isinstance(named, str):
-        return named
-    for section in runbook.sections():
 def _filled(
     text: str, values: Mapping[Safe, str], known: Iterable[str]
 ) -> tuple[str, tuple[Safe, ...]]:
@@ -420,6 +411,14 @@ def _filled(
     return placeholders.fill(text, given, tuple(known), partly=True), tuple(missing)
 
 
+def _service_of(runbook: Runbook) -> str:
+    """What the runbook's front matter or its `Service:` line names; empty where neither does."""
+    named = runbook.meta.get("services") or runbook.meta.get("service")
+    if isinstance(named, list) and named:
+        named = named[0]
+    if isinstance(named, str):
+        return named
+    for section in runbook.sections():
         for item in section.intro:
             found = _SERVICE.search(getattr(item, "text", ""))
             if found:
