@@ -36,7 +36,8 @@ class Lines(ScrollView, can_focus=True):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self.rows: list[Row] = []
-        self._stops: list[tuple[object, int]] = []
+        self._stops: list[object] = []
+        self._spans: dict[object, tuple[int, int]] = {}
         self.at: object = None
         self.aside = 0
 
@@ -46,9 +47,10 @@ class Lines(ScrollView, can_focus=True):
         The list is taken over, not copied.
         """
         old, self.rows = self.rows, rows
-        self._stops = _stops(rows)
-        if self._stops and (not keep or self.place() is None):
-            self.at = self._stops[0][0]
+        self._spans = _spans(rows)
+        self._stops = list(self._spans)
+        if self._stops and (not keep or self.at not in self._spans):
+            self.at = self._stops[0]
         self.virtual_size = Size(self.size.width, len(rows))
         if len(old) != len(rows):
             self.refresh()
@@ -64,8 +66,10 @@ class Lines(ScrollView, can_focus=True):
             return
         start = len(self.rows)
         self.rows += rows
-        last = self._stops[-1][0] if self._stops else None
-        self._stops += [(stop, y) for stop, y in _stops(rows, start) if stop != last]
+        for stop, (first, last) in _spans(rows, start).items():
+            if stop not in self._spans:
+                self._stops.append(stop)
+            self._spans[stop] = (self._spans.get(stop, (first, last))[0], last)
         self.virtual_size = Size(self.size.width, len(self.rows))
         self.refresh()
 
@@ -77,7 +81,11 @@ class Lines(ScrollView, can_focus=True):
 
     def place(self) -> int | None:
         """Which stop the cursor is on, from 0; None where it is on none."""
-        return next((i for i, (stop, _) in enumerate(self._stops) if stop == self.at), None)
+        return self._stops.index(self.at) if self.at in self._spans else None
+
+    def span(self, stop: object) -> tuple[int, int] | None:
+        """The first and the last row of a stop; None where there is no such stop."""
+        return self._spans.get(stop)
 
     def go(self, stop: object) -> None:
         """Puts the cursor on a stop and has it in sight."""
@@ -89,10 +97,10 @@ class Lines(ScrollView, can_focus=True):
 
     def reveal(self) -> None:
         """Scrolls so that the rows under the cursor are in sight, the first of them above all."""
-        under = [y for y, line in enumerate(self.rows) if line.stop == self.at]
-        if not under or self.at is None:
+        under = self._spans.get(self.at)
+        if under is None:
             return
-        first, last = under[0], under[-1]
+        first, last = under
         top, height = round(self.scroll_y), self.size.height
         if last >= top + height:
             top = last - height + 1
@@ -107,20 +115,35 @@ class Lines(ScrollView, can_focus=True):
         if not self._stops:
             self.scroll_to(y=self.scroll_y + by, animate=False)
             return
+        if self._read_on(by):
+            return
         now = self.place()
         wanted = 0 if now is None else max(0, min(len(self._stops) - 1, now + by))
-        self.go(self._stops[wanted][0])
+        self.go(self._stops[wanted])
         if wanted == 0:
             self.scroll_to(y=0, animate=False, immediate=True)
 
+    def _read_on(self, by: int) -> bool:
+        """Scrolls within a stop that is higher than the pane, before the cursor leaves it."""
+        under, height = self._spans.get(self.at), self.size.height
+        if under is None or under[1] - under[0] < height:
+            return False
+        top = round(self.scroll_y)
+        left = under[1] - (top + height - 1) if by > 0 else top - under[0]
+        if left <= 0:
+            return False
+        step = min(left, max(1, height - 2))
+        self.scroll_to(y=top + step * by, animate=False, immediate=True)
+        return True
+
     def action_first(self) -> None:
         if self._stops:
-            self.go(self._stops[0][0])
+            self.go(self._stops[0])
         self.scroll_to(y=0, animate=False, immediate=True)
 
     def action_last(self) -> None:
         if self._stops:
-            self.go(self._stops[-1][0])
+            self.go(self._stops[-1])
         self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True)
 
     def action_page(self, by: int) -> None:
@@ -129,15 +152,15 @@ class Lines(ScrollView, can_focus=True):
             self.scroll_to(y=self.scroll_y + by * height, animate=False)
             return
         now = self.place() or 0
-        here = self._stops[now][1]
+        here = self._spans[self._stops[now]][0]
         wanted = here + by * height
         ahead = range(now, len(self._stops)) if by > 0 else range(now, -1, -1)
         target = now
         for index in ahead:
             target = index
-            if (self._stops[index][1] - wanted) * by >= 0:
+            if (self._spans[self._stops[index]][0] - wanted) * by >= 0:
                 break
-        self.go(self._stops[target][0])
+        self.go(self._stops[target])
 
     def action_aside(self, by: int) -> None:
         self.aside = max(0, self.aside + by)
@@ -176,10 +199,12 @@ class Lines(ScrollView, can_focus=True):
             self.show_rows(rows)
 
 
-def _stops(rows: Sequence[Row], start: int = 0) -> list[tuple[object, int]]:
-    """Each stop once, with the first of its rows; rows are counted from `start`."""
-    first: dict[object, int] = {}
+def _spans(rows: Sequence[Row], start: int = 0) -> dict[object, tuple[int, int]]:
+    """Each stop with the first and the last of its rows, which are counted from `start`."""
+    found: dict[object, tuple[int, int]] = {}
     for y, line in enumerate(rows, start):
-        if line.stop is not None:
-            first.setdefault(line.stop, y)
-    return list(first.items())
+        stop = line.stop
+        if stop is not None:
+            span = found.get(stop)
+            found[stop] = (span[0] if span else y, y)
+    return found

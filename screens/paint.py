@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -106,26 +106,47 @@ def fold(words: Safe, width: int) -> list[Safe]:
     """Text in lines of at most `width` cells, broken at blanks where there are any."""
     lines: list[Safe] = []
     for line in words.split("\n"):
-        lines += _fold_line(line.rstrip(), max(8, width))
+        line = line.rstrip()
+        indent = " " * min(len(line) - len(line.lstrip(" ")), max(8, width) // 2)
+        for number, (start, end) in enumerate(_breaks(line, max(8, width), len(indent))):
+            lines.append(Safe(f"{indent if number else ''}{line[start:end]}"))
     return lines
 
 
-def _fold_line(line: str, width: int) -> Iterable[Safe]:
-    if cell_len(line) <= width:
-        return [Safe(line)]
-    found: list[Safe] = []
-    indent = " " * min(len(line) - len(line.lstrip(" ")), width // 2)
-    rest = line
-    while cell_len(rest) > width:
-        head = set_cell_size(rest, width).rstrip(" ")
-        cut = len(head)
+def fold_parts(parts: Sequence[Part], width: int, hang: int = 0) -> list[tuple[Part, ...]]:
+    """As fold, for one line of several looks; the lines after the first begin `hang` cells in."""
+    whole = "".join(words for words, _ in parts)
+    lines = []
+    for number, (start, end) in enumerate(_breaks(whole, max(8, width), hang)):
+        lead = ((Safe(" " * hang), ""),) if number and hang else ()
+        lines.append((*lead, *_between(parts, start, end)))
+    return lines
+
+
+def _between(parts: Sequence[Part], start: int, end: int) -> Iterator[Part]:
+    at = 0
+    for words, name in parts:
+        piece = words[max(0, start - at) : max(0, end - at)]
+        if piece:
+            yield Safe(piece), name
+        at += len(words)
+
+
+def _breaks(line: str, width: int, hang: int) -> Iterator[tuple[int, int]]:
+    """Where lines start and end; all but the first have `hang` cells less."""
+    start, room = 0, width
+    while cell_len(line[start : start + 5 * room]) > room:
+        head = set_cell_size(line[start : start + 5 * room], room).rstrip(" ")
+        cut = start + len(head)
         # set_cell_size may stand a blank in for half of a wide character.
-        while cut and not rest.startswith(head[:cut]):
+        while cut > start and not line.startswith(head[: cut - start], start):
             cut -= 1
-        blank = rest.rfind(" ", len(indent) + 1, cut + 1)
-        cut = blank if blank > 0 else max(1, cut)
-        found.append(Safe(rest[:cut]))
-        rest = indent + rest[cut:].lstrip(" ")
-        if not rest.strip():
-            return found
-    return [*found, Safe(rest)]
+        lead = len(line) - len(line[start:].lstrip(" ")) if start == 0 else start
+        blank = line.rfind(" ", lead + 1, cut + 1)
+        cut = blank if blank > start else max(start + 1, cut)
+        yield start, cut
+        start = cut + len(line[cut:]) - len(line[cut:].lstrip(" "))
+        room = max(4, width - hang)
+        if start >= len(line):
+            return
+    yield start, len(line)

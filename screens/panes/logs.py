@@ -91,11 +91,11 @@ class LogsPane(Lines):
     def _drop(self, count: int) -> None:
         del self._lines[:count]
         self._first += count
-        stays = bisect_left(self._stops, self._first, key=lambda stop: int(str(stop[0])))
+        stays = bisect_left(self._stops, self._first, key=lambda stop: int(str(stop)))
         if stays == len(self._stops):
             self.refill()
         else:
-            self.drop_rows(self._stops[stays][1])
+            self.drop_rows(self._spans[self._stops[stays]][0])
 
     def note(self, words: Safe) -> None:
         """Why nothing new comes and what to do; empty while it follows."""
@@ -130,7 +130,7 @@ class LogsPane(Lines):
 
     def moved(self) -> None:
         stops = self._stops
-        self.following = bool(stops) and self.at == stops[-1][0]
+        self.following = bool(stops) and self.at == stops[-1]
         self._title()
 
     def action_follow(self) -> None:
@@ -152,7 +152,7 @@ class LogsPane(Lines):
             return
         wanted = self.wanted.lower()
         here = self.place() or 0
-        stops = [stop for stop, _ in self._stops]
+        stops = self._stops
         ahead = stops[here + 1 :] if by > 0 else stops[:here][::-1]
         for stop in ahead:
             if isinstance(stop, int) and wanted in self._lines[stop - self._first].text.lower():
@@ -176,7 +176,7 @@ class LogsPane(Lines):
 
     def _after(self) -> None:
         if self.following and self._stops:
-            self.at = self._stops[-1][0]
+            self.at = self._stops[-1]
             self.scroll_to(y=len(self.rows), animate=False, immediate=True)
         self._title()
 
