@@ -325,6 +325,7 @@ class Responder:
         from cockpit.runbook.shell import judge
 
         verdict = judge(command)
+        early = chosen is None or chosen.command.phase in (Phase.RECOVERY, Phase.ROLLBACK)
         if verdict.waits not in (None, Waits.STREAM):
             raise CannotRun(
                 f"This command ({verdict.waits}) waits for a person, in a terminal of its own. "

@@ -44,8 +44,6 @@ def outcome(how: str, exit_status: int | None) -> str:
     status = "no exit status" if exit_status is None else f"exit {exit_status}"
     if how == "done":
         return status
-    if how == "left":
-        return "left with ~."
     return how if exit_status is None else f"{how}, {status}"
 
 
@@ -119,8 +117,6 @@ def _command_words(event: e.Event, incident: Incident) -> str:
             ended = f"{outcome(how, status)} after {duration(seconds)}"
             return f"{_command(incident, job)}: {ended}"
         case e.CommandUnknown(job=job, why=why):
-            if asked.terminal:
-                return f"Terminal opened on {asked.host}: `{first}`{rest}{risk}{why}"
             return f"{_command(incident, job)}: nobody knows whether it ran: {why}"
         case e.StopRequested(job=job):
             return f"Stop asked for: {_command(incident, job)}"
@@ -129,6 +125,8 @@ def _command_words(event: e.Event, incident: Incident) -> str:
             return f"Stopped {how}: {_command(incident, job)}{rest}"
         case e.CommandRefused(command=command, host=host, why=why):
             return f"Not run on {host}: `{command.strip()}`: {why}"
+        case e.SessionLost(host=host, why=why):
+            return f"Nothing carries over on {host}: {why}"
         case e.EvidenceSaved(what=what, file=file, size=count):
             return f"Saved {what} to {file} ({size(count)})"
         case e.EvidenceMissed(what=what, why=why):
@@ -140,8 +138,6 @@ def _command_words(event: e.Event, incident: Incident) -> str:
         case e.CockpitOpened(resumed=resumed):
             return "Cockpit taken up again" if resumed else "Cockpit opened"
         case e.CockpitClosed(running=running):
-        case e.SessionLost(host=host, why=why):
-            return f"Nothing carries over on {host}: {why}"
             going = f"; {running} commands go on on their hosts" if running else ""
             return f"Cockpit closed; the incident stays open{going}"
         case e.Recovered(lost=lost):
