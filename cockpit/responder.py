@@ -15,8 +15,8 @@ from cockpit.evidence import save_first
 from cockpit.incident import events as e
 from cockpit.incident.incident import Incident, Mark
 from cockpit.incident.logbook import Logbook
-from cockpit.runs import CannotRun, Chosen, Runs
-from cockpit.target import guard, hosts
+from cockpit.runs import CannotRun, Chosen, Hand, Runs
+from cockpit.target import guard, hosts, sudo
 from cockpit.target.target import Link, LinkDown, LinkLost, LinkState, Target
 from cockpit.text import Safe
 
@@ -28,6 +28,15 @@ if TYPE_CHECKING:
 
 __all__ = ["CannotRun", "Chosen", "Prepared", "Responder"]
 
+_WAITS = {
+    "tty": "it works in a terminal",
+    "pager": "it shows page by page",
+    "editor": "it is an editor",
+    "tui": "it fills the screen",
+    "login": "it asks who you are",
+    "confirm": "it asks before it goes on",
+    "prompt": "it has a prompt of its own",
+}
 _SERVICE = re.compile(r"^\W*Service\W*:\W*([^(\n,;]{1,60})", re.MULTILINE | re.IGNORECASE)
 
 
@@ -66,6 +75,7 @@ class Responder:
         self.runs = Runs(self.log, self._target)
         self._targets: dict[str, Target] = {self.target.name: self.target}
         self._links: dict[str, LinkState] = {}
+        self._sudo = sudo.Asked()
         self._background: set[asyncio.Task[object]] = set()
         self._left = False
 
@@ -314,23 +324,30 @@ class Responder:
         target = self._targets.get(host)
         return (target.workdir if target else known.workdir if known else "") or "~"
 
-    def intent(
-        self, command: str, chosen: Chosen | None = None, *, stale: str = ""
-    ) -> guard.Intent:
-        """What the guard must know about a command before it runs on the chosen host.
+    async def why_terminal(self, command: str) -> str:
+        """Why a command needs the responder's own terminal; empty where it runs as a job.
 
-        Raises CannotRun for one that needs a terminal of its own.
+        Asks the chosen host where the command has a sudo in it that may want a password.
         """
-        from cockpit.runbook.model import Phase, Waits
+        from cockpit.runbook.model import Waits
+        from cockpit.runbook.shell import judge
+
+        verdict = judge(command)
+        if verdict.waits not in (None, Waits.STREAM):
+            return _WAITS[verdict.waits]
+        if verdict.sudo and await self._sudo.wants_password(self.target, command):
+            return f"sudo on {self.target.name} asks for a password"
+        return ""
+
+    def intent(
+        self, command: str, chosen: Chosen | None = None, *, stale: str = "", terminal: str = ""
+    ) -> guard.Intent:
+        """What the guard must know about a command before it runs on the chosen host."""
+        from cockpit.runbook.model import Phase
         from cockpit.runbook.shell import judge
 
         verdict = judge(command)
         early = chosen is None or chosen.command.phase in (Phase.RECOVERY, Phase.ROLLBACK)
-        if verdict.waits not in (None, Waits.STREAM):
-            raise CannotRun(
-                f"This command ({verdict.waits}) waits for a person, in a terminal of its own. "
-                "y copies it: run it in another terminal, then space ticks the step."
-            )
         return guard.Intent(
             command=command,
             host=self.target.name,
@@ -341,6 +358,7 @@ class Responder:
             names=verdict.containers,
             skipped_diagnosis=early and not self.incident.diagnosed,
             stale=stale,
+            terminal=terminal,
         )
 
     async def run(self, leave: guard.Pass, chosen: Chosen | None = None) -> str:
@@ -349,6 +367,22 @@ class Responder:
         Raises CannotRun when nothing was sent.
         """
         return await self.runs.start(leave, chosen)
+
+    async def run_in_terminal(
+        self,
+        leave: guard.Pass,
+        hand: Hand,
+        chosen: Chosen | None = None,
+        *,
+        term: str,
+        size: tuple[int, int],
+    ) -> str:
+        """Runs a command that passed the gate in the responder's own terminal, to its end.
+
+        hand: puts the real terminal before it. It is no job: it ends with the link. Returns the id
+        it goes by in the journal. Raises CannotRun when nothing was run.
+        """
+        return await self.runs.in_terminal(leave, hand, chosen, term=term, size=size)
 
     async def stop(self, job: str) -> None:
         """Ends a running command with its whole process group, gently first."""

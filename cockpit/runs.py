@@ -6,24 +6,29 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cockpit.incident import events as e
 from cockpit.incident.incident import Run, RunState
 from cockpit.incident.logbook import Logbook
+from cockpit.incident.timeline import duration
 from cockpit.target import guard
 from cockpit.target.target import Link, LinkDown, LinkLost, LinkState, Target
 from cockpit.text import clean
 
 if TYPE_CHECKING:
+    from cockpit.incident.output import Output
     from cockpit.runbook.model import Command, Runbook, Section, Step
     from cockpit.target import job
+    from cockpit.target.target import Terminal
+    from cockpit.target.terminal import End
 
 HOST_PATIENCE = 15.0
 TAIL_LINES = 5
 AGAIN = 5.0
+KEPT_OF_A_TERMINAL = 64 * 1024 * 1024
 
 
 class CannotRun(Exception):
@@ -42,6 +47,22 @@ class Chosen:
     @property
     def ref(self) -> e.StepRef:
         return e.StepRef(self.runbook.path, self.step.id)
+
+
+@dataclass(frozen=True, slots=True)
+class InTerminal:
+    """A command that has begun in a pseudo-terminal, for somebody to put a real one before it.
+
+    keep: is to be given all that comes back.
+    """
+
+    command: str
+    target: Target
+    terminal: Terminal
+    keep: Callable[[bytes], None]
+
+
+Hand = Callable[[InTerminal], "Awaitable[End]"]
 
 
 class Runs:
@@ -64,21 +85,12 @@ class Runs:
         from cockpit.target import job
 
         log = self._log
-        if leave.number in self._spent:
-            raise CannotRun("This was run already; the gate opens once for each run.")
-        self._spent.add(leave.number)
-        target = self._target_of(leave.host)
+        target = self._spend(leave)
         ref = chosen.ref if chosen else None
         try:
             place = await self._place(target)
         except (LinkLost, LinkDown, OSError, job.NoPlace) as error:
-            silent = f"{leave.host} does not answer in time."
-            why = f"Nothing was sent. {str(error) or silent}"
-            command = log.clean(leave.command)
-            log.append(
-                e.CommandRefused(command=command, host=leave.host, why=log.clean(why), step=ref)
-            )
-            raise CannotRun(why) from error
+            raise self._refused(leave, ref, error) from error
         id = job.new_id()
         order = job.order(leave, id, workdir=target.workdir)
         output = log.outputs[id] = log.new_output(_title(log.clean(leave.command)))
@@ -107,8 +119,118 @@ class Runs:
         self._attend(log.incident.runs[id], place, order)
         return id
 
+    async def in_terminal(
+        self,
+        leave: guard.Pass,
+        hand: Hand,
+        chosen: Chosen | None = None,
+        *,
+        term: str,
+        size: tuple[int, int],
+    ) -> str:
+        """Runs a command that passed the gate in the responder's own terminal, until it ends.
+
+        hand: has somebody work with it, and tells how it ended. The intent is on disk before
+        anything is sent, all that was shown is kept. Raises CannotRun when nothing was run.
+        """
+        from cockpit.target import job, terminal
+
+        log = self._log
+        target = self._spend(leave)
+        ref = chosen.ref if chosen else None
+        try:
+            await self._reach(target)
+        except (LinkLost, LinkDown, OSError) as error:
+            raise self._refused(leave, ref, error) from error
+        id = job.new_id()
+        order = job.order(leave, id, workdir=target.workdir)
+        output = log.outputs[id] = log.new_output(_title(log.clean(leave.command)))
+        record = log.append(
+            e.CommandRequested(
+                job=id,
+                host=leave.host,
+                command=log.clean(leave.command),
+                risk=leave.risk,
+                gate=leave.how,
+                root="",
+                boot="",
+                step=ref,
+                command_id=chosen.command.id if chosen else "",
+                phase=chosen.command.phase if chosen else "",
+                user=target.user,
+                workdir=target.workdir,
+                reason=log.clean(leave.reason),
+                evidence=output.evidence.name if output.evidence else "",
+                terminal=True,
+            )
+        )
+        await log.saved_up_to(record)
+        try:
+            opened = await terminal.start(target, order, term=term, size=size)
+        except OSError as error:
+            log.append(_nothing_ran(id))
+            raise CannotRun(f"Nothing was run. {error}") from error
+        except (LinkLost, LinkDown) as error:
+            self._not_known(id, f"the link was lost while it was sent ({error})")
+            return id
+        log.append(e.CommandClaimed(job=id))
+        end = None
+        try:
+            end = await hand(InTerminal(leave.command, target, opened, _kept(output)))
+        finally:
+            opened.close()
+            if end is None:
+                self._not_known(id, "cockpit was ended while the terminal was open")
+        await self._put_down(id, end)
+        return id
+
+    async def _put_down(self, id: str, end: End) -> None:
+        """How a command in a terminal ended, and what it left to read."""
+        output = self._log.outputs[id]
+        received = output.offset
+        await asyncio.to_thread(output.settle)
+        left = clean(output.reads()[-8192:]).rstrip("\n").split("\n")[-TAIL_LINES:]
+        if end.how in ("lost", "gone"):
+            took = duration(end.seconds)
+            what = "the link was lost" if end.how == "lost" else "this terminal was closed"
+            self._not_known(id, f"{what} after {took}, with the program still open")
+            return
+        self._log.append(
+            e.CommandFinished(
+                job=id,
+                exit_status=end.exit_status,
+                how=end.how,
+                seconds=round(end.seconds, 3),
+                size=received,
+                truncated=received > KEPT_OF_A_TERMINAL,
+                tail=self._log.clean("\n".join(left)),
+            )
+        )
+
+    def _not_known(self, id: str, why: str) -> None:
+        self._log.append(e.CommandUnknown(job=id, why=self._log.clean(why)))
+
+    def _spend(self, leave: guard.Pass) -> Target:
+        """Takes the pass, which is good for one run; returns where it is for."""
+        if leave.number in self._spent:
+            raise CannotRun("This was run already; the gate opens once for each run.")
+        self._spent.add(leave.number)
+        return self._target_of(leave.host)
+
+    def _refused(self, leave: guard.Pass, ref: e.StepRef | None, error: Exception) -> CannotRun:
+        """Writes down that nothing was sent, and why."""
+        log = self._log
+        why = f"Nothing was sent. {str(error) or f'{leave.host} does not answer in time.'}"
+        command = log.clean(leave.command)
+        log.append(e.CommandRefused(command=command, host=leave.host, why=log.clean(why), step=ref))
+        return CannotRun(why)
+
     def follow(self, run: Run) -> None:
         """Asks the host about a run, and attends to it; never sends it again."""
+        if run.asked.terminal:
+            # It ended with the cockpit that had it open: no host can be asked about it.
+            self._not_known(run.job, "cockpit ended while the terminal was open")
+            return
         self._attend(run, _place_of(run), None)
 
     async def stop(self, id: str) -> None:
@@ -116,7 +238,7 @@ class Runs:
         from cockpit.target import job
 
         run = self._log.incident.runs[id]
-        if run.over:
+        if run.over or run.asked.terminal:
             return
         self._log.append(e.StopRequested(job=id))
         try:
@@ -152,14 +274,20 @@ class Runs:
         if known is not None:
             return known
         runs = reversed(tuple(self._log.incident.runs.values()))
-        pinned = next((run.asked.root for run in runs if run.asked.host == target.name), None)
+        roots = (run.asked.root for run in runs if run.asked.host == target.name)
+        pinned = next((root for root in roots if root), None)
+        async with asyncio.timeout(HOST_PATIENCE):
+            await self._reach(target)
+            place = await job.hello(target, pinned)
+        self._places[target.name] = place
+        return place
+
+    async def _reach(self, target: Target) -> None:
+        """Until a host that is being connected to can be sent to. Raises LinkLost, LinkDown."""
         if target.link.state in (LinkState.LOST, LinkState.DOWN):
             raise LinkLost(target.link.reason)
         async with asyncio.timeout(HOST_PATIENCE):
             await target.ready()
-            place = await job.hello(target, pinned)
-        self._places[target.name] = place
-        return place
 
     def _attend(self, run: Run, place: job.Place, order: job.Order | None) -> None:
         work = self._write_down(run, place, order)
@@ -231,6 +359,20 @@ class Runs:
             truncated=end.truncated,
             tail=self._log.clean("\n".join(lines)),
         )
+
+
+def _kept(output: Output) -> Callable[[bytes], None]:
+    """Keeps what a terminal showed, as far as a job's output would be."""
+
+    def keep(data: bytes) -> None:
+        if output.offset <= KEPT_OF_A_TERMINAL:
+            output.add(data)
+
+    return keep
+
+
+def _nothing_ran(id: str) -> e.CommandFinished:
+    return e.CommandFinished(job=id, exit_status=None, how="never started", seconds=0.0, size=0)
 
 
 def _title(command: str) -> str:

@@ -148,9 +148,10 @@ async def test_stop_ends_the_whole_process_group(responder: Responder, tmp_path:
     assert responder.incident.runs[job].state is RunState.STOPPED
 
 
-async def test_a_command_that_needs_a_terminal_is_not_left_hanging(responder: Responder) -> None:
-    with pytest.raises(CannotRun, match="y copies it"):
-        responder.intent("docker exec -it kamiyo sh")
+async def test_a_job_that_wants_a_terminal_is_not_left_hanging(responder: Responder) -> None:
+    job = await run(responder, "read -p 'Sure? ' answer; test -t 0")
+    await over(responder, job)
+    assert responder.incident.runs[job].exit_status == 1
 
 
 async def test_another_cockpit_takes_up_a_running_command(

@@ -153,6 +153,14 @@ def an_order_given(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield line, "cockpit.target.job.order is for the Responder"
 
 
+def a_terminal_started(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Only the Responder starts a command in a terminal, and only by an order."""
+    for call in calls(tree, "terminal", "start"):
+        to = name_of(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+        if (name_of(call), to) in (("start", "terminal"), ("terminal", "target")):
+            yield call.lineno, f"{to}.{name_of(call)}(…) is for the Responder"
+
+
 def an_event_appended(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Only the Responder appends to a journal."""
     events = {
@@ -197,6 +205,7 @@ RULES: list[tuple[Rule, tuple[str, ...], set[str]]] = [
     (markup_made, SCREENS, {"screens/paint.py"}),
     (a_pass_made, ALL, {"cockpit/target/guard.py"}),
     (an_order_given, ALL, {"cockpit/runs.py"}),
+    (a_terminal_started, ALL, {"cockpit/runs.py", "cockpit/target/terminal.py"}),
     # The journal itself says what it had to repair.
     (an_event_appended, ALL, WRITERS),
     (screens_imported, ENGINE, {"cockpit/cli.py"}),
@@ -222,7 +231,9 @@ def test_the_source_keeps_the_rule(
     assert not broken, "\n".join(broken)
 
 
-@pytest.mark.parametrize("name", ["cockpit/target/guard.py", "cockpit/runs.py"])
+@pytest.mark.parametrize(
+    "name", ["cockpit/target/guard.py", "cockpit/runs.py", "cockpit/target/terminal.py"]
+)
 def test_the_excepted_files_do_what_they_are_excepted_for(name: str) -> None:
     tree = ast.parse((ROOT / name).read_text())
     rules = [rule for rule, _, excepted in RULES if name in excepted]
@@ -264,6 +275,8 @@ BROKEN: list[tuple[Rule, str]] = [
     (an_order_given, "target.job.order(leave, id)"),
     (an_order_given, "from cockpit.target.job import order"),
     (an_order_given, "from cockpit.target.job import order as o"),
+    (a_terminal_started, "await terminal.start(target, order, term=t, size=s)"),
+    (a_terminal_started, "await target.terminal(script, term, 80, 24)"),
     (an_event_appended, "self.journal.append(event)"),
     (an_event_appended, "Journal(path).append(event)"),
     (an_event_appended, "open_journal().append(event)"),
@@ -301,6 +314,7 @@ KEPT: list[tuple[Rule, str]] = [
     (markup_made, "Static(paint.text(a), markup=False)"),
     (a_pass_made, "def f(leave: Pass) -> None: guard.answer(asked)"),
     (an_order_given, "self.order = ORDERS[0]; docker.order(x)"),
+    (a_terminal_started, "task.start(); await responder.run_in_terminal(leave, hand)"),
     (an_event_appended, "rows.append(row); parts.append(str(x))"),
     (screens_imported, "import asyncio\nfrom cockpit import text"),
 ]

@@ -227,7 +227,12 @@ class Logbook:
         name = run.asked.evidence
         held = excerpt(folder / name) if folder and name else b""
         output = self.outputs.get(run.job)
-        return held or (output.newest if output else b"")
+        held = held or (output.newest if output else b"")
+        if run.asked.terminal:
+            from cockpit.incident.terminal_text import spoken
+
+            return spoken(held)
+        return held
 
     def output_text(self, job: str) -> Safe:
         """The same, for the screen."""

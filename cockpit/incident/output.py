@@ -36,6 +36,14 @@ class Output:
         except OSError as error:
             self._fail(error)
 
+    def reads(self) -> bytes:
+        """Of a terminal that has ended: has only what is left to read at hand; returns that."""
+        from cockpit.incident.terminal_text import spoken
+
+        self.newest = spoken(self.newest)
+        self.offset = len(self.newest)
+        return self.newest
+
     def settle(self) -> None:
         """Has it on disk for good, as far as the disk can; blocks."""
         if self.evidence is None:

@@ -174,6 +174,8 @@ def _run(number: int, run: Run, redact: Redactor, output_of: OutputOf) -> str:
         f"- **Duration:** {duration(run.seconds) if run.seconds is not None else 'not known'}",
         f"- **Risk:** {asked.risk} ({prose(asked.gate, redact)})",
     ]
+    if asked.terminal:
+        facts.append("- **In:** the responder's own terminal")
     if asked.reason:
         facts.append(f"- **Reason:** {prose(asked.reason, redact)}")
     output = shorten(redact(clean(output_of(run))), run, asked.evidence)

@@ -44,6 +44,8 @@ def outcome(how: str, exit_status: int | None) -> str:
     status = "no exit status" if exit_status is None else f"exit {exit_status}"
     if how == "done":
         return status
+    if how == "left":
+        return "left with ~."
     return how if exit_status is None else f"{how}, {status}"
 
 
@@ -63,6 +65,11 @@ def _command(incident: Incident, job: str) -> str:
         return f"job {job}"
     first = run.asked.command.strip().split("\n")[0]
     return f"`{first if len(first) <= 48 else first[:47] + '…'}` on {run.asked.host}"
+
+
+def _in_terminal(incident: Incident, job: str) -> bool:
+    run = incident.runs.get(job)
+    return run is not None and run.asked.terminal
 
 
 def _words(event: e.Event, incident: Incident) -> str:
@@ -112,10 +119,18 @@ def _command_words(event: e.Event, incident: Incident) -> str:
             why = f" Reason: {asked.reason}" if asked.reason else ""
             first, *more = asked.command.strip().split("\n")
             rest = f" and {len(more)} more lines" if more else ""
+            if asked.terminal:
+                return f"Terminal opened on {asked.host}: `{first}`{rest}{risk}{why}"
             return f"Run on {asked.host}: `{first}`{rest}{risk}{why}"
         case e.CommandFinished(job=job, how=how, exit_status=status, seconds=seconds):
+            if _in_terminal(incident, job) and how != "never started":
+                where = f"Used a terminal on {incident.runs[job].asked.host}"
+                said = _command(incident, job).rpartition(" on ")[0]
+                return f"{where} for {duration(seconds)}: {said}: {outcome(how, status)}"
             ended = f"{outcome(how, status)} after {duration(seconds)}"
             return f"{_command(incident, job)}: {ended}"
+        case e.CommandUnknown(job=job, why=why) if _in_terminal(incident, job):
+            return f"{_command(incident, job)}, in a terminal: how it ended is not known: {why}"
         case e.CommandUnknown(job=job, why=why):
             return f"{_command(incident, job)}: nobody knows whether it ran: {why}"
         case e.StopRequested(job=job):

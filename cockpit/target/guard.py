@@ -36,7 +36,8 @@ class Intent:
 
     names are what may be typed to confirm destruction: the containers that it touches, else the
     host. skipped_diagnosis: a recovery command while no diagnosis step was done. stale: why what
-    the screen shows about the place may be old, empty when it is fresh.
+    the screen shows about the place may be old, empty when it is fresh. terminal: why it runs in
+    the responder's own terminal, empty where it is a job.
     """
 
     command: str
@@ -48,6 +49,7 @@ class Intent:
     names: tuple[str, ...] = ()
     skipped_diagnosis: bool = False
     stale: str = ""
+    terminal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
