@@ -11,11 +11,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-import shlex
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Final, Literal, NewType
 
+from cockpit.target import session
 from cockpit.target.guard import Pass
 from cockpit.target.job_call import Broken, Call, Refused, ask, call_line, cksum
 from cockpit.target.target import LinkDown, LinkLost, Target
@@ -24,7 +24,6 @@ JobId = NewType("JobId", str)
 
 _SEAL: Final = object()
 _LEASE_S: Final = 60
-_NO_DIRECTORY: Final = 125
 _BROKEN_SHELLS: Final = 15
 
 
@@ -88,6 +87,7 @@ class Ended:
 
     ended_at: the host's clock, seconds since 1970. size: bytes of output. truncated: output beyond
     the cap, or what did not fit on the host's disk, was thrown away. why: for "never started".
+    left: what it left for the next command of its session; None where it says nothing of that.
     """
 
     exit_status: int | None
@@ -96,6 +96,7 @@ class Ended:
     size: int
     truncated: bool
     why: str = ""
+    left: session.Kept | session.Lost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,27 +126,28 @@ class Stopped:
     left: tuple[int, ...]
 
 
-def order(leave: Pass, id: JobId, *, workdir: str = "", timeout_s: int = 0) -> Order:
+def order(
+    leave: Pass,
+    id: JobId,
+    *,
+    workdir: str = "",
+    timeout_s: int = 0,
+    carry: session.Carry | None = None,
+) -> Order:
     """The order for the command that the gate let pass.
 
     workdir: "" is the home directory, a leading ~ too. timeout_s: 0 is none; then TERM, and KILL
-    ten seconds later. Raises TypeError without a Pass.
+    ten seconds later. carry: what it finds of commands before it; then workdir counts where it
+    finds nothing. Raises TypeError without a Pass.
     """
     if not isinstance(leave, Pass):
         raise TypeError("an order needs a Pass from cockpit.target.guard.answer")
-    script = f"{_enter(workdir)}{leave.command}\n".encode(errors="surrogateescape")
-    return Order(id, leave.host, script, timeout_s, 65536, _SEAL)
-
-
-def _enter(workdir: str) -> str:
-    if not workdir:
-        return ""
-    if workdir == "~" or workdir.startswith("~/"):
-        path = '"$HOME"' + (shlex.quote(workdir[1:]) if workdir != "~" else "")
+    if carry is None:
+        script = f"{session.enter(workdir)}{leave.command}\n"
     else:
-        path = shlex.quote(workdir)
-    said = shlex.quote(f"cockpit: cannot enter the directory {workdir}; the command was not run")
-    return f"CDPATH= cd -- {path} || {{ echo {said} >&2; exit {_NO_DIRECTORY}; }}\n"
+        script = session.script(leave.command, carry, workdir)
+    encoded = script.encode(errors="surrogateescape")
+    return Order(id, leave.host, encoded, timeout_s, 65536, _SEAL)
 
 
 async def hello(target: Target, root: str | None = None) -> Place:
@@ -304,6 +306,7 @@ def _verdict(
                 ended_at=float(said["end"]),
                 size=offset if said["state"] == "exit" else int(said["size"]),
                 truncated=bool(said["trunc"]),
+                left=session.left(said),
             )
         case "abandoned":
             return Ended(None, "never started", None, 0, False, refused)

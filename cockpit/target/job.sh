@@ -14,6 +14,7 @@
 #       pending.<nonce>, then exit.<status>.<time>, then done.<status>.<time>
 #       cancel -> user | timeout          why it was signalled
 #       trunc                             output beyond the cap or the disk was thrown away
+#       state, kept                       what it left for the next command; see session.sh
 #
 # State is in names (symlink, rename): atomic, and it works on a full disk.
 # Control lines are `@ck <nonce> key=value ...`: login shells and banners may print around them.
@@ -79,6 +80,8 @@ ck_hello() { # root-so-far|'' =END= : choose the root, say what the host has
   ln -s "$CK_N" "$ck_r/mark" 2>/dev/null
   ck_link "$ck_r/mark"; ck_boot
   ck_i=sh; command -v bash >/dev/null 2>&1 && ck_i=bash
+  # What commands left for one another holds values of variables: not for ever.
+  find "$ck_r/jobs" -name state -type f -mtime +3 -exec rm -f {} \; 2>/dev/null
   ck_k=$(sed -n 's/^ *KillUserProcesses *= *//p' /etc/systemd/logind.conf 2>/dev/null | tail -n 1)
   ck_say "hello=1 uid=$CK_UID boot=$CK_BOOT mark=$CK_L interp=$ck_i kill=${ck_k:-no} root=$ck_r"
 }
@@ -119,6 +122,8 @@ ck_report() { # root id
   ck_boot
   ck_z=0; [ -f "$ck_d/out" ] && ck_z=$(( $(wc -c < "$ck_d/out") ))
   ck_t=; [ -L "$ck_d/trunc" ] && ck_t=1
+  if [ -L "$ck_d/kept" ]; then ck_link "$ck_d/kept"; ck_say "lost=$CK_L"
+  elif [ -f "$ck_d/kept" ]; then ck_say "$(tr '\n' '?' < "$ck_d/kept")"; fi
   ck_link "$ck_d/cancel"; ck_c=$CK_L
   ck_link "$1/mark"
   ck_say "state=$CK_S rc=$CK_RC end=$CK_END size=$ck_z trunc=$ck_t cancel=$ck_c boot=$CK_BOOT mark=$CK_L"

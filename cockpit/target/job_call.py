@@ -144,9 +144,15 @@ class Call:
 
 
 def _fields(line: str) -> dict[str, str]:
-    line, _, root = line.partition(" root=")
+    """The fields of a control line; the last one may be a path with blanks in it."""
+    path = ""
+    for last in ("root", "cwd"):
+        line, found, value = line.partition(f" {last}=")
+        if found:
+            path, name = value, last
+            break
     fields = dict(word.partition("=")[::2] for word in line.split())
-    return fields | {"root": root} if root else fields
+    return fields | {name: path} if path else fields
 
 
 async def ask(target: Target, body: bytes, key: str) -> dict[str, str]:

@@ -1,0 +1,111 @@
+"""What carries over from one command of a runbook to the next on a host, and how a script does it.
+
+A command is a process of its own, so that it outlives the link. What it would leave for the next
+line in a terminal (the directory, variables) it leaves in a file on the host instead, once, under
+its own id; the next one is told which file to read. Nothing shared is ever changed: whatever was
+cut off or ran at the same time, what the journal names is there as it was left, or the command
+that needs it does not run.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Final
+
+from cockpit.runbook.placeholders import assigned
+
+NOT_RUN: Final = 125
+
+_CHANGES: Final = re.compile(
+    r"(?<![\w-])(?:cd|pushd|popd|export|unset|source|eval|declare|typeset|read)(?![\w-])"
+    r"|(?:^|[;&|(\n])\s*\.\s"
+)
+_REASONS: Final = {
+    "disk": "it could not be stored on the host: is its disk full?",
+    "gone": "what earlier commands of the runbook left there was deleted.",
+    "directory": "the directory where earlier commands of the runbook went is gone.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Carry:
+    """What a command finds and leaves on its host.
+
+    reads: the state that an earlier command left, a file; "" is a fresh start. into: a directory
+    for what this one leaves. keeps: False for one that runs beside the others.
+    """
+
+    reads: str
+    into: str
+    keeps: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a command left: where it ended, and the names of the variables that carry over."""
+
+    directory: str
+    variables: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """It left nothing, and why. not_run: what it should have found was not there."""
+
+    why: str
+    not_run: bool
+
+
+def script(command: str, carry: Carry, workdir: str = "") -> str:
+    """The command as a POSIX sh script that runs in its session and keeps it.
+
+    workdir: where a fresh start begins; "" is the home directory, a leading ~ too.
+    """
+    names = " ".join(sorted(assigned(command)))
+    given = {"CK_I": carry.reads, "CK_O": carry.into, "CK_X": "1" * carry.keeps, "CK_W": names}
+    first = " ".join(f"{name}={shlex.quote(value)}" for name, value in given.items())
+    start = "" if carry.reads else enter(workdir)
+    return f"{first}; {_prefix()}\n{start}{command}\n"
+
+
+def enter(workdir: str) -> str:
+    """A line that goes to a directory, or says that the command was not run."""
+    if not workdir:
+        return ""
+    if workdir == "~" or workdir.startswith("~/"):
+        path = '"$HOME"' + (shlex.quote(workdir[1:]) if workdir != "~" else "")
+    else:
+        path = shlex.quote(workdir)
+    said = shlex.quote(f"cockpit: cannot enter the directory {workdir}; the command was not run")
+    return f"CDPATH= cd -- {path} || {{ echo {said} >&2; exit {NOT_RUN}; }}\n"
+
+
+def state_file(carry: Carry) -> str:
+    """Where the command leaves what the next one reads."""
+    return f"{carry.into}/state"
+
+
+def left(said: dict[str, str]) -> Kept | Lost | None:
+    """What the host says that a command left; None where it says nothing."""
+    if "lost" in said:
+        why = _REASONS.get(said["lost"], said["lost"])
+        return Lost(why, said["lost"] != "disk")
+    if "kept" in said:
+        return Kept(said["cwd"], tuple(name for name in said["kept"].split(",") if name))
+    return None
+
+
+def changes(command: str) -> bool:
+    """Whether a command looks as if it leaves something for those after it."""
+    return bool(assigned(command) or _CHANGES.search(command))
+
+
+@cache
+def _prefix() -> str:
+    text = resources.files("cockpit.target").joinpath("session.sh").read_text()
+    lines = (line.strip() for line in text.splitlines())
+    return " ".join(line for line in lines if line and not line.startswith("#"))
