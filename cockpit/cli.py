@@ -16,6 +16,7 @@ from cockpit import __version__, paths
 if TYPE_CHECKING:
     from cockpit.config import Config
     from cockpit.incident.incident import Incident
+    from cockpit.runbook.model import Runbook
 
 BAD_INPUT = 2
 
@@ -254,3 +255,66 @@ def runbook_show(files: tuple[Path, ...], as_json: bool) -> None:
             click.echo(show.outline(book))
     if as_json:
         click.echo(json.dumps(records, indent=1))
+
+
+@runbook.command("test")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--host", default="", help="Where to run it; without, on this machine.")
+@click.option("--value", "values", multiple=True, metavar="NAME=VALUE", help="For a placeholder.")
+@click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML to this file.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON at the end, nothing else.")
+@click.option("--config", type=click.Path(path_type=Path), help="cockpit.yaml to use.")
+def runbook_test(
+    files: tuple[Path, ...],
+    host: str,
+    values: tuple[str, ...],
+    junit: Path | None,
+    as_json: bool,
+    config: Path | None,
+) -> None:
+    """Run what only reads in runbooks, for real; nothing that changes anything is run.
+
+    Exit status: 0 when all went as it should, 1 when something failed, 2 for a mistake in what was
+    given or a host that cannot be reached, 130 when stopped with ctrl+c.
+    """
+    from cockpit.cli_checks import run_trials
+
+    pairs = dict(pair.partition("=")[::2] for pair in values)
+    if any("=" not in pair for pair in values):
+        raise Mistake("--value is written NAME=VALUE, such as --value BACKUP_FILE=monday.db")
+    books = [_book(file) for file in files]
+    sys.exit(run_trials(books, host, _config(config), _who(), pairs, junit=junit, as_json=as_json))
+
+
+def _book(file: Path) -> Runbook:
+    from cockpit.runbook import parse
+
+    try:
+        return parse.read(file.resolve())
+    except parse.Unreadable as error:
+        raise Mistake(str(error)) from None
+
+
+@main.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--host", default="", help="Ask this host which containers and programs it has.")
+@click.option("--compose", type=click.Path(path_type=Path), help="Compose file to compare with.")
+@click.option("--json", "as_json", is_flag=True, help="The findings as JSON.")
+@click.option("--config", type=click.Path(path_type=Path), help="cockpit.yaml to use.")
+def lint(
+    paths: tuple[Path, ...], host: str, compose: Path | None, as_json: bool, config: Path | None
+) -> None:
+    """Find in daylight what would fail at 3am, in runbooks and the handbook.
+
+    PATHS are files and folders; without any, those of cockpit.yaml, else ./runbooks and
+    ./ON_CALL.md. A line <!-- cockpit-lint: ignore RULE --> silences a rule for what follows it.
+    --host only asks. Exit status: 1 where errors were found, 2 for a mistake in what was given or
+    a host that cannot be reached (the other findings are printed all the same).
+    """
+    from cockpit.cli_checks import BadInput, run_lint
+
+    try:
+        status = run_lint(paths, host, compose, _config(config), _who(), as_json=as_json)
+    except BadInput as error:
+        raise Mistake(str(error)) from None
+    sys.exit(status)

@@ -25,6 +25,11 @@ def incidents() -> Path:
     return home() / "incidents"
 
 
+def trials() -> Path:
+    """The folder that holds one folder per trial of a runbook, apart from incidents."""
+    return home() / "trials"
+
+
 def cache() -> Path:
     """What can be made again at any time: below $COCKPIT_HOME, else the platform's. Never raises.
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from cockpit.runbook import parse
 from cockpit.runbook.lint import commands, gaps, links, marks, names, ran, secrets, shape, syntax
 from cockpit.runbook.lint.finding import Finding, Level
 from cockpit.runbook.lint.ground import NOTHING, Ground, OnHost
 from cockpit.runbook.lint.page import Page, page, read
+from cockpit.text import Safe, clean_line
 
 __all__ = [
     "NOTHING",
@@ -20,6 +22,7 @@ __all__ = [
     "files",
     "judge",
     "lint",
+    "open_all",
     "page",
     "read",
 ]
@@ -54,22 +57,45 @@ def files(paths: Iterable[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            inside = (each for each in sorted(path.rglob("*.md")) if each.is_file())
             found |= dict.fromkeys(
                 each
-                for each in inside
-                if not any(part.startswith(".") for part in each.relative_to(path).parts)
+                for each in sorted(path.rglob("*.md"))
+                if each.is_file()
+                and not any(part.startswith(".") for part in each.relative_to(path).parts)
             )
         else:
             found[path] = None
     return list(found)
 
 
+def open_all(
+    paths: Iterable[Path], *, handbook: Path | None = None
+) -> tuple[list[Page], list[Finding]]:
+    """The pages of files and folders, and what is wrong with those of a folder that are none.
+
+    Raises parse.Unreadable for a file that was named.
+    """
+    paths = list(paths)
+    pages: list[Page] = []
+    unread: list[Finding] = []
+    for path in files(paths):
+        try:
+            pages.append(read(path, handbook=path == handbook))
+        except parse.Unreadable as error:
+            if path in paths:
+                raise
+            said = clean_line(str(error)).removeprefix(f"{path} ").rstrip(".")
+            mend = Safe("write it, or take it out of the folder")
+            unread.append(Finding(str(path), 1, Level.WARNING, "unreadable", Safe(said), mend))
+    return pages, unread
+
+
 def lint(
     paths: Iterable[Path], ground: Ground = NOTHING, *, handbook: Path | None = None
 ) -> list[Finding]:
     """All findings in files and folders, in order. Raises parse.Unreadable."""
-    return judge([read(path, handbook=path == handbook) for path in files(paths)], ground)
+    pages, unread = open_all(paths, handbook=handbook)
+    return unread + judge(pages, ground)
 
 
 def judge(pages: Sequence[Page], ground: Ground = NOTHING) -> list[Finding]:

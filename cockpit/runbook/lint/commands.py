@@ -162,7 +162,8 @@ def programs(page: Page, ground: Ground) -> Iterator[Finding]:
         return
     seen: set[str] = set()
     for placed in page.commands:
-        for name in used(placed.command.text):
+        here = placed.command.host in ("", ground.host.name)
+        for name in sorted(used(placed.command.text)) if here else ():
             if name in ground.host.missing and name not in seen:
                 seen.add(name)
                 yield page.find(

@@ -24,14 +24,14 @@ class OnHost:
 class Ground:
     """What is known; every part may be missing, and then its rules do not judge.
 
-    last_run: when a runbook was last run, None for never; itself None where nothing was ever run
-    on this machine. hosts: names and addresses of cockpit.yaml.
+    last_run: when the runbook of that path and title was last run, None for never; itself None
+    where nothing was ever run on this machine. hosts: names and addresses of cockpit.yaml.
     """
 
     compose: Compose | None = None
     host: OnHost | None = None
     hosts: frozenset[str] = frozenset()
-    last_run: Callable[[Path], datetime | None] | None = None
+    last_run: Callable[[Path, str], datetime | None] | None = None
     now: datetime | None = None
 
 

@@ -110,7 +110,11 @@ def _given(verb: str, args: tuple[str, ...]) -> list[str]:
 
 def unknown(page: Page, ground: Ground) -> Iterator[Finding]:
     """`unknown-container`, `unknown-service`, and what is wrong with the Compose file itself."""
-    spoken = [(placed, spoken_of(placed.command.text)) for placed in page.commands]
+    spoken = [
+        (placed, spoken_of(placed.command.text))
+        for placed in page.commands
+        if ground.host is None or placed.command.host in ("", ground.host.name)
+    ]
     if not any(named for _, named in spoken):
         return
     known, where, loose = _known(page, ground)

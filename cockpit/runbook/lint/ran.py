@@ -17,7 +17,7 @@ def tried(page: Page, ground: Ground) -> Iterator[Finding]:
     """`never-run`, `not-run-lately`: nobody knows whether it still works."""
     if ground.last_run is None or not page.to_follow:
         return
-    last = ground.last_run(page.path)
+    last = ground.last_run(page.path, page.runbook.title)
     age = (ground.now or datetime.now(UTC)) - last if last else None
     if age is None:
         yield page.find(
