@@ -31,6 +31,11 @@ _ENDS_ONLY = re.compile(
 )
 _GUESSED = ("cockpit does not know", "the name of", "part of the command", "the command could not")
 """How a verdict begins that rests on what is not known: enough to ask, too little to blame."""
+_PREPARES = re.compile(
+    r"\b(?:mkdir|chmod|chown|touch|cp|tar|build|install|checkout|export|inspect|must-gather)\b"
+    r"|dump|bundle|back-?up|snapshot",
+    re.IGNORECASE,
+)
 _SEVERITY = re.compile(
     r"\b(?:severity|priority|P[0-4]|SEV-?[0-5])\b|\b(?:critical|high|medium|low)\b.{0,20}severity",
     re.IGNORECASE,
@@ -152,7 +157,8 @@ def _unverified(page: Page) -> Iterator[Placed]:
         if command.risk is Risk.READ or command.phase not in _ACTING or command.waits:
             continue
         guessed = command.because.startswith(_GUESSED) or "may change" in command.because
-        if guessed or _LOW_STAKES.search(command.text):
+        mild = _LOW_STAKES.search(command.text) or _PREPARES.search(command.text)
+        if guessed or mild:
             continue
         after = [other for other in placed.step.commands if other.lines.first > command.lines.first]
         seen = command.expectation or any(
@@ -169,7 +175,8 @@ def _is_check(phase: Phase) -> bool:
 def _after(page: Page, placed: Placed) -> str:
     """What the reader reads next, to the end of the section."""
     last = max(placed.step.lines.last, placed.section.lines.last)
-    return "\n".join(page.lines[placed.command.lines.last : last + 1])
+    inline = placed.command.source != "fence"
+    return "\n".join(page.lines[placed.command.lines.last - inline : last + 1])
 
 
 def _phases(page: Page, phase: Phase) -> Iterator[bool]:

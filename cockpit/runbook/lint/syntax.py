@@ -53,7 +53,8 @@ def refused(pages: Sequence[Page], shell: str) -> Iterator[Finding]:
 def _alone(text: str) -> bool:
     """Whether one command could swallow the next: an odd quote, a here-document, a loose end."""
     odd = any(text.count(sign) % 2 for sign in "'\"`")
-    return odd or "<<" in text or text.rstrip().endswith("\\") or ")" in text or "(" in text
+    loose = text.count("(") != text.count(")") or text.rstrip().endswith("\\")
+    return odd or loose or "<<" in text
 
 
 def _groups(texts: Sequence[str], neutral: dict[str, str]) -> Iterator[list[str]]:
