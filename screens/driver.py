@@ -80,6 +80,13 @@ class Driver(LinuxDriver):
         """
         return self._terminal.lag
 
+    def sift(self, typed: bytes) -> bytes:
+        """Take answers still due to us out of what is typed while another program has the terminal.
+
+        On a slow link one may come after the terminal was handed over.
+        """
+        return self._terminal.take_late_answers(typed)
+
     def repaint(self) -> None:
         """Forget what the terminal shows and send everything."""
         self._posts.put(Repaint())

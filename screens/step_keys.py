@@ -20,6 +20,7 @@ class StepKeys(Asking):
         self.checklist = Checklist(responder, id="checklist")
         self._values: dict[str, str] = {}
         self._asking: set[str] = set()
+        self._terminal_is_away = False
 
     def action_toggle_done(self) -> None:
         found = self.checklist.here()
@@ -90,9 +91,10 @@ class StepKeys(Asking):
         if text:
             await self.run_text(text, chosen)
 
-    async def run_text(self, text: str, chosen: Chosen | None) -> str | None:
+    async def run_text(self, text: str, chosen: Chosen | None, *, terminal: str = "") -> str | None:
         """Asks for what is missing, passes the gate, runs; the id of the job where it ran.
 
+        terminal: why it is to run in the responder's own terminal, where it need not.
         One at a time for each command: a key pressed again while it is on its way runs nothing.
         """
         key = chosen.command.id if chosen else text
@@ -106,14 +108,38 @@ class StepKeys(Asking):
             filled = await self._filled(text)
             if filled is None:
                 return None
-            intent = self.responder.intent(filled, chosen, stale=self._staleness())
-            leave = await self._leave(intent)
-            return await self.responder.run(leave, chosen) if leave else None
+            return await self._run(filled, chosen, terminal)
         except CannotRun as error:
             self.say(str(error), bad=True)
             return None
         finally:
             self._asking.discard(key)
+
+    async def _run(self, command: str, chosen: Chosen | None, terminal: str) -> str | None:
+        from screens.hand_over import HandOver, Opening
+
+        terminal = terminal or await self.responder.why_terminal(command)
+        hand = HandOver(self.app) if terminal else None
+        size = hand.size() if hand else (0, 0)
+        intent = self.responder.intent(command, chosen, stale=self._staleness(), terminal=terminal)
+        leave = await self._leave(intent)
+        if leave is None:
+            return None
+        if hand is None:
+            return await self.responder.run(leave, chosen)
+        if self._terminal_is_away:
+            raise CannotRun("A terminal is being opened; nothing was run.")
+        self._terminal_is_away = True
+        opening = Opening(clean_line(intent.host))
+        await self.app.push_screen(opening)
+        try:
+            return await self.responder.run_in_terminal(
+                leave, hand, chosen, term=hand.term, size=size
+            )
+        finally:
+            self._terminal_is_away = False
+            if opening.is_current:
+                opening.dismiss()
 
     def _runs_already(self, chosen: Chosen | None) -> bool:
         """Whether this very command of the runbook runs on its host already."""

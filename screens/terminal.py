@@ -187,6 +187,24 @@ class Terminal:
         self._posts.put(Answer(None if question is None else monotonic() - question.asked))
         return ""
 
+    def take_late_answers(self, data: bytes) -> bytes:
+        """Take out of the input of another program the answers to questions that we had asked.
+
+        They name the place where we had left the cursor; others are for the program.
+        """
+
+        def ours(report: re.Match[str]) -> str:
+            at = int(report[1]), int(report[2])
+            with self._questions_lock:
+                while self._questions:
+                    if self._questions.popleft().at == at:
+                        return ""
+            return report[0]
+
+        if not self._questions or b"R" not in data:
+            return data
+        return _REPORT.sub(ours, data.decode("latin-1")).encode("latin-1")
+
     # From here on: the sending thread alone.
 
     def run(self, fd: int) -> None:

@@ -69,10 +69,10 @@ async def relay(
     async def show() -> None:
         while data := await terminal.stdout.read(65536):
             keep(data)
-            await _write(screen, data)
+            await write(screen, data)
 
     async def press() -> None:
-        while data := await _read(keys):
+        while data := await read(keys):
             terminal.stdin.write(typed.take(sift(data)))
             if typed.left:
                 return
@@ -153,7 +153,7 @@ class _Typed:
         return bytes(out)
 
 
-async def _read(fd: int) -> bytes:
+async def read(fd: int) -> bytes:
     """What was typed; empty when the terminal is gone."""
     while True:
         await _ready(fd, writing=False)
@@ -165,7 +165,7 @@ async def _read(fd: int) -> bytes:
             return b""
 
 
-async def _write(fd: int, data: bytes) -> None:
+async def write(fd: int, data: bytes) -> None:
     """Shows all of it, however slow the terminal is; the loop goes on meanwhile."""
     view = memoryview(data)
     while view:

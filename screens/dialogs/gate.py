@@ -107,6 +107,8 @@ class Gate(ModalScreen[guard.Pass | None]):
             where.append(f"as {intent.user}")
         if intent.workdir:
             where.append(f"in {intent.workdir}")
+        if intent.terminal:
+            where.append(f"· in your terminal: {intent.terminal}")
         self._words["head"] = clean_line(f"{head}: {intent.because}"), "bad" if destroys else "warn"
         self._words["where"] = clean_line(" ".join(where)), "strong"
         text = Safe(clean(intent.command, max_chars=sys.maxsize).rstrip("\n"))
