@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from cockpit.config import Config
 from cockpit.evidence import save_first
 from cockpit.incident import events as e
-from cockpit.incident.incident import Incident, Mark
+from cockpit.incident.incident import Incident, Mark, Session
 from cockpit.incident.logbook import Logbook
+from cockpit.incident.timeline import beginning
 from cockpit.runs import CannotRun, Chosen, Hand, Runs
 from cockpit.target import guard, hosts, sudo
 from cockpit.target.target import Link, LinkDown, LinkLost, LinkState, Target
@@ -303,9 +304,9 @@ class Responder:
         """How a command of the runbook would run now; quick, asks nobody, changes nothing."""
         from cockpit.runbook import placeholders
 
-        host = chosen.command.host or self.target.name
+        host = self._host(chosen)
         text, path = chosen.command.text, chosen.runbook.path
-        session = self.incident.session(path, host)
+        session = self.session(chosen)
         gaps = placeholders.find(text, session.variables)
         values = {gap.name: self.incident.value(path, gap.name) for gap in gaps}
         filled, missing = _filled(text, values, session.variables)
@@ -317,6 +318,37 @@ class Responder:
             carries=session.variables,
             doubt=session.doubt,
         )
+
+    def session(self, chosen: Chosen) -> Session:
+        """What a command finds of those of its runbook that ran where it would run."""
+        from cockpit.target.session import changes
+
+        path, host = chosen.runbook.path, self._host(chosen)
+        session = self.incident.session(path, host)
+        for run in self.incident.running():
+            asked = run.asked
+            ours = asked.step is not None and asked.step.runbook == path and asked.host == host
+            if ours and asked.keeps and not session.doubt and changes(asked.command):
+                why = f"`{beginning(asked.command)}` still runs; what it sets is not there yet."
+                session = replace(session, doubt=why)
+        return session
+
+    async def caught_up(self, chosen: Chosen) -> None:
+        """Waits a moment for what a host is still being asked about after a restart of cockpit."""
+        await self.runs.heard(chosen.runbook.path, self._host(chosen))
+
+    def remember(self, values: Mapping[str, str], chosen: Chosen | None) -> None:
+        """Has values for placeholders offered again; secrets are not written down."""
+        path = chosen.runbook.path if chosen else ""
+        for name, value in values.items():
+            plain = f"{name}={value}"
+            kept = value if self.log.clean(plain) == plain else ""
+            if self.incident.values.get((path, name), "") != kept:
+                self.log.append(e.ValueGiven(name=self.log.clean(name), value=kept, runbook=path))
+
+    def _host(self, chosen: Chosen | None) -> str:
+        """Where a command runs: where its author says, else on the chosen host."""
+        return (chosen.command.host if chosen else "") or self.target.name
 
     def _workdir(self, host: str) -> str:
         """Where commands run on a host before any of them went elsewhere."""
@@ -342,23 +374,40 @@ class Responder:
     def intent(
         self, command: str, chosen: Chosen | None = None, *, stale: str = "", terminal: str = ""
     ) -> guard.Intent:
-        """What the guard must know about a command before it runs on the chosen host."""
-        from cockpit.runbook.model import Phase
+        """What the guard must know about a command before it runs on its host.
+
+        Raises CannotRun for one that is not filled in.
+        """
+        from cockpit.runbook import placeholders
+        from cockpit.runbook.model import Phase, Risk, Waits
         from cockpit.runbook.shell import judge
+        from cockpit.target.session import Turn
 
         verdict = judge(command)
+        risk, because = verdict.risk, verdict.because
         early = chosen is None or chosen.command.phase in (Phase.RECOVERY, Phase.ROLLBACK)
+        session = self.session(chosen) if chosen else Session()
+        open_gaps = placeholders.unsafe(command, session.variables)
+        if open_gaps:
+            raise CannotRun(f"{', '.join(open_gaps)} has no value; the command was not run.")
+        if chosen and [*Risk].index(chosen.command.risk) > [*Risk].index(risk):
+            risk, because = chosen.command.risk, "the runbook says so"
+        target = self._target(self._host(chosen))
+        keeps = verdict.waits is not Waits.STREAM and not terminal
         return guard.Intent(
             command=command,
-            host=self.target.name,
-            risk=verdict.risk,
-            because=verdict.because,
-            user=self.target.user,
-            workdir=self.target.workdir,
+            host=target.name,
+            risk=risk,
+            because=because,
+            user=target.user,
+            workdir=session.directory or target.workdir,
             names=verdict.containers,
             skipped_diagnosis=early and not self.incident.diagnosed,
             stale=stale,
             terminal=terminal,
+            turn=Turn(session.job, session.state, keeps) if chosen else None,
+            carries=session.variables,
+            doubt=session.doubt,
         )
 
     async def run(self, leave: guard.Pass, chosen: Chosen | None = None) -> str:

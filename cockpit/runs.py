@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from cockpit.incident import events as e
 from cockpit.incident.incident import Run, RunState
 from cockpit.incident.logbook import Logbook
-from cockpit.incident.timeline import duration
+from cockpit.incident.timeline import beginning, duration
 from cockpit.target import guard
+from cockpit.target.session import Carry, Kept, Lost, changes, state_file
 from cockpit.target.target import Link, LinkDown, LinkLost, LinkState, Target
 from cockpit.text import clean
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 HOST_PATIENCE = 15.0
 TAIL_LINES = 5
 AGAIN = 5.0
+HEARING = 2.0
 KEPT_OF_A_TERMINAL = 64 * 1024 * 1024
 
 
@@ -75,6 +77,7 @@ class Runs:
         self._attending: dict[str, asyncio.Task[None]] = {}
         self._given_up: set[str] = set()
         self._spent: set[int] = set()
+        self._taken_up: dict[str, float] = {}
         self.troubles: dict[str, str] = {}
 
     async def start(self, leave: guard.Pass, chosen: Chosen | None = None) -> str:
@@ -92,7 +95,14 @@ class Runs:
         except (LinkLost, LinkDown, OSError, job.NoPlace) as error:
             raise self._refused(leave, ref, error) from error
         id = job.new_id()
-        order = job.order(leave, id, workdir=target.workdir)
+        turn = leave.turn
+        order = job.order(
+            leave,
+            id,
+            workdir=leave.workdir,
+            timeout_s=chosen.command.timeout_s if chosen else 0,
+            carry=Carry(turn.reads, f"{place.root}/jobs/{id}", turn.keeps) if turn else None,
+        )
         output = log.outputs[id] = log.new_output(_title(log.clean(leave.command)))
         record = log.append(
             e.CommandRequested(
@@ -108,9 +118,11 @@ class Runs:
                 command_id=chosen.command.id if chosen else "",
                 phase=chosen.command.phase if chosen else "",
                 user=target.user,
-                workdir=target.workdir,
+                workdir=leave.workdir,
                 reason=log.clean(leave.reason),
                 evidence=output.evidence.name if output.evidence else "",
+                after=turn.after if turn else "",
+                keeps=turn is not None and turn.keeps,
             )
         )
         # Not on disk in time (a full disk): the banner says so, and the incident goes on. An id
@@ -227,6 +239,7 @@ class Runs:
 
     def follow(self, run: Run) -> None:
         """Asks the host about a run, and attends to it; never sends it again."""
+        self._taken_up[run.job] = time.monotonic()
         if run.asked.terminal:
             # It ended with the cockpit that had it open: no host can be asked about it.
             self._not_known(run.job, "cockpit ended while the terminal was open")
@@ -325,10 +338,13 @@ class Runs:
                             output.add(data)
                             log.changed()
                         case job.Unknown(why=why):
+                            self._hand_on(run, None)
                             log.append(e.CommandUnknown(job=run.job, why=log.clean(why)))
                         case job.Ended() as end:
                             await asyncio.to_thread(output.settle)
                             watched = time.monotonic() - start if order else None
+                            if end.how != "never started":
+                                self._hand_on(run, end.left)
                             log.append(self._finished(run, end, watched))
         except LinkDown:
             self._given_up.add(run.job)
@@ -342,6 +358,55 @@ class Runs:
             self.follow(log.incident.runs[run.job])
         else:
             self.troubles.pop(run.job, None)
+
+    def _hand_on(self, run: Run, left: Kept | Lost | None) -> None:
+        """Writes down what a run left for the next command of its runbook on its host.
+
+        Before it is written that the run is over: what is over is not asked about again.
+        """
+        asked = run.asked
+        if asked.step is None:
+            return
+        log, book, host = self._log, asked.step.runbook, asked.host
+        now = log.incident.session(book, host)
+
+        def lost(why: str, fresh: bool = False) -> None:
+            why = log.clean(why)
+            log.append(e.SessionLost(job=run.job, host=host, runbook=book, why=why, fresh=fresh))
+
+        if isinstance(left, Lost) and left.not_run:
+            lost(f"{left.why} The next command starts afresh: run those again that it needs.", True)
+        elif not asked.keeps or now.job == run.job:
+            return
+        elif isinstance(left, Kept) and now.job == asked.after:
+            log.append(
+                e.SessionKept(
+                    job=run.job,
+                    host=host,
+                    runbook=book,
+                    state=state_file(f"{asked.root}/jobs/{run.job}"),
+                    directory=log.clean(left.directory),
+                    variables=tuple(log.clean(name) for name in left.variables),
+                )
+            )
+        elif changes(asked.command):
+            why = "it was ended before it could be kept."
+            if isinstance(left, Lost):
+                why = left.why
+            elif isinstance(left, Kept):
+                why = "another command of the runbook ran meanwhile."
+            lost(f"What `{beginning(asked.command)}` set is not there: {why}")
+
+    async def heard(self, runbook: str, host: str) -> None:
+        """Waits until the runs of a runbook on a host that were taken up again are over, or not."""
+        until = time.monotonic() + HEARING
+        while time.monotonic() < until and any(
+            run.asked.step is not None
+            and (run.asked.step.runbook, run.asked.host) == (runbook, host)
+            and time.monotonic() - self._taken_up.get(run.job, -HEARING) < HEARING
+            for run in self._log.incident.running()
+        ):
+            await asyncio.sleep(0.02)
 
     def _finished(self, run: Run, end: job.Ended, watched: float | None) -> e.CommandFinished:
         """watched: seconds it was seen to run; None after a restart, when the clocks must do."""

@@ -186,7 +186,8 @@ class CommandRequested(Event, tag="command.requested", frozen=True):
 
     job is the id under which the target runs it at most once. root, boot and mark pin where on the
     host its directory is, and in which life of the host. command is what runs, redacted.
-    terminal: it runs in the responder's own terminal, not as a job: it ends with the link.
+    terminal: it runs in the responder's own terminal, not as a job: it ends with the link. after:
+    the job of the same runbook whose directory and variables it finds; keeps: it leaves its own.
     """
 
     job: str
@@ -205,6 +206,8 @@ class CommandRequested(Event, tag="command.requested", frozen=True):
     reason: str = ""
     evidence: str = ""
     terminal: bool = False
+    after: str = ""
+    keeps: bool = False
 
 
 class CommandClaimed(Event, tag="command.claimed", frozen=True):

@@ -63,8 +63,13 @@ def _command(incident: Incident, job: str) -> str:
     run = incident.runs.get(job)
     if run is None:
         return f"job {job}"
-    first = run.asked.command.strip().split("\n")[0]
-    return f"`{first if len(first) <= 48 else first[:47] + '…'}` on {run.asked.host}"
+    return f"`{beginning(run.asked.command)}` on {run.asked.host}"
+
+
+def beginning(command: str) -> str:
+    """A command by its first words."""
+    first = command.strip().split("\n")[0]
+    return first if len(first) <= 48 else first[:47] + "…"
 
 
 def _in_terminal(incident: Incident, job: str) -> bool:
@@ -141,7 +146,7 @@ def _command_words(event: e.Event, incident: Incident) -> str:
         case e.CommandRefused(command=command, host=host, why=why):
             return f"Not run on {host}: `{command.strip()}`: {why}"
         case e.SessionLost(host=host, why=why):
-            return f"Nothing carries over on {host}: {why}"
+            return f"Not carried over on {host}: {why}"
         case e.EvidenceSaved(what=what, file=file, size=count):
             return f"Saved {what} to {file} ({size(count)})"
         case e.EvidenceMissed(what=what, why=why):

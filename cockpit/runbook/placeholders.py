@@ -117,6 +117,20 @@ def fill(
     return "".join(out) + command[at:]
 
 
+def unsafe(command: str, known: Collection[str] = ()) -> tuple[str, ...]:
+    """What a shell would read itself where a value should stand, as it is written.
+
+    `<x>` as two redirections, `$VAR` as nothing: such a command must not run.
+    """
+    return tuple(
+        dict.fromkeys(
+            gap.text
+            for gap in _gaps(command, known)
+            if gap.text.startswith("$") or (gap.text.startswith("<") and gap.where == "n")
+        )
+    )
+
+
 def assigned(command: str) -> frozenset[str]:
     """Names of the variables that the command sets for those after it."""
     return frozenset(name for name, _ in _assignments(command))

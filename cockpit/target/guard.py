@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from cockpit.runbook.model import Risk
+    from cockpit.target.session import Turn
 
 _SEAL: Final = object()
 _NUMBERS: Final = count(1)
@@ -37,7 +38,9 @@ class Intent:
     names are what may be typed to confirm destruction: the containers that it touches, else the
     host. skipped_diagnosis: a recovery command while no diagnosis step was done. stale: why what
     the screen shows about the place may be old, empty when it is fresh. terminal: why it runs in
-    the responder's own terminal, empty where it is a job.
+    the responder's own terminal, empty where it is a job. turn: its place among the commands of
+    its runbook there; carries: names of the variables that it finds set; doubt: why it may not find
+    what the runbook means, in a sentence.
     """
 
     command: str
@@ -50,6 +53,9 @@ class Intent:
     skipped_diagnosis: bool = False
     stale: str = ""
     terminal: str = ""
+    turn: Turn | None = None
+    carries: tuple[str, ...] = ()
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ class Ask:
 class Pass:
     """Leave to run one command once on one host. Made by `answer` alone.
 
-    number tells passes apart, so that each is spent once.
+    workdir and turn are as they were shown. number tells passes apart, so that each is spent once.
     """
 
     command: str
@@ -74,6 +80,8 @@ class Pass:
     risk: Risk
     how: str
     reason: str
+    workdir: str
+    turn: Turn | None
     number: int
     seal: object
 
@@ -85,8 +93,8 @@ class Pass:
 def ask(intent: Intent) -> Ask:
     """What the gate wants for this intent; pure.
 
-    Read runs without a question. Change wants a deliberate key. Destroy wants the name of a
-    container it touches, or of the host, typed out.
+    Read runs without a question, unless it may not find what it needs. Change wants a deliberate
+    key. Destroy wants the name of a container it touches, or of the host, typed out.
     """
     from cockpit.runbook.model import Risk
 
@@ -101,6 +109,8 @@ def ask(intent: Intent) -> Ask:
         wanted.append("No diagnosis step is done yet. Why recover first?")
     if intent.stale and intent.names and level is not Level.OPEN:
         wanted.append(f"{intent.stale} Why act on it?")
+    if intent.doubt and level is Level.OPEN:
+        level = Level.CONFIRM
     return Ask(intent, level, names if level is Level.TYPE_NAME else (), " ".join(wanted))
 
 
@@ -129,5 +139,13 @@ def answer(asked: Ask, *, confirmed: bool = False, typed: str = "", reason: str 
                 raise Refused(f"Type {wanted} to run this; nothing was run.")
             how = f"typed {typed.strip()}"
     return Pass(
-        intent.command, intent.host, intent.risk, how, reason.strip(), next(_NUMBERS), _SEAL
+        command=intent.command,
+        host=intent.host,
+        risk=intent.risk,
+        how=how,
+        reason=reason.strip(),
+        workdir=intent.workdir,
+        turn=intent.turn,
+        number=next(_NUMBERS),
+        seal=_SEAL,
     )

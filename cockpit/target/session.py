@@ -16,8 +16,6 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
-from cockpit.runbook.placeholders import assigned
-
 NOT_RUN: Final = 125
 
 _CHANGES: Final = re.compile(
@@ -29,6 +27,19 @@ _REASONS: Final = {
     "gone": "what earlier commands of the runbook left there was deleted.",
     "directory": "the directory where earlier commands of the runbook went is gone.",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A command's place among those of its runbook on a host, as the journal knows it.
+
+    after: the job whose state it finds; reads: the file on the host that holds it; both are empty
+    for a fresh start. keeps: the commands after it find its own.
+    """
+
+    after: str
+    reads: str
+    keeps: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +57,10 @@ class Carry:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a command left: where it ended, and the names of the variables that carry over."""
+    """What a command left: where it ended, and the names of the variables that carry over.
+
+    One that is empty carries over too, and is not named: it is as good as none.
+    """
 
     directory: str
     variables: tuple[str, ...]
@@ -65,6 +79,8 @@ def script(command: str, carry: Carry, workdir: str = "") -> str:
 
     workdir: where a fresh start begins; "" is the home directory, a leading ~ too.
     """
+    from cockpit.runbook.placeholders import assigned
+
     names = " ".join(sorted(assigned(command)))
     given = {"CK_I": carry.reads, "CK_O": carry.into, "CK_X": "1" * carry.keeps, "CK_W": names}
     first = " ".join(f"{name}={shlex.quote(value)}" for name, value in given.items())
@@ -84,9 +100,9 @@ def enter(workdir: str) -> str:
     return f"CDPATH= cd -- {path} || {{ echo {said} >&2; exit {NOT_RUN}; }}\n"
 
 
-def state_file(carry: Carry) -> str:
-    """Where the command leaves what the next one reads."""
-    return f"{carry.into}/state"
+def state_file(into: str) -> str:
+    """Where a command leaves what the next one reads."""
+    return f"{into}/state"
 
 
 def left(said: dict[str, str]) -> Kept | Lost | None:
@@ -101,6 +117,8 @@ def left(said: dict[str, str]) -> Kept | Lost | None:
 
 def changes(command: str) -> bool:
     """Whether a command looks as if it leaves something for those after it."""
+    from cockpit.runbook.placeholders import assigned
+
     return bool(assigned(command) or _CHANGES.search(command))
 
 

@@ -8,8 +8,8 @@
 #   CK_W   names of the variables that the command sets
 # Made, in CK_O, private:
 #   state  a script that brings all back; it sets CK_K at its end, in the right directory
-#   kept   for the client: names of variables, and the directory; as a symlink, why there is nothing
-#          (which works on a full disk)
+#   kept   for the client: names of variables that hold something, and the directory; as a symlink,
+#          why there is nothing (which works on a full disk)
 #
 # What carries over: the directory; exported variables that are not as a fresh shell has them
 # (CK_0_<name> is how it has them); other variables that a command of the session has set.
@@ -40,10 +40,12 @@ ck_plain() {
     CK_D="$CK_D $ck_l";
     if [ "${BASH_VERSION-}" ]; then
       declare -p "$ck_l" || continue;
+      eval "[ \"\${$ck_l[*]-}\" ]" || continue;
     else
       ck_is "$ck_l" || continue;
       printf "%s='" "$ck_l" || return 1;
       eval "printf '%s\n' \"\$$ck_l\"" | LC_ALL=C sed "s/'/'\\\\''/g;\$s/\$/'/" || return 1;
+      eval "[ \"\$$ck_l\" ]" || continue;
     fi;
     CK_T=$CK_T,$ck_l;
   done;
@@ -62,7 +64,7 @@ ck_write() {
       *) if ck_is "CK_0_$ck_l" && eval "[ \"\$CK_0_$ck_l\" = \"\$$ck_l\" ]";
          then command unset "$ck_l";
          elif [ "$(export -p)" != "$(command unset "$ck_l" && export -p)" ];
-         then CK_T=$CK_T,$ck_l; fi;;
+         then eval "[ -z \"\$$ck_l\" ]" || CK_T=$CK_T,$ck_l; fi;;
     esac;
   done;
   export -p || return 1;
