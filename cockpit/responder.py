@@ -304,7 +304,7 @@ class Responder:
         """How a command of the runbook would run now; quick, asks nobody, changes nothing."""
         from cockpit.runbook import placeholders
 
-        host = self._host(chosen)
+        host = self.host_of(chosen)
         text, path = chosen.command.text, chosen.runbook.path
         session = self.session(chosen)
         gaps = placeholders.find(text, session.variables)
@@ -323,7 +323,7 @@ class Responder:
         """What a command finds of those of its runbook that ran where it would run."""
         from cockpit.target.session import changes
 
-        path, host = chosen.runbook.path, self._host(chosen)
+        path, host = chosen.runbook.path, self.host_of(chosen)
         session = self.incident.session(path, host)
         for run in self.incident.running():
             asked = run.asked
@@ -335,7 +335,7 @@ class Responder:
 
     async def caught_up(self, chosen: Chosen) -> None:
         """Waits a moment for what a host is still being asked about after a restart of cockpit."""
-        await self.runs.heard(chosen.runbook.path, self._host(chosen))
+        await self.runs.heard(chosen.runbook.path, self.host_of(chosen))
 
     def remember(self, values: Mapping[str, str], chosen: Chosen | None) -> None:
         """Has values for placeholders offered again; secrets are not written down."""
@@ -346,7 +346,7 @@ class Responder:
             if self.incident.values.get((path, name), "") != kept:
                 self.log.append(e.ValueGiven(name=self.log.clean(name), value=kept, runbook=path))
 
-    def _host(self, chosen: Chosen | None) -> str:
+    def host_of(self, chosen: Chosen | None) -> str:
         """Where a command runs: where its author says, else on the chosen host."""
         return (chosen.command.host if chosen else "") or self.target.name
 
@@ -356,10 +356,10 @@ class Responder:
         target = self._targets.get(host)
         return (target.workdir if target else known.workdir if known else "") or "~"
 
-    async def why_terminal(self, command: str) -> str:
+    async def why_terminal(self, command: str, chosen: Chosen | None = None) -> str:
         """Why a command needs the responder's own terminal; empty where it runs as a job.
 
-        Asks the chosen host where the command has a sudo in it that may want a password.
+        Asks its host where the command has a sudo in it that may want a password.
         """
         from cockpit.runbook.model import Waits
         from cockpit.runbook.shell import judge
@@ -367,8 +367,9 @@ class Responder:
         verdict = judge(command)
         if verdict.waits not in (None, Waits.STREAM):
             return _WAITS[verdict.waits]
-        if verdict.sudo and await self._sudo.wants_password(self.target, command):
-            return f"sudo on {self.target.name} asks for a password"
+        target = self._target(self.host_of(chosen))
+        if verdict.sudo and await self._sudo.wants_password(target, command):
+            return f"sudo on {target.name} asks for a password"
         return ""
 
     def intent(
@@ -392,7 +393,7 @@ class Responder:
             raise CannotRun(f"{', '.join(open_gaps)} has no value; the command was not run.")
         if chosen and [*Risk].index(chosen.command.risk) > [*Risk].index(risk):
             risk, because = chosen.command.risk, "the runbook says so"
-        target = self._target(self._host(chosen))
+        target = self._target(self.host_of(chosen))
         keeps = verdict.waits is not Waits.STREAM and not terminal
         return guard.Intent(
             command=command,
@@ -437,12 +438,14 @@ class Responder:
         """Ends a running command with its whole process group, gently first."""
         await self.runs.stop(job)
 
-    async def save_evidence(self, command: str, containers: Iterable[str]) -> str:
+    async def save_evidence(self, command: str, containers: Iterable[str], host: str = "") -> str:
         """Saves logs and inspect output of the containers that a command is about to change.
 
-        Returns what was saved and what could not be, in sentences; never raises.
+        host: where they are, empty on the chosen one. Returns what was saved and what could not be,
+        in sentences; never raises.
         """
-        return await save_first(self.log, self.engine, self.target.name, command, containers)
+        engine = self.engine if host in ("", self.target.name) else None
+        return await save_first(self.log, engine, host or self.target.name, command, containers)
 
     # Leaving
 

@@ -18,7 +18,6 @@ class StepKeys(Asking):
     def __init__(self, responder: Responder) -> None:
         super().__init__(responder)
         self.checklist = Checklist(responder, id="checklist")
-        self._values: dict[str, str] = {}
         self._asking: set[str] = set()
         self._terminal_is_away = False
 
@@ -65,9 +64,6 @@ class StepKeys(Asking):
     async def action_run_command(self) -> None:
         chosen = self.checklist.chosen()
         if chosen is None:
-            found = self.checklist.here()
-            if found is not None and not found[1].commands:
-                self.say("Nothing to run in this step: do it, then space ticks it.")
             return
         await self.run_text(chosen.command.text, chosen)
 
@@ -105,7 +101,7 @@ class StepKeys(Asking):
             if self._runs_already(chosen):
                 self.say("It is running; x stops it, o shows its output.")
                 return None
-            filled = await self._filled(text)
+            filled = await self._filled(text, chosen)
             if filled is None:
                 return None
             return await self._run(filled, chosen, terminal)
@@ -118,10 +114,11 @@ class StepKeys(Asking):
     async def _run(self, command: str, chosen: Chosen | None, terminal: str) -> str | None:
         from screens.hand_over import HandOver, Opening
 
-        terminal = terminal or await self.responder.why_terminal(command)
+        terminal = terminal or await self.responder.why_terminal(command, chosen)
         hand = HandOver(self.app) if terminal else None
         size = hand.size() if hand else (0, 0)
-        intent = self.responder.intent(command, chosen, stale=self._staleness(), terminal=terminal)
+        stale = self._staleness(chosen)
+        intent = self.responder.intent(command, chosen, stale=stale, terminal=terminal)
         leave = await self._leave(intent)
         if leave is None:
             return None
@@ -148,44 +145,56 @@ class StepKeys(Asking):
             for run in self.responder.incident.running()
         )
 
-    def _staleness(self) -> str:
+    def _staleness(self, chosen: Chosen | None) -> str:
         watch = self.responder.watch
         known = watch.snapshot if watch else None
-        if known is None or not known.rows or not known.trouble:
+        elsewhere = self.responder.host_of(chosen) != self.responder.target.name
+        if known is None or not known.rows or not known.trouble or elsewhere:
             return ""
         return f"What is known of the containers may be old: {known.trouble}"
 
-    async def _filled(self, text: str) -> str | None:
-        """The command with its placeholders filled in; None when the responder left it."""
+    async def _filled(self, text: str, chosen: Chosen | None) -> str | None:
+        """The command with its placeholders filled in; None when the responder left it.
+
+        A variable is asked for unless an earlier command has really set it where this one will run.
+        """
         from cockpit.runbook import placeholders
 
-        gaps = placeholders.find(text)
+        known: tuple[str, ...] = ()
+        if chosen is not None:
+            await self.responder.caught_up(chosen)
+            known = self.responder.session(chosen).variables
+        gaps = placeholders.find(text, known)
         if not gaps:
             return text
-        names = dict.fromkeys(gap.name for gap in gaps)
+        path = chosen.runbook.path if chosen else ""
+        value = self.responder.incident.value
         fields = tuple(
-            Field(str(name), name, self._values.get(name, ""), "Fill it in, or esc.")
-            for name in names
+            Field(str(name), name, value(path, name), "Fill it in, or esc.")
+            for name in dict.fromkeys(gap.name for gap in gaps)
         )
 
         def check(values: dict[str, str]) -> str:
             try:
-                placeholders.fill(text, values)
+                placeholders.fill(text, values, known)
             except placeholders.Missing as missing:
                 return str(missing)
             return ""
 
-        form = Form(
-            Safe("Fill in before it can run"),
-            fields,
-            hint=Safe(f"$ {clean_line(text)}"),
-            check=check,
-        )
+        def preview(values: dict[str, str]) -> Safe:
+            given = {name: value for name, value in values.items() if value}
+            try:
+                shown = placeholders.fill(text, given, known, partly=True)
+            except placeholders.Missing:
+                shown = text
+            return clean(f"$ {shown.rstrip()}")
+
+        form = Form(Safe("Fill in before it can run"), fields, preview=preview, check=check)
         values = await self.ask(form)
         if values is None:
             return None
-        self._values.update(values)
-        return placeholders.fill(text, values)
+        self.responder.remember(values, chosen)
+        return placeholders.fill(text, values, known)
 
     async def _leave(self, intent: guard.Intent) -> guard.Pass | None:
         asked = guard.ask(intent)
@@ -193,9 +202,10 @@ class StepKeys(Asking):
             return guard.answer(asked)
         from screens.dialogs.gate import Gate
 
-        # Only what changes something gets here: its containers' logs are saved first.
-        names = intent.names
-        saving = self.responder.save_evidence(intent.command, names) if names else None
+        # Before a change the logs of its containers are saved.
+        saving = None
+        if intent.names and intent.risk != "read":
+            saving = self.responder.save_evidence(intent.command, intent.names, intent.host)
         return await self.app.push_screen_wait(Gate(asked, saving))
 
     @work(exit_on_error=False)

@@ -6,16 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from cockpit.text import Safe, clean_line
 from screens import paint
 from screens.dialogs.answer import Answer
 from screens.paint import Part
+
+PREVIEW_LINES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Form(ModalScreen[dict[str, str] | None]):
     """Asks for some fields; None when the responder leaves it.
 
     check: looks at the values and returns what is wrong with them, in a sentence, or nothing.
+    preview: what they would make, shown while they are typed.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -44,12 +48,14 @@ class Form(ModalScreen[dict[str, str] | None]):
         fields: tuple[Field, ...],
         *,
         hint: Safe = Safe(""),
+        preview: Callable[[dict[str, str]], Safe] | None = None,
         check: Callable[[dict[str, str]], str] | None = None,
     ) -> None:
         super().__init__(classes="panel")
         self.asked = title
         self.fields = fields
         self.hint = hint
+        self.preview = preview
         self.check = check or (lambda values: "")
         self.values = {field.name: field.value for field in fields}
         self.at = 0
@@ -59,6 +65,8 @@ class Form(ModalScreen[dict[str, str] | None]):
             yield Static(paint.text((self.asked, "title")), markup=False)
             if self.hint:
                 yield Static(paint.text(self.hint), markup=False)
+            if self.preview:
+                yield Static("", markup=False, id="preview")
             yield Static("", markup=False, id="given")
             yield Answer(self.fields[0].value, {"enter": self._take, "up": self._back}, id="answer")
             yield Static("", markup=False, id="said")
@@ -87,6 +95,16 @@ class Form(ModalScreen[dict[str, str] | None]):
         how = Safe(f"enter goes on{back} · esc leaves it")
         said = (wrong, "bad") if wrong else (how, "faint")
         self.query_one("#said", Static).update(paint.text(said))
+
+    @on(Input.Changed)
+    def _show_preview(self, event: Input.Changed) -> None:
+        if self.preview:
+            typed = {self.fields[self.at].name: event.value.strip()}
+            lines = self.preview(self.values | typed).split("\n")
+            if len(lines) > PREVIEW_LINES:
+                lines[PREVIEW_LINES - 1 :] = [f"… {len(lines) - PREVIEW_LINES + 1} more lines"]
+            shown = paint.text((Safe("\n".join(lines)), "code"))
+            self.query_one("#preview", Static).update(shown)
 
     def _take(self, text: str) -> None:
         field = self.fields[self.at]

@@ -101,15 +101,20 @@ class Gate(ModalScreen[guard.Pass | None]):
     def compose(self) -> ComposeResult:
         intent = self.asked.intent
         destroys = self.asked.level is guard.Level.TYPE_NAME
-        head = "This DESTROYS something" if destroys else "This changes something"
+        why = f"{intent.because}. {intent.doubt}" if intent.doubt else intent.because
+        head = f"This DESTROYS something: {why}" if destroys else f"This changes something: {why}"
+        if intent.risk == "read":
+            head = f"Look first: {intent.doubt}"
         where = [f"on {intent.host}"]
         if intent.user:
             where.append(f"as {intent.user}")
-        if intent.workdir:
-            where.append(f"in {intent.workdir}")
+        if intent.workdir or intent.turn:
+            where.append(f"in {intent.workdir or '~'}")
+        if intent.carries:
+            where.append(f"with {' '.join(intent.carries)} as earlier commands set it")
         if intent.terminal:
             where.append(f"· in your terminal: {intent.terminal}")
-        self._words["head"] = clean_line(f"{head}: {intent.because}"), "bad" if destroys else "warn"
+        self._words["head"] = clean_line(head), "bad" if destroys else "warn"
         self._words["where"] = clean_line(" ".join(where)), "strong"
         text = Safe(clean(intent.command, max_chars=sys.maxsize).rstrip("\n"))
         with Vertical(classes="box destroy" if destroys else "box change"):
