@@ -134,6 +134,9 @@ class Record:
         return Safe(" · ".join(part for part in (self.fix, done) if part))
 
 
+_NONE = Record()
+
+
 class Records:
     """The uses of every runbook that the journals know."""
 
@@ -147,20 +150,23 @@ class Records:
                 for use in found:
                     self._moved.setdefault((Path(path).name, use.name), []).append(use)
 
-    def uses(self, path: Path, title: str = "") -> list[Use]:
+    def uses(self, path: Path | str, title: str = "", *, real: str = "") -> list[Use]:
         """The uses of a runbook, oldest first.
 
-        It is known by its resolved path; a file that is gone from where it was, by its name and
-        title. What stands in it may have changed.
+        It is known by its resolved path (`real`, where that is at hand); a file that is gone from
+        where it was, by its name and title. What stands in it may have changed.
         """
-        place = os.path.realpath(path)
-        found = list(self.by_path.get(place, ()))
-        found += [use for use in self._moved.get((path.name, title), ()) if use.runbook != place]
-        return sorted(found, key=lambda use: use.last)
+        if not self.by_path:
+            return []
+        place = real or os.path.realpath(path)
+        moved = self._moved.get((os.path.basename(path), title), ())  # noqa: PTH119 (a fifth)
+        found = [*self.by_path.get(place, ()), *(use for use in moved if use.runbook != place)]
+        return sorted(found, key=lambda use: use.last) if found else found
 
-    def of(self, path: Path, title: str = "") -> Record:
+    def of(self, path: Path | str, title: str = "", *, real: str = "") -> Record:
         """The record of a runbook; an empty one where it was never used."""
-        return _record(self.uses(path, title))
+        found = self.uses(path, title, real=real)
+        return _record(found) if found else _NONE
 
 
 def records(homes: Sequence[Path] = (), *, cache: Path | None = None) -> Records:
@@ -184,6 +190,12 @@ def records(homes: Sequence[Path] = (), *, cache: Path | None = None) -> Records
     if found | kept != known:
         _keep(file, found | kept)
     return Records(use for one in found.values() for use in one.uses)
+
+
+def remembered(*, cache: Path | None = None) -> Records:
+    """What the journals said when they were last read: at once, and perhaps out of date."""
+    known = _load(cache or paths.cache() / "records.json")
+    return Records(use for one in known.values() for use in one.uses)
 
 
 def _stamp(folder: Path, incident: str) -> list[tuple[str, int, int]]:
