@@ -21,6 +21,7 @@ from textual.worker import Worker, WorkerState
 
 import cockpit
 from cockpit.config import Config
+from cockpit.incident.timeline import going_on
 from cockpit.responder import Responder
 from cockpit.text import Safe, clean_line
 from screens.cockpit import CockpitScreen
@@ -166,6 +167,11 @@ class CockpitApp(App[int]):
             yield SystemCommand(
                 f"{words} ({key})", binding.id, self._doer(binding.action, active.node)
             )
+        if screen is self.main:
+            host = clean_line(self.responder.target.name)
+            yield SystemCommand(
+                f"Open a shell on {host}", "shell.open", self.main.action_open_shell
+            )
 
     def _doer(self, action: str, node: object) -> Callable[[], object]:
         return lambda: self.run_worker(
@@ -251,7 +257,7 @@ def _say_goodbye(responder: Responder, running: int, unsaved: int) -> None:
     if unsaved:
         said.append(f"{unsaved} events are NOT SAVED and are lost now. {log.trouble}")
     if log.folder and log.incident.open:
-        going = f" {running} commands go on on their hosts." if running else ""
+        going = f" {going_on(running)}." if running else ""
         said.append(f"The incident stays open.{going} Resume: cockpit --incident {log.folder.name}")
     elif log.folder:
         said.append(f"The incident is resolved. Its log: {log.folder / 'incident.md'}")

@@ -74,6 +74,10 @@ class CockpitScreen(IncidentKeys, StepKeys):
         Binding("B", "choose_runbook", "runbook", id="runbook.choose", show=False,
                 tooltip="Choose a runbook"),
         Binding("H", "choose_host", "host", id="host.choose", show=False, tooltip="Choose a host"),
+        Binding("T", "run_in_terminal", "terminal", id="step.terminal", show=False,
+                tooltip="Run the command in your own terminal"),
+        Binding("x", "stop_run", "stop", id="run.stop", show=False,
+                tooltip="Stop something that runs"),
         Binding("ctrl+s", "save", "save", id="incident.save", show=False,
                 tooltip="Save the incident log as markdown"),
         Binding("ctrl+r", "retry", "retry", id="link.retry", show=False,
@@ -172,6 +176,9 @@ class CockpitScreen(IncidentKeys, StepKeys):
         self._drawn_at = 0.0
         self._mark()
         self.call_after_refresh(self.keybar.update_line)
+
+    def on_checklist_moved(self) -> None:
+        self.keybar.update_line()
 
     def on_descendant_focus(self) -> None:
         self.call_after_refresh(self.keybar.update_line)

@@ -75,6 +75,9 @@ def _tail(responder: Responder, now: datetime, mono: float, *, wide: bool) -> li
         parts.append((Safe(" · acknowledge: A" if wide else " · ack: A"), "warn"))
     elif incident.started and incident.open:
         parts.append((Safe(f" · {incident.status.value}"), ""))
+    running = len(incident.running())
+    if running:
+        parts.append((Safe(f" · {running} running"), "warn"))
     parts.append((Safe(" · "), ""))
     parts.append(link(responder.target.name, responder.target.link, mono))
     parts.append((Safe(" · "), ""))

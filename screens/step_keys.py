@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from textual import work
 
+from cockpit.incident.incident import Run
+from cockpit.incident.timeline import duration
 from cockpit.responder import CannotRun, Chosen, Responder
 from cockpit.target import guard
 from cockpit.text import Safe, clean, clean_line
 from screens.asking import Asking
 from screens.dialogs.form import Field, Form
 from screens.panes.checklist import Checklist
+
+_SHELL = 'exec "${SHELL:-/bin/sh}" -l'
 
 
 class StepKeys(Asking):
@@ -62,10 +68,24 @@ class StepKeys(Asking):
 
     @work(exit_on_error=False)
     async def action_run_command(self) -> None:
+        if self.checklist.take():
+            return
         chosen = self.checklist.chosen()
         if chosen is None:
             return
         await self.run_text(chosen.command.text, chosen)
+
+    @work(exit_on_error=False)
+    async def action_run_in_terminal(self) -> None:
+        chosen = self.checklist.chosen() if self.checklist.has_focus else None
+        if chosen is None:
+            self.say("Put the cursor on a command of the runbook first.")
+            return
+        await self.run_text(chosen.command.text, chosen, terminal="as you asked")
+
+    @work(exit_on_error=False)
+    async def action_open_shell(self) -> None:
+        await self.run_text(_SHELL, None, terminal="a shell")
 
     @work(exit_on_error=False)
     async def action_edit_command(self) -> None:
@@ -212,14 +232,24 @@ class StepKeys(Asking):
     async def action_stop_run(self) -> None:
         if not self.may_write():
             return
-        run = self.checklist.run_here()
+        run = self.checklist.run_here() if self.checklist.has_focus else None
+        job = run.job if run and not run.over else await self._which_to_stop()
+        if job:
+            await self.responder.stop(job)
+
+    async def _which_to_stop(self) -> str | None:
+        """Which run is meant, where the cursor does not say: never one by itself."""
+        from screens.dialogs.choose import Choose, Offer
+
         running = self.responder.incident.running()
-        if run is None or run.over:
-            run = running[-1] if len(running) == 1 else None
-        if run is None:
-            self.say("Nothing runs here." if not running else "Put the cursor on what is to stop.")
-            return
-        await self.responder.stop(run.job)
+        if not running:
+            self.say("Nothing runs.")
+            return None
+        offers = [
+            Offer(clean_line(run.asked.command.strip()), _since(run), run.job)
+            for run in reversed(running)
+        ]
+        return await self.app.push_screen_wait(Choose(Safe("Stop which?"), offers))
 
     def action_show_output(self) -> None:
         from screens.dialogs.reader import Reader
@@ -259,6 +289,12 @@ class StepKeys(Asking):
         step = await self.app.push_screen_wait(Choose(Safe("Go to which step?"), offers))
         if step is not None:
             self.checklist.go_to(step)
+
+
+def _since(run: Run) -> Safe:
+    """Where a run is, and for how long."""
+    took = duration(max(0.0, (datetime.now(UTC) - run.at).total_seconds()))
+    return clean_line(f"{run.state.value} on {run.asked.host} for {took}")
 
 
 def _words(commands: tuple[object, ...]) -> str:

@@ -49,6 +49,13 @@ def outcome(how: str, exit_status: int | None) -> str:
     return how if exit_status is None else f"{how}, {status}"
 
 
+def going_on(running: int) -> str:
+    """What runs when cockpit is left: `1 command goes on on its host`."""
+    if running == 1:
+        return "1 command goes on on its host"
+    return f"{running} commands go on on their hosts"
+
+
 def line(event: e.Event, incident: Incident) -> Safe:
     """What happened, in one line. Pure; a kind that is not known says its name."""
     return clean_line(_words(event, incident))
@@ -158,7 +165,7 @@ def _command_words(event: e.Event, incident: Incident) -> str:
         case e.CockpitOpened(resumed=resumed):
             return "Cockpit taken up again" if resumed else "Cockpit opened"
         case e.CockpitClosed(running=running):
-            going = f"; {running} commands go on on their hosts" if running else ""
+            going = f"; {going_on(running)}" if running else ""
             return f"Cockpit closed; the incident stays open{going}"
         case e.Recovered(lost=lost):
             return f"Journal taken up after a crash; {lost} bytes of an unfinished line left out"
