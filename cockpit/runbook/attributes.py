@@ -218,12 +218,12 @@ _EXAMPLES = {"severity": "P1", "owner": "payments"}
 
 # Alerts that the text itself names
 
-_CAMEL = r"[A-Z][a-z0-9]+(?:[A-Z]+[a-z0-9]*)+"
+_CAMEL = r"[A-Z][a-z0-9]+[A-Z][A-Za-z0-9]*"
 _HUMPS = re.compile(rf"{_CAMEL}\Z")
 _ALERT_LINE = re.compile(
-    r"^[\s>|*_#-]*(?:prometheus\s+|firing\s+)?alert(?:s|\s*name)?\b[*_]*\s*[:|][*_\s|]*"
+    r"[ \t>|*_#-]*(?:prometheus\s+|firing\s+)?alert(?:s|\s*name)?\b[*_]*\s*[:|][*_\s|]*"
     r"(?P<names>[^\n]{1,200})",
-    re.IGNORECASE | re.MULTILINE,
+    re.IGNORECASE,
 )
 _ALERT_TITLE = re.compile(
     r"(?P<said>(?:[Aa]lert|[Rr]unbook|[Aa]lert [Rr]unbook)\s*[:–—-]\s*)?"
@@ -243,7 +243,10 @@ def alerts(text: str, title: str, stem: str) -> tuple[Safe, ...]:
         humps = len(re.findall(r"[A-Z][a-z0-9]", name))
         if humps > 2 or stem == name or named["said"] or named["too"]:
             found.append(name)
-    for match in _ALERT_LINE.finditer(text):
+    for line in text.split("\n"):
+        match = _ALERT_LINE.match(line) if "lert" in line or "LERT" in line else None
+        if not match:
+            continue
         words = re.findall(r"`([\w:.-]{3,80})`", match["names"]) or [
             word for word in re.findall(r"[\w:-]+", match["names"]) if _HUMPS.match(word)
         ]

@@ -41,6 +41,8 @@ PASSIVE = frozenset(
 """Phases in which a list or a sub-heading without a command is something to read, not to do."""
 
 _TASK = re.compile(r"\[[ xX]\]\s+")
+_LONGEST = 4_000
+"""Characters of what is expected of one command; what goes on longer is to be read beside it."""
 _URL = re.compile(r"\]\((?!#)|<https?://")
 
 
@@ -240,7 +242,7 @@ class Builder:
         after_list: bool,
     ) -> None:
         groups = self._groups(block)
-        has = [group for group in groups if group.commands]
+        has = [group for group in groups if group.has_commands]
         if not has or (after_list and section.steps):
             self._flush(section, pending)
             step = section.steps[-1] if section.steps else None
@@ -264,7 +266,7 @@ class Builder:
         step = None
         said = self._attributes(block)
         for group in groups:
-            if group.commands:
+            if group.has_commands:
                 title = group.title or (
                     section.title if not section.steps else group.commands[0].text
                 )
@@ -421,6 +423,9 @@ class Builder:
         if not isinstance(command, Command):
             return
         if old := command.expectation:
+            if len(old.text) + len(text) > _LONGEST:
+                place.append(Prose(clean(text), lines))
+                return
             text, lines = f"{old.text}\n{text}", Lines(old.lines.first, lines.last)
         place[at] = replace(command, expectation=Expectation(clean(text), lines))
 

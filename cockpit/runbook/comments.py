@@ -30,6 +30,10 @@ class Group:
     def commands(self) -> list[fences.Piece]:
         return [part for part in self.parts if isinstance(part, fences.Piece)]
 
+    @property
+    def has_commands(self) -> bool:
+        return any(isinstance(part, fences.Piece) for part in self.parts)
+
 
 def language(block: Block) -> str:
     """The first word of a fence's info string, lower case."""
@@ -82,7 +86,7 @@ def _comments(
     expecting = False
     for number, piece in enumerate(pieces[start:stop]):
         text, line = piece.text, body + piece.first
-        said = prose.expectation(text) if group.commands else None
+        said = prose.expectation(text) if group.has_commands else None
         if said is not None and (close or ":" in text or not titles_next):
             expecting = True
             group.parts.append(Expectation(clean(said or text), Lines(line, line)))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from cockpit.runbook import headings
+from cockpit.runbook import headings, targets
 from cockpit.runbook.model import (
     Command,
     Item,
@@ -18,6 +17,7 @@ from cockpit.runbook.model import (
     Step,
     StepKind,
 )
+from cockpit.runbook.targets import Targets
 from cockpit.text import clean_line
 
 
@@ -78,9 +78,12 @@ def freeze(
     names = Names()
     prefix = len(procedures) > 1
     out: list[Procedure] = []
+    sections_of: dict[int, list[DraftSection]] = {}
+    for section in sections:
+        sections_of.setdefault(section.procedure, []).append(section)
     for number, (title, first) in enumerate(procedures):
         name = names.take(headings.slug(title)) if prefix else headings.slug(title)
-        mine = [section for section in sections if section.procedure == number]
+        mine = sections_of.get(number, [])
         if not mine and prefix:
             continue
         frozen = tuple(_section(section, f"{name}/" if prefix else "", names) for section in mine)
@@ -89,7 +92,7 @@ def freeze(
     pointed = any(isinstance(item, Reference) and item.target for item in _items(sections))
     if not pointed:
         return tuple(out)
-    index = _index(out)
+    index = targets.of(out, prefix)
     return tuple(_with_targets(procedure, index) for procedure in out)
 
 
@@ -134,37 +137,10 @@ def _section(draft: DraftSection, prefix: str, names: Names) -> Section:
     )
 
 
-Index = list[tuple[str, str, frozenset[str], frozenset[str]]]
-
-
-def _index(procedures: list[Procedure]) -> Index:
-    """id, title, words of what it stands in, words, of all that a reference can lead to."""
-    index: Index = []
-    for procedure in procedures:
-        if len(procedures) > 1:
-            index.append((procedure.id, procedure.title, frozenset(), _words(procedure.title)))
-        above = _words(procedure.title)
-        for section in procedure.sections:
-            words = _words(section.title)
-            index.append((section.id, section.title, above, words))
-            index += [(step.id, step.title, words, _words(step.title)) for step in section.steps]
-    return index
-
-
-_WORD = re.compile(r"\w+")
-_FILLERS = frozenset(["the", "a", "an", "to", "section", "below", "above", "step", "and", "in"])
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(
-        [word.removesuffix("s") for word in _WORD.findall(text.lower()) if word not in _FILLERS]
-    )
-
-
-def _with_targets(procedure: Procedure, index: Index) -> Procedure:
+def _with_targets(procedure: Procedure, index: Targets) -> Procedure:
     def items(old: tuple[Item, ...]) -> tuple[Item, ...]:
         return tuple(
-            replace(item, target=resolve(item.target, index))
+            replace(item, target=index.resolve(item.target))
             if isinstance(item, Reference) and item.target
             else item
             for item in old
@@ -181,29 +157,3 @@ def _with_targets(procedure: Procedure, index: Index) -> Procedure:
         return replace(section, intro=items(section.intro), steps=steps)
 
     return replace(procedure, sections=tuple(pointed(section) for section in procedure.sections))
-
-
-def resolve(where: str, index: Index) -> str | None:
-    """The id of the section or step that an anchor or a few words of a title mean, or None."""
-    if where.startswith("#"):
-        wanted = where[1:].lower()
-        slugged = headings.slug(wanted.replace("-", " "))
-        for name, title, _, _ in index:
-            if headings.anchor(title) == wanted or headings.slug(title) == slugged:
-                return name
-        where = wanted.replace("-", " ")
-    *above, last = [part for part in where.replace("→", ">").split(">") if part.strip()] or [""]
-    words = _words(last)
-    context = _words(" ".join(above))
-    best = 0.0
-    found: str | None = None
-    for candidate, _, parent, has in index:
-        common = len(words & has)
-        if not words or not has or not common:
-            continue
-        score = common / len(words) + common / len(has) / 2
-        if context:
-            score += len(context & parent) / len(context) / 2
-        if common / len(words) >= 0.6 and score > best:
-            best, found = score, candidate
-    return found

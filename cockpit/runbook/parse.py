@@ -15,8 +15,8 @@ LIMIT = 5 * 1024 * 1024
 
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _SEVERITY = re.compile(
-    r"^[\s>|*_-]*(?:alert )?(?:severity|priority|sev(?:erity)? level|incident "
-    r"level)[*_]*\s*[:|][*_]*"
+    r"^[ \t>|*_-]*(?:alert )?(?:severity|priority|sev(?:erity)? level|incident "
+    r"level)[*_]*[ \t]*[:|][*_]*"
     r"\s*\|?\s*(?P<value>[^|\n]{1,80})",
     re.IGNORECASE | re.MULTILINE,
 )

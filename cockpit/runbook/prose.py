@@ -39,6 +39,11 @@ _TOLD = re.compile(
     r"command|commands|through|by|from|is|test|see|review|watch)|[:→>(—–-]|^)\s*[*_]*\s*$",
     re.IGNORECASE,
 )
+_NOTHING = re.compile(r"[ \n.*_;,)]*\Z")
+_NEAR = 300
+"""Characters before a code span that can say what it is for."""
+_BARE_LINES = 40
+"""A command without any markup is shorter than this."""
 _TOLD_TO_REPORT = re.compile(
     r"\b(?:attempts?|tries|runs|executes|performs|calls|automatically|already|which)\s+[*_]*$",
     re.IGNORECASE,
@@ -115,8 +120,10 @@ def commands(text: str, also: frozenset[str], in_list: bool) -> tuple[Found, ...
         return ()
     found = list(_bare(text, also))
     taken = {line for item in found for line in range(item.line, item.last + 1)}
+    line = at = 0
     for match in _CODE.finditer(text):
-        line = text.count("\n", 0, match.start())
+        line += text.count("\n", at, match.start())
+        at = match.start()
         code = match[2].strip()
         if line in taken or "\n" in code or not _is_command(code, text, match, also, in_list):
             continue
@@ -127,9 +134,10 @@ def commands(text: str, also: frozenset[str], in_list: bool) -> tuple[Found, ...
 def _is_command(
     code: str, text: str, match: re.Match[str], also: frozenset[str], in_list: bool
 ) -> bool:
-    before = re.sub(r"[*_]+", "", text[: match.start()].rpartition("\n")[2])
+    start = max(text.rfind("\n", 0, match.start()) + 1, match.start() - _NEAR)
+    before = re.sub(r"[*_]+", "", text[start : match.start()])
     before = re.sub(r"^\s*\[[ xX]\]\s*", "", before)
-    after = text[match.end() :].strip(" \n.*_;,)")
+    after = not _NOTHING.match(text, match.end())
     whole = not before.strip(" -*(") and not after
     if " " not in code:
         single = (whole and in_list) or _SINGLE.search(before)
@@ -165,7 +173,11 @@ def _bare(text: str, also: frozenset[str]) -> Iterator[Found]:
         if allowed and "`" not in line[:1] and line[:1].islower() | (line[:1] in "./~$"):
             stripped = line.removeprefix("$ ")
             if programs.certain(stripped, also) and not re.search(r"[a-z]{3,}\.$", line):
-                unit = next(fences.split([stripped, *(rest.strip() for rest in lines[i + 1 :])]))
+                unit = next(
+                    fences.split(
+                        [stripped, *(rest.strip() for rest in lines[i + 1 : i + _BARE_LINES])]
+                    )
+                )
                 yield Found(unit.text, i, i + unit.last, "bare")
                 i += unit.last + 1
                 continue
