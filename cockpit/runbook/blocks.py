@@ -1,4 +1,4 @@
-"""Markdown as a tree of blocks with source lines; the only place that knows markdown-it."""
+"""Markdown as a tree of blocks with source lines: with `shortcut`, all that knows markdown-it."""
 
 from __future__ import annotations
 
@@ -51,8 +51,12 @@ class Block:
 def _markdown() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
+    from cockpit.runbook import shortcut
+
     # Inline markup is read by our own few patterns: it costs most of the time and is needed rarely.
-    return MarkdownIt("commonmark").enable("table").disable("inline")
+    markdown = MarkdownIt("commonmark").enable("table").disable("inline")
+    shortcut.add_to(markdown)
+    return markdown
 
 
 _TAB_LABEL = re.compile(r'(?:===|!!!|\?\?\?\+?)\s+(?:\w+\s*)?(?:"([^"]*)")?\s*$')
