@@ -22,9 +22,10 @@ class Keybar(Static):
     def update_line(self) -> None:
         """Draws the line again where the focus or the keys changed."""
         found: dict[str, tuple[Binding, str]] = {}
+        idle: frozenset[str] = getattr(self.screen.focused, "idle_keys", frozenset())
         for active in self.screen.active_bindings.values():
             binding = active.binding
-            if binding.show and binding.id and binding.id not in found:
+            if binding.show and binding.id and binding.id not in {*found, *idle}:
                 found[binding.id] = (binding, self.app.get_key_display(binding))
         parts: list[Part] = []
         width = 1

@@ -33,6 +33,8 @@ class Lines(ScrollView, can_focus=True):
         Binding("right", "aside(8)", "Right", id="move.right", show=False),
     ]
 
+    bold_under_cursor: ClassVar[bool] = True
+
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self.rows: list[Row] = []
@@ -108,6 +110,11 @@ class Lines(ScrollView, can_focus=True):
         if top != round(self.scroll_y):
             self.scroll_to(y=top, animate=False, immediate=True)
 
+    @property
+    def idle_keys(self) -> frozenset[str]:
+        """Ids of keys that would do nothing just now; the last line leaves them out."""
+        return frozenset()
+
     def moved(self) -> None:
         """The cursor moved: for panes that show more of what it is on."""
 
@@ -172,7 +179,8 @@ class Lines(ScrollView, can_focus=True):
         if index >= len(self.rows):
             return Strip.blank(width, Style.null())
         line = self.rows[index]
-        under = self.has_focus and line.stop is not None and line.stop == self.at
+        under = self.bold_under_cursor and self.has_focus and line.stop is not None
+        under = under and line.stop == self.at
         return paint.strip(line, width, under_cursor=under, start=self.aside)
 
     def on_focus(self) -> None:

@@ -1,34 +1,29 @@
-"""The runbook as a checklist: one line a step, the step under the cursor open with its commands."""
+"""The runbook as a checklist: one line a step, the one under the cursor open with its commands."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from textual.binding import Binding, BindingType
+from textual.message import Message
 
-from cockpit.incident import events as e
-from cockpit.incident.incident import Mark, Run, RunState
-from cockpit.incident.timeline import duration, outcome, size
+from cockpit.incident.incident import Run
 from cockpit.responder import Chosen, Responder
-from cockpit.runs import TAIL_LINES
-from cockpit.text import Redactor, Safe, clean, clean_line
+from cockpit.text import Safe, clean_line
 from screens import paint
 from screens.lines import Lines
 from screens.paint import Row
+from screens.panes.places import Found, Kind, Place, Places
 
 if TYPE_CHECKING:
-    from cockpit.runbook.model import Command, Section, Step
+    from cockpit.runbook.model import Procedure, Runbook, Section, Step
+    from screens.panes.known import Known
+    from screens.panes.progress import Progress
+    from screens.panes.step_rows import Facts
 
-OUTPUT_LINES = 8
-PROSE_LINES = 12
-COMMAND_LINES = 10
-WINDOW = 16_384
-
-Stop = tuple[str, int]
-
-_MARKS = {Mark.DONE: ("[x]", "good"), Mark.SKIPPED: ("[-]", "faint"), Mark.FAILED: ("[!]", "bad")}
-_RISKS = {"read": "faint", "change": "warn", "destroy": "bad"}
+SHORT = 6
 
 
 class Checklist(Lines):
@@ -39,15 +34,15 @@ class Checklist(Lines):
         Binding(
             "space", "screen.toggle_done", "done", id="step.done", tooltip="Mark done, or not done"
         ),
+        Binding("b", "follow", "follow", id="step.follow", tooltip="Follow 'See ...'"),
+        Binding("backspace", "back", "back", id="step.back", tooltip="Back again"),
         Binding("s", "screen.skip_step", "skip", id="step.skip", tooltip="Skip, with a reason"),
         Binding("f", "screen.fail_step", "failed", id="step.fail", tooltip="Mark failed"),
         Binding("x", "screen.stop_run", "stop", id="step.stop", tooltip="Stop what runs"),
         Binding("o", "screen.show_output", "output", id="step.output", tooltip="Whole output"),
         Binding("e", "screen.edit_command", "edit", id="step.edit", tooltip="Edit, then run"),
-        Binding(
-            "b", "follow", "follow", id="step.follow", tooltip="Follow 'See ...'", show=False
-        ),
-        Binding("backspace", "back", "back", id="step.back", tooltip="Back again", show=False),
+        Binding("p", "choose_procedure", "procedure", id="runbook.procedure",
+                tooltip="Open another procedure of this file"),
         Binding("y", "screen.copy_command", "copy", id="step.copy", tooltip="Copy", show=False),
         Binding("right_square_bracket", "section(1)", "next section", id="section.next",
                 tooltip="Next section", show=False),
@@ -57,112 +52,228 @@ class Checklist(Lines):
                 show=False),
     ]  # fmt: skip
 
+    bold_under_cursor = False
+
+    class Moved(Message):
+        """The cursor stands somewhere else, so other keys may do something."""
+
     def __init__(self, responder: Responder, *, id: str) -> None:
         super().__init__(id=id)
         self.responder = responder
-        self._came_from: list[Stop] = []
+        self.places: Places | None = None
+        self.procedure = ""
+        self._came_from: list[Place] = []
         self._shown_for: str | None = None
         self._seen: tuple[object, ...] | None = None
+        self._known: Known | None = None
+        self._laid: dict[str, list[Row]] = {}
+        self._laid_for: tuple[object, ...] = ()
+        self._facts_of: tuple[tuple[object, ...], Facts] | None = None
 
     def on_mount(self) -> None:
         self.refill()
 
     def moved(self) -> None:
+        found = self._found()
+        if found is not None:
+            self.procedure = found.procedure.id
+        if self._came_from and self._came_from[-1].id == getattr(self.at, "id", ""):
+            self._came_from.pop()
         self.refill()
+        self.post_message(self.Moved())
+
+    # What is under the cursor
+
+    def _found(self) -> Found | None:
+        return self.places.at(self.at) if self.places else None
 
     def here(self) -> tuple[Section, Step] | None:
         """The step under the cursor."""
-        book = self.responder.runbook
-        if book is None or not isinstance(self.at, tuple):
-            return None
-        return next((pair for pair in book.steps() if pair[1].id == self.at[0]), None)
+        found = self._found()
+        return (found.section, found.step) if found and found.step else None
 
     def chosen(self) -> Chosen | None:
         """The command under the cursor; None on a step without one."""
         found = self.here()
         book = self.responder.runbook
-        if found is None or book is None or not isinstance(self.at, tuple):
+        if found is None or book is None or not isinstance(self.at, Place):
             return None
         section, step = found
-        if not 0 <= self.at[1] < len(step.commands):
+        commands = step.commands
+        if not 0 <= self.at.command < len(commands):
             return None
-        return Chosen(book, section, step, step.commands[self.at[1]])
+        return Chosen(book, section, step, commands[self.at.command])
 
     def run_here(self) -> Run | None:
         """The newest run of the command under the cursor."""
         chosen = self.chosen()
-        return self._newest(chosen.step, chosen.command) if chosen else None
+        return self._learn(chosen.runbook).runs.get(chosen.command.id) if chosen else None
 
-    def _newest(self, step: Step, command: Command) -> Run | None:
-        ref = self._ref(step)
-        runs = [r for r in self.responder.incident.runs_of(ref) if r.asked.command_id == command.id]
-        return runs[-1] if runs else None
+    @property
+    def idle_keys(self) -> frozenset[str]:
+        """The keys that would do nothing here: the last line leaves them out."""
+        idle = set()
+        run, found = self.run_here(), self._found()
+        if self.chosen() is None:
+            idle |= {"step.run", "step.edit"}
+        if found is None or found.step is None:
+            idle |= {"step.done", "step.skip", "step.fail"}
+        if run is None:
+            idle.add("step.output")
+        if not self.responder.incident.running():
+            idle.add("step.stop")
+        if not self._leading():
+            idle.add("step.follow")
+        if not self._came_from:
+            idle.add("step.back")
+        if not (self.places and self.places.many):
+            idle.add("runbook.procedure")
+        return frozenset(idle)
 
-    def _ref(self, step: Step) -> e.StepRef:
-        book = self.responder.runbook
-        return e.StepRef(book.path if book else "", step.id)
+    # Going about
+
+    def take(self) -> bool:
+        """Whether enter was needed for something else than to run the command under the cursor.
+
+        It opens a procedure, shows a command that is out of sight, or says why nothing runs.
+        """
+        if isinstance(self.at, Place) and self.at.kind is Kind.PROCEDURE:
+            self.open_procedure(self.at.id)
+            return True
+        found = self._found()
+        if found is None:
+            return True
+        if found.step is None:
+            self._tell("This is only to be read; j goes on.")
+        elif not found.step.commands:
+            self._tell("Nothing to run in this step: do it, then space ticks it.")
+        elif self._shows_command():
+            self._tell("This is the command; enter again runs it.")
+        else:
+            return False
+        return True
+
+    def _tell(self, words: str) -> None:
+        self.notify(words, markup=False, timeout=6)
+
+    def _shows_command(self) -> bool:
+        """Brings the command under the cursor in sight; False where it is already."""
+        from screens.panes.step_rows import POINTER
+
+        first, last = self.span(self.at) or (0, -1)
+        lines = (y for y in range(first, last + 1) if self.rows[y].plain.startswith(POINTER))
+        y = next(lines, None)
+        top, height = round(self.scroll_y), self.size.height
+        if y is None or top <= y < top + height:
+            return False
+        self.scroll_to(y=max(0, y - height // 2), animate=False, immediate=True)
+        return True
 
     def next_step(self) -> None:
-        """Moves on to the step after this one."""
-        found = self.here()
-        book = self.responder.runbook
-        if found is None or book is None:
+        """Moves on to the step after this one, past options that are not needed any more."""
+        if self.places is None or not isinstance(self.at, Place):
             return
-        steps = [step for _, step in book.steps()]
-        index = steps.index(found[1])
-        if index + 1 < len(steps):
-            self.go_to(steps[index + 1])
+        found = self.places.after(self.at, self._learn(self.places.book).done)
+        if found is not None:
+            self.go(found.first)
 
     def go_to(self, step: Step) -> None:
         """Puts the cursor on a step, on its first command where it has any."""
-        self.go((step.id, 0 if step.commands else -1))
+        self.go_to_id(step.id)
 
     def go_to_id(self, id: str) -> None:
         """Puts the cursor on the step of that id, or on the first one of the section of that id."""
-        book = self.responder.runbook
-        if book is None:
+        found = self.places.named(id) if self.places else None
+        if found is not None:
+            self.procedure = found.procedure.id
+            self.go(found.first)
+
+    def open_procedure(self, id: str) -> None:
+        """Opens a procedure of the file and closes the others."""
+        procedure = self.places.procedures.get(id) if self.places else None
+        if self.places is None or procedure is None:
             return
-        for section, step in book.steps():
-            if step.id == id or section.id == id:
-                self.go_to(step)
-                return
+        self.procedure = id
+        found = self.places.first_in(procedure)
+        self.go(found.first if found else Place(Kind.PROCEDURE, id))
 
     def resume(self) -> None:
         """Goes to where the responder was: the last step touched."""
         self.refill()
-        touched = [
-            ref.step
-            for entry in self.responder.incident.entries
-            if (ref := getattr(entry.record.event, "step", None)) is not None
-            and self.responder.runbook is not None
-            and ref.runbook == self.responder.runbook.path
-        ]
-        if touched:
-            self.go_to_id(touched[-1])
+        book = self.responder.runbook
+        if book is None or self.places is None:
+            return
+        for entry in reversed(self.responder.incident.entries):
+            ref = getattr(entry.record.event, "step", None)
+            if ref is not None and ref.runbook == book.path and self.places.named(ref.step):
+                self.go_to_id(ref.step)
+                return
 
     def action_follow(self) -> None:
-        found = self.here()
-        targets = [ref.target for ref in found[1].references if ref.target] if found else []
-        if not targets:
-            self.notify("Nothing to follow in this step.", markup=False, timeout=3)
-            return
-        if isinstance(self.at, tuple):
+        leading = self._leading()
+        targets = list(dict.fromkeys(target for target, _ in leading))
+        if not targets or self.places is None:
+            self._tell("Nothing to follow here.")
+        elif len(targets) == 1:
+            self._follow(targets[0])
+        else:
+            from screens.dialogs.choose import Choose, Offer
+
+            words = dict(reversed(leading))
+            offers = [Offer(self.places.label(to), words[to], to) for to in targets]
+            hint = Safe("backspace comes back here.")
+            self.app.push_screen(Choose(Safe("Go where?"), offers, hint=hint), self._follow)
+
+    def _follow(self, target: str | None) -> None:
+        if target is not None and isinstance(self.at, Place):
             self._came_from.append(self.at)
-        self.go_to_id(targets[0])
+            self.go_to_id(target)
+
+    def _leading(self) -> list[tuple[str, Safe]]:
+        """Where this step leads, each with the words that say when; what fits the output first."""
+        found = self._found()
+        if found is None or self.places is None:
+            return []
+        fits = self._facts(found).fits if found.step else frozenset()
+        return [
+            (target, Safe(f"fits the output: {ref.text}") if index in fits else ref.text)
+            for index, ref in sorted(found.references, key=lambda one: one[0] not in fits)
+            if (target := ref.target) and self.places.named(target)
+        ]
 
     def action_back(self) -> None:
         if self._came_from:
-            self.go(self._came_from.pop())
+            place = self._came_from.pop()
+            found = self.places.at(place) if self.places else None
+            if found is not None:
+                self.procedure = found.procedure.id
+            self.go(place)
 
     def action_section(self, by: int) -> None:
-        book = self.responder.runbook
-        found = self.here()
-        if book is None or found is None:
+        if self.places is None or not isinstance(self.at, Place):
             return
-        sections = [section for section in book.sections() if section.steps]
-        index = sections.index(found[0]) + by
-        if 0 <= index < len(sections):
-            self.go_to(sections[index].steps[0])
+        found = self.places.beside(self.at, by)
+        if found is not None:
+            self.go(found.first)
+
+    def action_choose_procedure(self) -> None:
+        if self.places is None or not self.places.many:
+            self._tell("This file holds one procedure.")
+            return
+        from screens.dialogs.choose import Choose, Offer
+
+        offers = [
+            Offer(one.title, self._progress(one.sections).words, one.id)
+            for one in self.places.book.procedures
+        ]
+
+        def opened(id: str | None) -> None:
+            if id is not None:
+                self.open_procedure(id)
+
+        self.app.push_screen(Choose(Safe("Which procedure?"), offers), opened)
+
+    # Drawing
 
     def update(self) -> None:
         """Lays it out again where the incident or an output has changed."""
@@ -172,6 +283,7 @@ class Checklist(Lines):
         if seen != self._seen:
             self._seen = seen
             self.refill()
+            self.post_message(self.Moved())
 
     def refill(self) -> None:
         book = self.responder.runbook
@@ -179,264 +291,205 @@ class Checklist(Lines):
             self.border_title = paint.text(Safe("3 Runbook"))
             self.say(Safe("No runbook chosen."), Safe("B chooses one."))
             return
-        if self._shown_for != book.sha256:
+        if self._shown_for != book.sha256 or self.places is None:
             self._shown_for = book.sha256
-            first = next(iter(book.steps()), None)
-            self.at = (first[1].id, 0 if first[1].commands else -1) if first else None
-        steps = [step for _, step in book.steps()]
-        marked = sum(self._ref(step) in self.responder.incident.steps for step in steps)
-        self.border_title = paint.text(Safe(f"3 Runbook {marked}/{len(steps)}"))
+            self.places = Places(book)
+            self._came_from, self._facts_of = [], None
+            self.at = None
+            if book.procedures:
+                self.procedure = book.procedures[0].id
+                first = self.places.first_in(book.procedures[0])
+                self.at = first.first if first else Place(Kind.PROCEDURE, self.procedure)
+        self._learn(book)
+        self.border_title = paint.text(self._title())
         self.show_rows(self._rows())
         self.reveal()
         self.call_after_refresh(self.reveal)
 
+    def _learn(self, book: Runbook) -> Known:
+        """What the incident knows of the runbook: folded again only where it has changed."""
+        from screens.panes.known import Known
+
+        incident = self.responder.incident
+        if self._known is None or not self._known.still(incident, book.path):
+            self._known = Known(incident, book.path)
+        return self._known
+
+    def _facts(self, found: Found) -> Facts:
+        """All about a step, gathered anew only where the incident or an output has changed."""
+        from screens.panes.known import facts
+
+        assert self.places is not None
+        responder, known = self.responder, self._learn(self.places.book)
+        received = sum(output.offset for output in responder.outputs.values())
+        key = (found.first.id, responder.incident, responder.target.name, received, known)
+        if self._facts_of is None or any(
+            now is not then and now != then
+            for now, then in zip(key, self._facts_of[0], strict=True)
+        ):
+            self._facts_of = key, facts(responder, known, self.places, found)
+        return self._facts_of[1]
+
+    def _title(self) -> Safe:
+        assert self.places is not None
+        words = f"3 Runbook {self._progress(self.places.book.sections()).words}"
+        if self._came_from:
+            back = Safe(f" · backspace: back to {self.places.label(self._came_from[-1].id)}")
+            room = max(12, self.size.width - 4 - len(words))
+            words += back if cell_len(back) <= room else paint.fit(back, room)
+        return Safe(words)
+
+    def _progress(self, sections: Iterable[Section]) -> Progress:
+        from screens.panes import progress
+
+        assert self.places is not None
+        return progress.of_all(sections, self._learn(self.places.book).marks)
+
     def _rows(self) -> list[Row]:
-        book = self.responder.runbook
-        assert book is not None
+        places = self.places
+        assert places is not None
         width = max(20, self.size.width)
-        severity = f" ({book.severity})" if book.severity else ""
-        rows = [paint.row((Safe(f" {book.title}{severity}"), "strong"))]
+        kept = (self._learn(places.book), places, width)
+        if kept != self._laid_for:
+            self._laid, self._laid_for = {}, kept
+        severity = f" ({places.book.severity})" if places.book.severity else ""
+        rows = [
+            paint.row((line, "strong"))
+            for line in paint.fold(Safe(f" {places.book.title}{severity}"), width - 1)
+        ]
         rows += [
             paint.row((line, "warn"))
-            for warning in book.warnings
+            for warning in places.book.warnings
             for line in paint.fold(clean_line(f" ! {warning}"), width)
         ]
-        open_step = self.at[0] if isinstance(self.at, tuple) else None
-        for procedure in book.procedures:
-            if len(book.procedures) > 1:
-                rows.append(paint.row((Safe(f" {procedure.title}"), "title")))
-            for section in procedure.sections:
-                rows += self._section(section, open_step, width)
-        if not any(True for _ in book.steps()):
-            rows.append(
-                paint.row((Safe(" No step was found in this file; here is its text."), "warn"))
-            )
-            for section in book.sections():
-                rows += self._prose(section.intro, width)
+        if not places.steps:
+            said = Safe(" No step was found in this file; here is its text. j goes through it.")
+            rows += [paint.row((line, "warn")) for line in paint.fold(said, width)]
+        for procedure in places.book.procedures:
+            if places.many:
+                rows.append(self._procedure(procedure, width))
+            if not places.many or procedure.id == self.procedure:
+                for section in procedure.sections:
+                    rows += self._section(procedure, section, width)
         return rows
 
-    def _section(self, section: Section, open_step: str | None, width: int) -> list[Row]:
-        if not section.steps and not section.intro:
-            return []
-        marked = sum(self._ref(step) in self.responder.incident.steps for step in section.steps)
-        count = f" {marked}/{len(section.steps)} " if section.steps else " "
-        head = paint.fit(Safe(f"── {section.title}"), min(width - 12, cell_len(section.title) + 3))
-        rule = "─" * (width - cell_len(head) - len(count) - 2)
-        rows = [paint.row((Safe(f"{head} {rule}{count}"), "title"))]
-        opened = any(step.id == open_step for step in section.steps)
-        if section.intro and (opened or not section.steps):
-            rows += self._prose(section.intro, width)
-        for step in section.steps:
-            rows += self._step(step, step.id == open_step, width)
-        return rows
+    def _procedure(self, procedure: Procedure, width: int) -> Row:
+        place = Place(Kind.PROCEDURE, procedure.id)
+        opened, here = procedure.id == self.procedure, self.at == place
+        progress = self._progress(procedure.sections)
+        said = progress.words if progress.all else Safe("to be read")
+        hint = "  enter opens it" if here and not opened else ""
+        pointer, sign = ">" if here else " ", "-" if opened else "+"
+        room = max(8, width - 6 - len(said) - len(hint))
+        title = procedure.title
+        return paint.row(
+            (Safe(f"{pointer} "), "key"),
+            (Safe(f"{sign} "), "title"),
+            (paint.fit(title, room) if cell_len(title) > room else title, "title"),
+            (Safe(f"  {said}"), "faint"),
+            (Safe(hint), "key"),
+            stop=place,
+        )
 
-    def _step(self, step: Step, opened: bool, width: int) -> list[Row]:
-        state = self.responder.incident.steps.get(self._ref(step))
-        sign, style = _MARKS[state.mark] if state else ("[ ]", "")
-        stop = (step.id, 0 if step.commands else -1)
-        pointer = ">" if opened else " "
-        title_style = "strong" if opened else ("faint" if state else "")
-        title = [Safe(f"{step.title}")]
-        if state and state.reason:
-            title = [Safe(f"{step.title} ({state.reason})")]
-        runs = [self._newest(step, command) for command in step.commands]
-        busy = any(run and not run.over for run in runs)
-        tail = Safe(" running") if busy and not opened else Safe("")
-        lines = paint.fold(title[0], width - 7 - len(tail)) if opened else [
-            paint.fit(title[0], width - 7 - len(tail))
-        ]  # fmt: skip
-        rows = [
-            paint.row(
-                (Safe(f"{pointer} "), "key"),
-                (Safe(f"{sign} "), style),
-                (lines[0], title_style),
-                (tail, "warn"),
-                stop=stop,
-            )
-        ]
-        rows += [paint.row((Safe(f"      {line}"), title_style), stop=stop) for line in lines[1:]]
-        if not opened:
-            return rows
-        from cockpit.runbook.model import Command
+    def _section(self, procedure: Procedure, section: Section, width: int) -> list[Row]:
+        found = self._found()
+        if found is not None and found.section is section:
+            return self._open_section(procedure, section, found.step, width)
+        if section.id not in self._laid:
+            self._laid[section.id] = self._closed_section(procedure, section, width)
+        return self._laid[section.id]
 
-        number = 0
-        for item in step.items:
-            if isinstance(item, Command):
-                rows += self._command(step, item, number, width)
-                number += 1
+    def _closed_section(self, procedure: Procedure, section: Section, width: int) -> list[Row]:
+        if not section.steps:
+            return self._text(procedure, section, width, here=False)
+        head = self._head(procedure, section, width, here=False)
+        return [head, *self._steps(section, width)]
+
+    def _open_section(
+        self, procedure: Procedure, section: Section, step: Step | None, width: int
+    ) -> list[Row]:
+        from screens.panes import step_rows
+
+        if step is None:
+            return self._text(procedure, section, width, here=True)
+        rows = [self._head(procedure, section, width, here=True)]
+        assert self.places is not None and isinstance(self.at, Place)
+        rows += self._read(section, width)
+        needless = self.places.needless(section, self._learn(self.places.book).done)
+        for line, one in zip(self._steps(section, width), section.steps, strict=True):
+            if one is step:
+                facts = self._facts(Found(procedure, section, step))
+                rows += step_rows.opened(step, self.at, facts, one.id in needless, width)
             else:
-                rows += self._prose((item,), width)
-        rows.append(paint.row())
+                rows.append(line)
         return rows
 
-    def _prose(self, items: tuple[object, ...], width: int) -> list[Row]:
-        from cockpit.runbook.model import Command, Prose, Reference, Snippet
+    def _steps(self, section: Section, width: int) -> list[Row]:
+        """The lines of the steps of a section, closed."""
+        from screens.panes import step_rows
 
-        rows: list[Row] = []
-        for item in items:
-            match item:
-                case Prose(text=text):
-                    folded = paint.fold(text, width - 7)
-                    rows += [paint.row(Safe(f"      {line}")) for line in folded[:PROSE_LINES]]
-                    if len(folded) > PROSE_LINES:
-                        more = len(folded) - PROSE_LINES
-                        rows.append(
-                            paint.row((Safe(f"      … {more} more lines in the file"), "faint"))
-                        )
-                case Snippet(text=text):
-                    lines = text.rstrip("\n").split("\n")
-                    rows += [
-                        paint.row((Safe(f"      | {line}"), "faint"))
-                        for line in lines[:PROSE_LINES]
-                    ]
-                    if len(lines) > PROSE_LINES:
-                        more = len(lines) - PROSE_LINES
-                        rows.append(
-                            paint.row((Safe(f"      | … {more} more lines in the file"), "faint"))
-                        )
-                case Reference(text=text, target=target):
-                    hint = Safe(" (b goes there)") if target else Safe("")
-                    rows += [
-                        paint.row((Safe(f"      {line}"), "key"))
-                        for line in paint.fold(Safe(f"→ {text}{hint}"), width - 7)
-                    ]
-                case Command():
-                    rows.append(paint.row((clean_line(f"      $ {item.text}"), "code")))
-                case _:
-                    pass
-        return rows
-
-    def _command(self, step: Step, command: Command, number: int, width: int) -> list[Row]:
-        stop = (step.id, number)
-        here = self.at == stop
-        rows: list[Row] = []
-        if command.title and command.title != step.title:
-            rows += [
-                paint.row(Safe(f"      {line}"), stop=stop)
-                for line in paint.fold(command.title, width - 7)
+        key = f"{section.id}\0steps"
+        if key not in self._laid:
+            assert self.places is not None
+            known = self._learn(self.places.book)
+            needless = self.places.needless(section, known.done)
+            self._laid[key] = [
+                step_rows.closed(
+                    step,
+                    known.states.get(step.id),
+                    [known.runs.get(command.id) for command in step.commands],
+                    step.id in needless,
+                    width,
+                )
+                for step in section.steps
             ]
-        said = [command.risk.value]
-        if len(step.commands) > 1:
-            said.insert(0, f"command {number + 1} of {len(step.commands)}")
-        if command.waits:
-            said.append(
-                "runs until stopped" if command.waits.value == "stream" else "needs a terminal"
-            )
-        if command.placeholders:
-            said.append("asks for " + ", ".join(gap.name for gap in command.placeholders))
-        text = Safe(clean(command.text).rstrip("\n"))
-        pointer = Safe("    ▸ ") if here else Safe("      ")
-        folded = paint.fold(text, width - 9)
-        if len(folded) > COMMAND_LINES:
-            more = len(folded) - COMMAND_LINES + 1
-            folded = [*folded[: COMMAND_LINES - 1], Safe(f"… {more} more lines; o shows all")]
-        for index, line in enumerate(folded):
-            lead = "$ " if index == 0 else "  "
-            rows.append(
-                paint.row(
-                    (pointer if index == 0 else Safe("      "), "key"),
-                    (Safe(f"{lead}{line}"), "code strong" if here else "code"),
-                    stop=stop,
-                )
-            )
-        if here or command.risk.value != "read":
-            tags = Safe(f"        [{'; '.join(said)}]")
-            rows.append(paint.row((tags, _RISKS[command.risk.value]), stop=stop))
-        run = self._newest(step, command)
-        if run:
-            rows += self._as_run(command, run, width, stop, here)
-            rows += self._ran(run, width, stop, here)
-        if command.expectation and (here or run):
-            rows += [
-                paint.row((Safe(f"        {line}"), "warn"), stop=stop)
-                for line in paint.fold(
-                    expected(command.expectation.text), width - 9
-                )
-            ]  # fmt: skip
-        return rows
+        return self._laid[key]
 
-    def _as_run(self, command: Command, run: Run, width: int, stop: Stop, here: bool) -> list[Row]:
-        """What really ran and where, where that is not what the step and the screen say."""
-        ran = clean(run.asked.command).strip()
-        said = clean(command.text).strip()
-        if ran != said:
-            # In the journal it stands without its secrets.
-            said = Redactor(self.responder.incident.salt.encode())(Safe(said))
-        host = run.asked.host
-        place = f" on {clean_line(host)}" if host != self.responder.target.name else ""
-        if ran == said and not place:
-            return []
-        words = Safe(f"ran{place}: {ran}" if ran != said else f"ran{place}")
-        folded = paint.fold(words, width - 9)
-        most = COMMAND_LINES if here else 1
-        if len(folded) > most:
-            folded = folded[:most]
-            folded[-1] = paint.fit(Safe(f"{folded[-1]} …"), width - 9)
-        return [paint.row((Safe(f"        {line}"), "warn"), stop=stop) for line in folded]
+    def _text(self, procedure: Procedure, section: Section, width: int, *, here: bool) -> list[Row]:
+        """A section that is only read: open under the cursor, and where it is short."""
+        if not section.intro:
+            # Nothing of its own: a heading of the sections below it, or of nothing.
+            below = [one for one in procedure.sections if one.lines.first > section.lines.first]
+            if not below or below[0].level <= section.level or section.title == procedure.title:
+                return []
+            return [self._head(procedure, section, width, here=False)]
+        stop = Place(Kind.TEXT, section.id)
+        lines = self._read(section, width)
+        long = len(lines) > SHORT and not here
+        head = self._head(
+            procedure, section, width, here=here, said=f"{len(lines)} lines to read" if long else ""
+        )
+        return [paint.row(*row.parts, stop=stop) for row in ([head] if long else [head, *lines])]
 
-    def _ran(self, run: Run, width: int, stop: Stop, here: bool) -> list[Row]:
-        lines, above = self._output(run)
-        shown = lines[-OUTPUT_LINES:] if here else lines[-2:]
-        hidden = len(lines) - len(shown)
-        if hidden and not above:
-            above = f"{hidden} {'line' if hidden == 1 else 'lines'} above; o shows all"
-        rows = [
-            paint.row((Safe(f"        │ {line}"), "faint"), stop=stop)
-            for line in (paint.fold(Safe(above), width - 11) if above else [])
-        ]
-        rows += [
-            paint.row((paint.fit(Safe(f"        │ {line}"), width - 1), ""), stop=stop)
-            for line in shown
-        ]
-        rows.append(paint.row(*verdict(run), stop=stop))
-        return rows
+    def _head(
+        self, procedure: Procedure, section: Section, width: int, *, here: bool, said: str = ""
+    ) -> Row:
+        top = min(
+            (one.level for one in procedure.sections if one.title != procedure.title), default=1
+        )
+        indent = "  " * max(0, min(2, section.level - top))
+        if section.steps:
+            said = self._progress((section,)).words
+        title = section.title
+        if title == procedure.title:
+            title = Safe("Steps" if section.steps else "About")
+        lead = f"{indent}{'─▸' if here else '──'} "
+        room = max(8, width - len(lead) - (len(said) + 5 if said else 1))
+        shown = paint.fit(title, room) if cell_len(title) > room else title
+        rule = max(1, width - len(lead) - cell_len(shown) - (len(said) + 4 if said else 2))
+        return paint.row(
+            (Safe(f"{lead}{shown} "), "title"),
+            (Safe("─" * rule), "title" if here else "faint"),
+            (Safe(f" {said} " if said else ""), "title" if here else ""),
+        )
 
-    def _output(self, run: Run) -> tuple[list[str], str]:
-        """The last lines of an output, and what to say of the rest where these are not all."""
-        from cockpit.incident.output import EXCERPT
+    def _read(self, section: Section, width: int) -> list[Row]:
+        """What a section says before its first step."""
+        from screens.panes import known, step_rows
 
-        output = self.responder.outputs.get(run.job)
-        newest = output.newest[-WINDOW:] if output else b""
-        text = clean(newest) if newest else clean(run.tail)
-        total = output.offset if output and newest else run.size
-        lines = text.rstrip("\n").split("\n") if text.strip("\n") else []
-        file = clean_line(run.asked.evidence)
-        if total > 2 * EXCERPT:
-            where = f"; the whole is in {file}" if file else ""
-            return lines, f"{size(total)} in all; o shows its start and end{where}"
-        if newest and total <= len(newest):
-            return lines, ""
-        if newest or len(lines) >= TAIL_LINES:
-            return lines, f"{size(total)} in all; o shows it"
-        if output is None and not lines and not run.over:
-            return lines, "o shows what it has printed so far"
-        return lines, ""
-
-
-def expected(text: Safe) -> Safe:
-    """The author's words, with a lead where they do not lead themselves."""
-    leads = ("look for", "should", "expect")
-    return text if text.lower().startswith(leads) else Safe(f"Expected: {text}")
-
-
-def verdict(run: Run) -> tuple[paint.Part, ...]:
-    """How a run stands, in words: `OK exit 0 · 0.3 s`, `FAILED exit 1`, `running`, `UNKNOWN`."""
-    lead = Safe("        ")
-    took = f" · {duration(run.seconds)}" if run.seconds is not None else ""
-    match run.state:
-        case RunState.DONE:
-            ok = run.exit_status == 0
-            word = Safe("OK " if ok else "FAILED ")
-            rest = Safe(outcome("done", run.exit_status) + took)
-            quiet = Safe(" · no output") if not run.size else Safe("")
-            return (lead, ""), (word, "good" if ok else "bad"), (rest, ""), (quiet, "faint")
-        case RunState.UNKNOWN:
-            return (lead, ""), (Safe("UNKNOWN "), "bad"), (clean_line(run.why), "")
-        case RunState.STOPPED | RunState.NEVER_STARTED:
-            words = Safe(outcome(run.state.value, run.exit_status) + took)
-            return (lead, ""), (words, "warn")
-        case _:
-            stop = "" if run.state is RunState.STOPPING else "; x stops it"
-            doing = "sending to" if run.state is RunState.REQUESTED else f"{run.state.value} on"
-            words = Safe(f"{doing} {clean_line(run.asked.host)}{stop}")
-            return (lead, ""), (words, "warn")
+        assert self.places is not None
+        key = f"{section.id}\0text"
+        if key not in self._laid:
+            named = known.labels(self.places, section.intro)
+            self._laid[key] = step_rows.text(section.intro, named, width)
+        return self._laid[key]

@@ -29,7 +29,7 @@ from screens.dialogs.choose import Choose
 from screens.dialogs.form import Form
 from screens.dialogs.gate import Gate
 from screens.lines import Lines
-from screens.panes.checklist import verdict
+from screens.panes.run_rows import verdict
 
 pytestmark = pytest.mark.anyio
 
@@ -122,7 +122,7 @@ async def test_j_moves_from_command_to_command_and_enter_runs_the_one_under_it(
 async def test_a_reference_is_followed_and_returned_from(tmp_path: Path) -> None:
     async with opened(tmp_path) as (pilot, _, main):
         await press(pilot, "b")
-        assert "> [ ] Option 1: Free some" in shown(main.checklist)
+        assert "> ( ) Option 1: Free some" in shown(main.checklist)
         await press(pilot, "backspace")
         assert "> [ ] Step 1: Look" in shown(main.checklist)
 
@@ -224,7 +224,7 @@ async def test_the_list_goes_to_what_was_typed_last(tmp_path: Path) -> None:
         await press(pilot, "slash")
         await dialog(pilot, Choose)
         await pilot.press(*"Option", "space", "2", "enter")
-        await until(pilot, lambda: "> [ ] Option 2" in shown(main.checklist))
+        await until(pilot, lambda: "> ( ) Option 2" in shown(main.checklist))
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 20)])
