@@ -12,7 +12,7 @@ from cockpit.runbook.programs import names_of
 
 _TOLD = re.compile(
     r"\b(?:UPDATE (?:THIS|ME|BEFORE|WITH)\b|CHANGE[ _-]?ME\b|REPLACE[ _-]?(?:ME|THIS)\b"
-    r"|FILL[ _-]?(?:IN|ME)\b|INSERT [A-Z]+(?: [A-Z]+)* HERE\b|PLACEHOLDER\b)[!.]*"
+    r"|FILL[ _-]?(?:IN|ME)\b|INSERT [A-Z]+(?: [A-Z]+)* HERE\b)[!.]*"
 )
 _BLANK = re.compile(
     r"(?P<label>[A-Za-z][\w /-]{1,40})\W{0,12}[:|]\W{0,40}?(?<!_)_{4,}(?!\w)", re.ASCII
@@ -39,7 +39,8 @@ _HTML = names_of(
     "tfoot th thead time title tr tt u ul var video wbr"
 )
 _TODO = re.compile(
-    r"(?<![\w/.-])(?P<mark>TODO|TBD|FIXME|XXX)(?![\w/-])(?!\.\w)"
+    r"(?:^[\s>|*+#(\[-]*|[|:(\[]\s*[*_]*)(?P<mark>TODO|TBD|FIXME)\b(?=\W|$)(?!\.\w|s\b|/)"
+    r"|(?<![\w/.-])(?:TODO|TBD|FIXME)(?=\s*[:)\]|]|\s*$)"
     r"|(?P<mail>\b(?:xxx+|your(?:name|email)?|foo|changeme)@[\w.-]+)",
 )
 _ASKS = "write what belongs there; at 3am nobody knows it"
@@ -73,9 +74,10 @@ def gaps(page: Page) -> Iterator[Finding]:
 
 def _gap(text: str, prose: str) -> str:
     """What is not filled in on a line, "" when nothing is. prose: the line as read outside code."""
-    if told := _TOLD.search(text):
-        alone = prose or not re.search(r"[=$]\W*" + re.escape(told[0]), text)
-        return told[0] if alone else ""
+    told = _TOLD.search(prose or text)
+    # In quotes, after grep or as a value, it is spoken of, and no gap.
+    if told and not re.search(rf"grep|[=$\"'`]\W*{re.escape(told[0])}", prose or text):
+        return told[0]
     if "___" in text:
         for blank in _BLANK.finditer(text):
             if _ABOUT_WHOM.search(blank["label"]):

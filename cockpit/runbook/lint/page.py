@@ -70,6 +70,13 @@ class Page:
             if number not in hidden and line.strip()
         )
 
+    def language(self, line: int) -> str:
+        """What the code block around a line says it holds; empty where it says nothing."""
+        for block in self.blocks:
+            if block.kind is Kind.FENCE and block.first <= line <= block.last:
+                return (block.info.split() or [""])[0].strip("{}.,:").lower()
+        return ""
+
     @cached_property
     def title_line(self) -> int:
         """Where a fault of the whole file is shown."""

@@ -17,11 +17,11 @@ _EXAMPLE = re.compile(
     r"|^\W*$|^(.)\1*$",
     re.IGNORECASE,
 )
-_CODE = re.compile(r"[./~]|\w+\.\w+[(.]|[A-Za-z_]+\Z")
-"""What stands behind a name in code or prose: a path, a variable, a plain word."""
-_BY_SHAPE = names_of(
-    "stripe aws github gitlab slack jwt google sendgrid npm pypi twilio vendor pem"
+_NO_VALUE = re.compile(
+    r"[./~]|\w+\.\w+[(.]|[A-Za-z_]+\Z|\d+[-/]\w+\Z|[a-z]+\d{0,3}(?:-[a-z]*\d{0,3})*\Z|https?:"
 )
+"""What stands behind a name in code or prose: a path, a variable, a plain word, a count."""
+_BY_SHAPE = names_of("stripe aws github gitlab slack jwt google sendgrid npm pypi twilio vendor")
 
 
 def secrets(page: Page) -> Iterator[Finding]:
@@ -40,7 +40,11 @@ def secrets(page: Page) -> Iterator[Finding]:
         for rule, value in _taken(line, told) if told != line else ():
             # A shape is certain; a name such as PASSWORD= says nothing of what stands there.
             named = rule not in _BY_SHAPE
-            vague = len(value) < 6 or not re.search(r"\d", value) or _CODE.match(value)
+            vague = (
+                not re.fullmatch(r"[^\s'\"]{8,}", value)
+                or not re.search(r"\d", value)
+                or _NO_VALUE.match(value)
+            )
             if not (_EXAMPLE.search(value) or (named and vague)):
                 yield page.find(
                     number,

@@ -7,10 +7,12 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 
-from cockpit.runbook import placeholders
+from cockpit.runbook import fences, placeholders, programs
 from cockpit.runbook.lint.finding import Finding, Level
 from cockpit.runbook.lint.page import Page
+from cockpit.runbook.model import Command
 
+_QUERY = re.compile(r"\W*(?:sum|max|min|avg|count|rate|topk|sort|\w+_\w+)\s*(?:by\s*)?[({]")
 _AT_ONCE = 60_000
 """Bytes of commands given to one bash; an argument may not be much longer."""
 
@@ -26,6 +28,7 @@ def refused(pages: Sequence[Page], shell: str) -> Iterator[Finding]:
         placed.command.text: placeholders.neutral(placed.command.text)
         for page in pages
         for placed in page.commands
+        if _is_shell(page, placed.command)
     }
     bad: dict[str, str] = {}
     together: list[str] = []
@@ -48,6 +51,15 @@ def refused(pages: Sequence[Page], shell: str) -> Iterator[Finding]:
                     f"the shell refuses this command: {bad[placed.command.text]}",
                     "run bash -n on it and mend it, or mark the block as text",
                 )
+
+
+def _is_shell(page: Page, command: Command) -> bool:
+    """Whether it is surely meant for a shell; a query in an unnamed block is cockpit's mistake."""
+    if _QUERY.match(command.text):
+        return False
+    words = re.match(r"[a-z][\w.-]*(?=\s|\Z)", command.text)
+    known = words is not None and words[0] in programs.KNOWN
+    return known or page.language(command.lines.first) in fences.SHELL
 
 
 def _alone(text: str) -> bool:
