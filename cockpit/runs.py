@@ -155,7 +155,9 @@ class Runs:
         except (LinkLost, LinkDown, OSError) as error:
             raise self._refused(leave, ref, error) from error
         id = job.new_id()
-        order = job.order(leave, id, workdir=target.workdir)
+        # It finds what those before it left. What it leaves itself, nobody could ask for later.
+        carry = Carry(leave.turn.reads, "/dev/null", False) if leave.turn else None
+        order = job.order(leave, id, workdir=leave.workdir, carry=carry)
         output = log.outputs[id] = log.new_output(_title(log.clean(leave.command)))
         record = log.append(
             e.CommandRequested(
@@ -170,7 +172,7 @@ class Runs:
                 command_id=chosen.command.id if chosen else "",
                 phase=chosen.command.phase if chosen else "",
                 user=target.user,
-                workdir=target.workdir,
+                workdir=leave.workdir,
                 reason=log.clean(leave.reason),
                 evidence=output.evidence.name if output.evidence else "",
                 terminal=True,

@@ -9,6 +9,7 @@ from cockpit.incident.output import EXCERPT, Output
 from cockpit.incident.timeline import duration, outcome, size
 from cockpit.runbook.expect import Suggestion
 from cockpit.runs import TAIL_LINES
+from cockpit.target.sudo import was_refused
 from cockpit.text import Safe, clean, clean_line
 from screens import paint
 from screens.paint import Part, Row
@@ -86,6 +87,20 @@ def output(shown: Printed, width: int, stop: object, most: int) -> list[Row]:
     ]
 
 
+def refused(run: Run, shown: Printed, width: int, stop: object) -> list[Row]:
+    """What to do where sudo wanted a password and a job has nobody to ask."""
+    if run.asked.terminal or not run.over or not was_refused(shown.text):
+        return []
+    words = (
+        "a password was wanted, and a job has nobody to ask: T runs it in your terminal. What stands"
+        " before that in the command may have run already."
+    )
+    return [
+        paint.row((Safe(f"{INDENT}{line}"), "warn"), stop=stop)
+        for line in paint.fold(Safe(words), width - 9)
+    ]
+
+
 def expectation(text: Safe, width: int, stop: object) -> list[Row]:
     """The author's words, with a lead where they do not lead themselves."""
     leads = ("look for", "should", "expect")
@@ -119,6 +134,8 @@ def suggestion(
 def verdict(run: Run) -> tuple[Part, ...]:
     """How a run stands, in words: `OK exit 0 · 0.3 s`, `FAILED exit 1`, `running`, `UNKNOWN`."""
     took = f" · {duration(run.seconds)}" if run.seconds is not None else ""
+    if run.asked.terminal and run.seconds is not None:
+        took += " in your terminal"
     match run.state:
         case RunState.DONE:
             ok = run.exit_status == 0

@@ -293,6 +293,7 @@ def _ran(
     rows += run_rows.output(shown, width, stop, run_rows.OUTPUT_LINES if here else run_rows.BELOW)
     if here or run.state is not RunState.DONE or run.exit_status:
         rows.append(paint.row(*run_rows.verdict(run), stop=stop))
+    rows += run_rows.refused(run, shown, width, stop)
     said, leads = facts.suggested.get(command.id), _leads(step, number, facts)
     expected = command.expectation.text if command.expectation else Safe("")
     if command.expectation and (here or (said is not None and not said.matches)):
