@@ -92,8 +92,8 @@ def refused(run: Run, shown: Printed, width: int, stop: object) -> list[Row]:
     if run.asked.terminal or not run.over or not was_refused(shown.text):
         return []
     words = (
-        "a password was wanted, and a job has nobody to ask: T runs it in your terminal. What stands"
-        " before that in the command may have run already."
+        "a password was wanted, and a job has nobody to ask: T runs it in your terminal. What"
+        " stands before that in the command may have run already."
     )
     return [
         paint.row((Safe(f"{INDENT}{line}"), "warn"), stop=stop)

@@ -25,6 +25,9 @@ need busybox busybox-static
 need sqlite3 sqlite3
 need curl curl
 need tmux tmux
+need sudo sudo
+need less less
+need vi vim-tiny
 need strace strace
 need setsid util-linux
 need python3 python3

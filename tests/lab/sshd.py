@@ -208,10 +208,47 @@ def descendants(root: int, name: str) -> list[int]:
     return found
 
 
+@dataclass(frozen=True)
+class Account:
+    """A user that only this server's sessions know, and what sudoers says of it.
+
+    hashed: its password as in /etc/shadow.
+    """
+
+    name: str
+    hashed: str
+    sudoers: str
+    uid: int = 4242
+
+    def prepare(self, folder: Path) -> list[str]:
+        """The command prefix that runs a server in a mount namespace where the user exists."""
+        etc = folder / "etc"
+        etc.mkdir()
+        lines = {
+            "passwd": f"{self.name}:x:{self.uid}:{self.uid}::{folder / 'home'}:/bin/sh\n",
+            "shadow": f"{self.name}:{self.hashed}:19000:0:99999:7:::\n",
+            "group": f"{self.name}:x:{self.uid}:\n",
+        }
+        for name, line in lines.items():
+            shutil.copy2(f"/etc/{name}", etc / name)
+            with (etc / name).open("a") as file:
+                file.write(line)
+        (etc / "sudoers").write_text(f"root ALL=(ALL:ALL) ALL\n{self.sudoers}\n")
+        (etc / "sudoers").chmod(0o440)
+        folder.chmod(0o755)
+        os.chown(folder / "home", self.uid, self.uid)
+        script = (
+            "mount --make-rprivate /; for file in passwd shadow group sudoers;"
+            ' do mount --bind "$1/$file" "/etc/$file" || exit; done; shift; exec "$@"'
+        )
+        return ["unshare", "-m", "sh", "-c", script, "sh", str(etc)]
+
+
 @contextlib.contextmanager
 def sshd(
     *,
     shell: Shell | None = None,
+    account: Account | None = None,
     extra_config: str = "",
     host_key: Path | None = None,
     user_key: Path | None = None,
@@ -220,6 +257,7 @@ def sshd(
     """Start a server for the user who runs the tests; killed and removed at the end.
 
     shell: what /bin/sh is in its sessions, with that shell's PATH; needs root (a private mount).
+    account: who logs in, instead of the user who runs the tests; needs root and sudo.
     extra_config: lines of sshd_config, stronger than ours. host_key: a private key file to use.
     """
     folder = Path(tempfile.mkdtemp(prefix="cockpit-sshd-"))
@@ -251,6 +289,11 @@ def sshd(
         real = [str(shell.program.resolve()), str(Path("/bin/sh").resolve())]
         command = ["unshare", "-m", "sh", "-c", script, "sh", *real, *command]
     user = user_name()
+    if account is not None:
+        if os.geteuid() != 0:
+            raise PermissionError("an account of its own for sshd needs root")
+        command = [*account.prepare(folder), *command]
+        user = account.name
     client = write_client_config(
         folder, name=name, port=port, user=user, user_key=user_key, host_key=host_key
     )
