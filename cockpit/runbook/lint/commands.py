@@ -70,7 +70,7 @@ def typographic(page: Page) -> Iterator[Finding]:
         for at, char in enumerate(text):
             dash = char in "–—−"
             starts = at == 0 or text[at - 1].isspace()
-            follows = text[at + 1 : at + 2].isalnum()
+            follows = re.match(r"[-–—\w]", text[at + 1 : at + 2])
             if char in _TYPOGRAPHIC and where[at] == "n" and (not dash or (starts and follows)):
                 yield page.find(
                     placed.line + text.count("\n", 0, at),

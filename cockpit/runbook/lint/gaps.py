@@ -54,7 +54,13 @@ def gaps(page: Page) -> Iterator[Finding]:
         found = _gap(text, prose.get(number, ""))
         if found:
             seen.add(number)
-            yield page.find(number, Level.ERROR, "placeholder", f"{found} is not filled in", _ASKS)
+            if found.startswith("<"):
+                what = f"{found} outside a code span is read as HTML, and is not shown"
+                mend = "fill it in, or put it in backticks"
+                yield page.find(number, Level.WARNING, "placeholder", what, mend)
+            else:
+                what = f"{found} is not filled in"
+                yield page.find(number, Level.ERROR, "placeholder", what, _ASKS)
     searched = {
         number
         for block in page.blocks
@@ -66,7 +72,7 @@ def gaps(page: Page) -> Iterator[Finding]:
         if match is None and number in searched and number not in seen:
             match = re.search(r"(?:#|//|<)\s*(?P<mark>TODO|TBD|FIXME)\b", text)
         if match is not None:
-            mark = match[0].strip("#/< ")
+            mark = re.sub(r"^\W+", "", match[0])
             yield page.find(
                 number, Level.WARNING, "todo", f"{mark} is left here", "finish it, or take it out"
             )

@@ -17,7 +17,7 @@ _WARNED = re.compile(
     re.IGNORECASE,
 )
 _SAVES = re.compile(
-    r"\bback-?up|\bdump\b|\bsnapshot\b|\.bak\b|\b(?:cp|rsync|tar|mv)\s|--dry-run|\s-n\b.*clean",
+    r"back-?up|dump|snapshot|\.bak\b|\b(?:cp|rsync|tar|mv)\s|--dry-run|\s-n\b.*clean",
     re.IGNORECASE,
 )
 _LOW_STAKES = re.compile(
