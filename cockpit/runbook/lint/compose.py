@@ -44,12 +44,7 @@ def near(page: Path) -> tuple[Compose | None, str]:
 
     Looks no further up than the repository's root or the user's home.
     """
-    return _near(str(page.resolve().parent))
-
-
-@lru_cache(maxsize=512)
-def _near(folder: str) -> tuple[Compose | None, str]:
-    here = Path(folder)
+    here = page.resolve().parent
     for place in (here, *here.parents):
         if place == Path.home() and place != here:
             break
@@ -68,6 +63,16 @@ def _near(folder: str) -> tuple[Compose | None, str]:
 
 def _read(path: Path) -> dict[str, object] | str:
     """What is in the file, or what is wrong with it."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        return f"it cannot be read ({error.strerror or error})"
+    return _parsed(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=64)
+def _parsed(path: Path, changed: int, size: int) -> dict[str, object] | str:
+    """The same; changed and size tell one state of the file from another."""
     import yaml
 
     try:
