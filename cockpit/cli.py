@@ -77,6 +77,28 @@ def demo() -> None:
     sys.exit(_open(_config(None), "", book, None, new=False, training=True))
 
 
+@main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def init(folder: Path) -> None:
+    """Write a team's start into DIR: runbooks, an on-call handbook, and a commented cockpit.yaml.
+
+    Overwrites nothing: where one of the files is there already, none is written. Exit status 2.
+    """
+    from cockpit import start
+
+    try:
+        written = start.write(folder)
+    except start.Occupied as occupied:
+        there = "\n".join(f"  {path}" for path in occupied.paths)
+        raise Mistake(
+            f"Nothing was written: there already\n{there}\nMove them away, or name another folder."
+        ) from None
+    except OSError as error:
+        where = error.filename or folder
+        raise Mistake(f"Nothing was written: {where}: {error.strerror or error}") from None
+    click.echo(start.told(folder, written))
+
+
 def _open(
     settings: Config,
     host: str,
@@ -318,3 +340,40 @@ def lint(
     except BadInput as error:
         raise Mistake(str(error)) from None
     sys.exit(status)
+
+
+@runbook.command("find")
+@click.argument("words", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="One list with a record a runbook.")
+@click.pass_context
+def runbook_find(context: click.Context, words: tuple[str, ...], as_json: bool) -> None:
+    """The runbooks that fit words, an alert's name or a log line, best first.
+
+    Exit status 1 when there is none.
+    """
+    _tell_runbooks(context, " ".join(words), as_json=as_json)
+
+
+@runbook.command("list")
+@click.pass_context
+def runbook_list(context: click.Context) -> None:
+    """All runbooks, those used last first, each with its record."""
+    _tell_runbooks(context, "", as_json=False)
+
+
+def _tell_runbooks(context: click.Context, words: str, *, as_json: bool) -> None:
+    import json
+
+    from cockpit.runbook import index, library
+
+    settings = _config(context.find_root().params["config"])
+    found, passed = index.look(library.folders(settings), words)
+    if as_json:
+        click.echo(json.dumps([one.as_json() for one in found], indent=1))
+    for one in found if not as_json else ():
+        click.echo("\n    ".join(one.lines()))
+    if passed:
+        click.echo(f"Passed over: {', '.join(passed)}.", err=True)
+    if not found:
+        click.echo("No runbook has these words. Fewer of them? See: cockpit runbook list", err=True)
+        sys.exit(1)

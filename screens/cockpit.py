@@ -6,7 +6,6 @@ import asyncio
 import re
 import time
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
@@ -212,23 +211,17 @@ class CockpitScreen(IncidentKeys, StepKeys):
 
     @work(exit_on_error=False)
     async def action_choose_runbook(self) -> None:
-        from cockpit.runbook import library, parse
-        from screens.dialogs.choose import Choose, Offer
+        from cockpit.runbook import parse
+        from screens.dialogs.find import Find
 
-        folders = [Path(folder) for folder in self.responder.config.runbooks]
-        found = await asyncio.to_thread(library.find, [*folders, library.shipped()])
-        offers = [
-            Offer(
-                item.title, Safe(f"{item.severity} {clean_line(item.path.name)}".strip()), item.path
-            )
-            for item in found
-        ]
-        path = await self.app.push_screen_wait(
-            Choose(Safe("Which runbook?"), offers, hint=Safe("Or the path of a file."), free=True)
-        )
+        responder = self.responder
+        near = [responder.incident.service, responder.service, responder.target.name, self.logs.of]
+        line = self.logs.line() if self._focused_pane() is self.logs else None
+        words = line.text if line else Safe("")
+        path = await self.app.push_screen_wait(Find(responder.config, near, words))
         if path is not None:
             try:
-                file = Path(path).expanduser().resolve()
+                file = path.resolve()
                 book = await asyncio.to_thread(parse.read, file)
             except (parse.Unreadable, RuntimeError, OSError) as error:
                 self.say(str(error), bad=True)

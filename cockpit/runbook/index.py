@@ -30,6 +30,7 @@ _BATCH = 200
 _SETTLED = 2.0
 _STALE_DAYS = 60
 _EXCERPT = 100
+_SHORT = 40
 _ASIS = 1.6
 _NAMES = {
     "alerts": "alert",
@@ -40,6 +41,20 @@ _NAMES = {
     "commands": "command",
     "prose": "text",
 }
+_NOT_NOW = frozenset(
+    (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_AUTH,
+        sqlite3.SQLITE_NOMEM,
+    )
+)
+_QUOTED = re.compile(r"\"[^\"\n]{4,}\"|`[^`\n]{4,}`|“[^”\n]{4,}”")
 _SCHEMA = """
 CREATE TABLE files (
     id INTEGER PRIMARY KEY, path BLOB UNIQUE, real BLOB, place INTEGER, size INTEGER,
@@ -71,10 +86,40 @@ class Found:
     @property
     def why(self) -> Safe:
         """Such as `symptom: "database is locked"`."""
-        if not self.words:
-            return Safe("for what is before you") if self.near else Safe("")
+        if not self.field:
+            return self.words or Safe("for what is before you" if self.near else "")
         quoted = self.words if '"' in self.words else f'"{self.words}"'
-        return Safe(f"{self.field}: {quoted}" if self.field else "")
+        return Safe(f"{self.field}: {quoted}")
+
+    def lines(self) -> list[Safe]:
+        """For a plain terminal: what it is, why it was found with its record, and what fixed it."""
+        told = " · ".join(part for part in (self.why, self.record.words) if part)
+        fixed = self.record.fixed
+        lines = [clean_line(f"{self.severity} {self.title}  {self.path}".strip()), Safe(told)]
+        return lines + ([Safe(f"fixed last time: {fixed}")] if fixed else [])
+
+    def as_json(self) -> dict[str, object]:
+        """For programs; times are UTC, the median is in seconds."""
+        record = self.record
+        return {
+            "path": clean_line(str(self.path)),
+            "title": self.title,
+            "severity": self.severity,
+            "found_in": self.field,
+            "found": self.words,
+            "record": {
+                "runs": record.runs,
+                "solved": record.solved,
+                "success_rate": record.success_rate,
+                "median_seconds": record.median.total_seconds() if record.median else None,
+                "last_run": record.last_run.isoformat() if record.last_run else None,
+                "last_tried": record.last_tried.isoformat() if record.last_tried else None,
+                "trainings": record.trainings,
+                "fix": record.fix,
+                "step": record.step,
+                "command": record.command,
+            },
+        }
 
 
 @dataclass
@@ -122,6 +167,7 @@ class Index:
         self.library = library.Library()
         self._lock = threading.RLock()
         self._on_disk = True
+        self._closed = False
         self._seen: tuple[object, list[_File]] = (None, [])
         self._db = self._open()
 
@@ -132,16 +178,26 @@ class Index:
             try:
                 _private(self.file)
                 return _connect(str(self.file))
-            except (sqlite3.DatabaseError, OSError) as error:
-                if isinstance(error, sqlite3.OperationalError | OSError):
-                    break  # locked, read-only, no space: it may be good, but not for us now
+            except OSError:
+                break
+            except sqlite3.Error as error:
+                if _only_now(error):
+                    break
                 _remove(self.file)
         self._on_disk = False
         return _connect(":memory:")
 
+    def _afresh(self) -> None:
+        """What is in the file cannot be right: begins with an empty one."""
+        with self._lock:
+            self._db.close()
+            _remove(self.file)
+            self._db = self._open()
+
     def close(self) -> None:
-        """Lets go of the file."""
-        with self._lock, contextlib.suppress(sqlite3.Error):
+        """Lets go of the file; nothing is found any more."""
+        with self._lock:
+            self._closed = True
             self._db.close()
 
     # Keeping it true
@@ -153,14 +209,21 @@ class Index:
         """
         self.library = library.walk(self.places)
         self.records = records()
-        if self._on_disk:
+        for _ in range(2):
+            if self._closed or not self._on_disk:
+                break
             try:
                 with contextlib.closing(_connect(str(self.file))) as db:
                     self._bring(db, told)
                 return
-            except sqlite3.Error:
-                with self._lock:
-                    self._on_disk = False
+            except sqlite3.Error as error:
+                if _only_now(error):
+                    break
+                self._afresh()
+        self._in_memory(told)
+
+    def _in_memory(self, told: Callable[[int, int], None]) -> None:
+        """As `refresh`, where the file cannot be written: on a copy that lasts as long as this."""
         fresh = _connect(":memory:")
         with self._lock, contextlib.suppress(sqlite3.Error):
             self._db.backup(fresh)
@@ -169,11 +232,10 @@ class Index:
         except sqlite3.Error:  # what was copied is damaged
             fresh = _connect(":memory:")
             self._bring(fresh, told)
-            _remove(self.file)
         with self._lock:
-            self._db, old = fresh, self._db
-            with contextlib.suppress(sqlite3.Error):
-                old.close()
+            self._on_disk = False
+            self._db.close()
+            self._db = fresh
 
     def _bring(self, db: sqlite3.Connection, told: Callable[[int, int], None]) -> None:
         known = {row.path: row for row in _rows(db)}
@@ -219,6 +281,8 @@ class Index:
 
     def _files(self) -> list[_File]:
         """The rows of `files`, read again only when they changed."""
+        if self._closed:
+            return []
         mark = (self._db, *self._db.execute("PRAGMA data_version").fetchone())
         if self._seen[0] != mark:
             self._seen = (mark, _rows(self._db))
@@ -239,6 +303,18 @@ class Index:
             clean_line(f"{Path(row.path).name} ({row.skipped})") for row in rows
         ]
 
+    @property
+    def only_shipped(self) -> bool:
+        """Whether there are none but those that come with cockpit."""
+        shipped = library.shipped()
+        with self._lock:
+            return all(self.places[row.place] == shipped for row in self._files())
+
+    def open(self, path: Path) -> Found:
+        """A file that was asked for by its path, wherever it is."""
+        where = Safe("the file of that name")
+        return Found(path, clean_line(path.name), Safe(""), Safe(""), where, self.records.of(path))
+
     def search(
         self, text: str, near: Near = Near(), *, typing: bool = False, limit: int = 20
     ) -> list[Found]:
@@ -249,12 +325,9 @@ class Index:
         for _ in range(2):
             try:
                 with self._lock:
-                    return self._search(text, near, typing, limit)
-            except sqlite3.DatabaseError:  # damaged since it was opened
-                with self._lock:
-                    self._db.close()
-                    _remove(self.file)
-                    self._db, self._on_disk = _connect(":memory:"), False
+                    return [] if self._closed else self._search(text, near, typing, limit)
+            except sqlite3.Error:  # damaged since it was opened
+                self._afresh()
                 self.refresh()
         return []
 
@@ -305,6 +378,16 @@ class Index:
         )
 
 
+def look(places: Sequence[Path], words: str, *, limit: int = 10) -> tuple[list[Found], list[Safe]]:
+    """What is found in these folders now, all of them without words; and what was passed over."""
+    index = Index(places)
+    index.refresh()
+    found = index.search(words, limit=limit if words.strip() else library.MOST)
+    passed = index.passed
+    index.close()
+    return found, passed
+
+
 def _file(places: Sequence[Path]) -> Path:
     named = [__version__.encode(), *(os.fsencode(place) for place in places)]
     mark = hashlib.sha256(b"\0".join(named)).hexdigest()[:12]
@@ -327,6 +410,11 @@ def _sweep(file: Path) -> None:
         with contextlib.suppress(OSError):
             if time.time() - other.stat().st_mtime > _STALE_DAYS * 86400:
                 _remove(other)
+
+
+def _only_now(error: sqlite3.Error) -> bool:
+    """Whether the file may well be good, and only cannot be used now: locked, read-only, full."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _NOT_NOW
 
 
 def _remove(file: Path) -> None:
@@ -544,9 +632,12 @@ def _why(asked: query.Query, texts: Sequence[str]) -> tuple[str, str]:
 
 
 def _excerpt(line: str, at: int) -> str:
-    """A line as a reader sees it, or what of it stands around a place."""
-    if len(line) > _EXCERPT and at > _EXCERPT // 2:
-        start = line.find(" ", at - _EXCERPT // 2)
+    """What of a line to show for a match at a place: what is quoted there, else what is around."""
+    for quoted in _QUOTED.finditer(line):
+        if quoted.start() < at < quoted.end():
+            line, at = quoted[0][1:-1], 0
+    if len(line) > _SHORT and at > _SHORT // 2:
+        start = line.find(" ", at - _SHORT // 3)
         line = f"… {line[start + 1 if 0 <= start <= at else at :]}"
     line = headings.plain(line.lstrip("#-*>|[] \t"))
     return line if len(line) <= _EXCERPT else f"{line[: _EXCERPT - 1]}…"

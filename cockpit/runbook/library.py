@@ -55,6 +55,16 @@ def folders(config: Config) -> list[Path]:
     return list(dict.fromkeys([*config.runbooks, *here, shipped()]))
 
 
+def advice(config: Config) -> Safe:
+    """Where was looked, and how to have more looked in: for who has no runbooks of their own."""
+    looked = [*(str(folder) for folder in config.runbooks), *(f"./{name}" for name in _HERE)]
+    name = config.path.name if config.path else "cockpit.yaml"
+    return clean_line(
+        f"Only those that come with cockpit: none in {', '.join(looked)}. "
+        f"Name your folders in {name}, as runbooks: [/path/to/runbooks]"
+    )
+
+
 def walk(places: Sequence[Path]) -> Library:
     """Every markdown file in these folders, each once, however many links lead to it.
 
@@ -103,45 +113,3 @@ def _entries(folder: Path) -> Iterable[Path]:
                 continue
             if entry.name.lower().endswith(_ENDINGS) or entry.is_dir():
                 yield Path(entry.path)
-
-
-# --- until the dialog is there
-import re  # noqa: E402
-
-_SEVERITY = re.compile(r"\b(?:P[0-4]|SEV-?[0-5])\b", re.IGNORECASE)
-_HEAD = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A runbook to choose: its file, its title, and its severity where it names one."""
-
-    path: Path
-    title: Safe
-    severity: Safe
-
-
-def find(folders: Iterable[Path]) -> list[Listed]:
-    """Every markdown file in these folders, in the order of folders, then of names.
-
-    Only the head of each file is read. A folder that is not there is passed over.
-    """
-    found: dict[Path, Listed] = {}
-    for folder in folders:
-        for path in sorted(folder.glob("**/*.md")):
-            if path.is_file() and path.resolve() not in found:
-                found[path.resolve()] = _listed(path)
-    return list(found.values())
-
-
-def _listed(path: Path) -> Listed:
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD).decode("utf-8", "replace")
-    except OSError:
-        head = ""
-    title = next((line[2:] for line in head.splitlines() if line.startswith("# ")), path.stem)
-    severity = _SEVERITY.search(head)
-    return Listed(
-        path, clean_line(title.strip()), clean_line(severity[0].upper()) if severity else Safe("")
-    )
