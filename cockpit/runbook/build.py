@@ -50,10 +50,12 @@ _URL = re.compile(r"\]\((?!#)|<https?://")
 class Builder:
     """Collects the sections of a file.
 
-    also: programs that the file's own shell fences use; known: variables that its commands set.
+    also: programs that the file's own shell fences use; used: variables that it reads somewhere;
+    known: variables that its commands set.
     """
 
     also: frozenset[str]
+    used: frozenset[str] = frozenset()
     sections: list[DraftSection] = field(default_factory=list)
     procedures: list[tuple[str, int]] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
@@ -479,7 +481,9 @@ class Builder:
     def _pieces(self, block: Block) -> list[fences.Piece]:
         if block.first not in self._read_before:
             lines = block.text.rstrip("\n").split("\n")
-            self._read_before[block.first] = fences.read(lines, language(block), self.also)
+            self._read_before[block.first] = fences.read(
+                lines, language(block), self.also, self.used
+            )
         return self._read_before[block.first]
 
     def _groups(self, block: Block) -> list[Group]:

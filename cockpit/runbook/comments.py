@@ -11,6 +11,7 @@ from cockpit.runbook.blocks import Block, Kind
 from cockpit.runbook.model import Expectation, Lines, Prose, Reference, Snippet
 from cockpit.text import clean, clean_line
 
+_SHELL_SIGN = re.compile(r"\s-{1,2}[A-Za-z]|[|<>$`]|\s\S*/")
 _IF_SEE = re.compile(r"(?:if|when|otherwise|not)\b", re.IGNORECASE)
 
 
@@ -113,18 +114,24 @@ def _comments(
 
 
 def programs_used(found: Sequence[Block]) -> frozenset[str]:
-    """Programs that the file's tagged shell fences start: known in this file from then on."""
-    used: set[str] = set()
-    for block in found:
-        if block.kind is Kind.FENCE and language(block) in fences.SHELL:
-            for line in block.text.split("\n"):
-                name = programs.program(line)
-                if (
-                    re.fullmatch(r"[a-z][a-z0-9_-]+", name)
-                    and name not in programs.KNOWN
-                    and " " in line.strip()
-                    and programs.plausible(line)
-                ):
-                    used.add(name)
-        used |= programs_used(block.children)
-    return frozenset(used)
+    """Programs that the file's tagged shell fences start: known in this file from then on.
+
+    A name counts when it stands before a flag, a path or another sign of shell, or twice.
+    """
+    seen: dict[str, int] = {}
+    waiting = list(found)
+    while waiting:
+        block = waiting.pop()
+        waiting += block.children
+        if block.kind is not Kind.FENCE or language(block) not in fences.SHELL:
+            continue
+        for line in block.text.split("\n"):
+            name = programs.program(line)
+            if (
+                re.fullmatch(r"[a-z][a-z0-9_-]+", name)
+                and name not in programs.KNOWN
+                and " " in line.strip()
+                and programs.plausible(line)
+            ):
+                seen[name] = seen.get(name, 0) + (2 if _SHELL_SIGN.search(line) else 1)
+    return frozenset(name for name, count in seen.items() if count > 1)

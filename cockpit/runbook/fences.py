@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from cockpit.runbook import programs
+from cockpit.runbook import output, programs
 from cockpit.runbook.programs import names_of
 
 SHELL = names_of(
@@ -24,7 +24,7 @@ _WASTE = 3_000
 
 _PROMPT = re.compile(
     r"\s*(?:[$❯➜]|(?:\([\w.-]+\)\s*)?\[?[\w.-]+@[\w.-]+(?:[: ][^$#\n>]{0,40})?\]?\s?[$#%]"
-    r"|(?:ba)?sh-[\d.]+[$#])[ \t]+(?=\S)"
+    r"|(?:ba)?sh-[\d.]+[$#]|[a-z][\w-]*(?:\.[\w-]+)*:[~/][\w./~-]{0,60}[$#])[ \t]+(?=\S)"
 )
 _CONTINUED = re.compile(r"\s*>\s?")
 _SESSION_PROMPT = re.compile(
@@ -242,11 +242,17 @@ def _dedent(lines: Sequence[str]) -> list[str]:
     return [line[indent:] if not line[:indent].strip() else line for line in lines]
 
 
-def read(lines: Sequence[str], language: str, also: frozenset[str] = frozenset()) -> list[Piece]:
+def read(
+    lines: Sequence[str],
+    language: str,
+    also: frozenset[str] = frozenset(),
+    used: frozenset[str] = frozenset(),
+) -> list[Piece]:
     """The pieces of a code block: what is to be run, the author's comments, and the rest.
 
     language: the first word of the fence's info string, lower case, "" when there is none.
-    also: names of programs that shell fences of the same file use.
+    also: names of programs that shell fences of the same file use. used: variables that the file
+    reads somewhere.
     """
     rest = [Piece(Kind.OTHER, "\n".join(lines), 0, len(lines) - 1)] if lines else []
     shell = language in SHELL
@@ -264,38 +270,54 @@ def read(lines: Sequence[str], language: str, also: frozenset[str] = frozenset()
     if not commands:
         return rest
     good = [piece for piece in commands if check(piece.text)]
-    if not good or _is_configuration(commands) or _is_output(commands, good, shell, also):
+    if (
+        not good
+        or output.is_environment([piece.text for piece in commands], used)
+        or _is_output(commands, good, pieces, shell, also)
+    ):
         return rest
-    if not shell:
-        check = programs.plausible
-    return [
-        piece
-        if piece.kind is not Kind.COMMAND or check(piece.text)
-        else Piece(Kind.OTHER, _whole(lines, piece), piece.first, piece.last)
-        for piece in pieces
-    ]
+    return list(_without_output(pieces, lines, shell, also))
+
+
+def _without_output(
+    pieces: Sequence[Piece], lines: Sequence[str], shell: bool, also: frozenset[str]
+) -> Iterator[Piece]:
+    """The pieces with what is output turned to OTHER.
+
+    Below a line that is surely none, up to a blank line or comment, only what is surely a command
+    is one: the rows of a table are not to be told from commands one by one.
+    """
+    doubt = False
+    for piece in pieces:
+        if piece.kind in (Kind.BLANK, Kind.COMMENT):
+            doubt = False
+        elif piece.kind is Kind.COMMAND:
+            sure = programs.certain(piece.text, also) or (not shell and programs.new(piece.text))
+            if not sure and (doubt or not programs.plausible(piece.text)):
+                doubt = True
+                piece = Piece(Kind.OTHER, _whole(lines, piece), piece.first, piece.last)
+            else:
+                doubt = doubt and not sure
+        yield piece
 
 
 def _whole(lines: Sequence[str], piece: Piece) -> str:
     return "\n".join(lines[piece.first : piece.last + 1])
 
 
-def _is_configuration(commands: Sequence[Piece]) -> bool:
-    """Only constant upper-case assignments: an env file, not a script."""
-    return len(commands) > 0 and all(
-        re.match(r"[A-Z_][A-Z0-9_]*=", piece.text)
-        and programs.is_assignment(piece.text)
-        and "$(" not in piece.text
-        for piece in commands
-    )
-
-
 def _is_output(
-    commands: Sequence[Piece], good: Sequence[Piece], shell: bool, also: frozenset[str]
+    commands: Sequence[Piece],
+    good: Sequence[Piece],
+    pieces: Sequence[Piece],
+    shell: bool,
+    also: frozenset[str],
 ) -> bool:
     if shell:
-        sure = sum(programs.certain(piece.text, also) for piece in commands)
-        return sure == 0 and len(good) < len(commands)
+        if any(programs.certain(piece.text, also) for piece in commands):
+            return False
+        comments = [piece.text for piece in pieces if piece.kind is Kind.COMMENT]
+        texts = [piece.text for piece in commands]
+        return len(good) < len(commands) or output.is_configuration(texts, comments)
     return commands[0] not in good or len(good) * 2 < len(commands)
 
 

@@ -20,6 +20,7 @@ _SEVERITY = re.compile(
     r"\s*\|?\s*(?P<value>[^|\n]{1,80})",
     re.IGNORECASE | re.MULTILINE,
 )
+_READ = re.compile(r"\$\{?([A-Za-z_]\w*)")
 _SEVERITY_IN_TITLE = re.compile(r"[\[(\s](P[0-4]|SEV-?[0-5])\b", re.IGNORECASE)
 
 
@@ -92,7 +93,7 @@ def parse(text: str, path: str, sha256: str = "") -> Runbook:
     named = _title(found, meta, path)
     root = tree.tree(found, named)
     first = _title_node(root)
-    builder = build.Builder(comments.programs_used(found))
+    builder = build.Builder(comments.programs_used(found), frozenset(_READ.findall(body)))
     builder.procedures.append((named, 1))
     top = _top(root, first)
     chosen = _procedures(top)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from cockpit.runbook import output
+
 
 def names_of(text: str) -> frozenset[str]:
     """The words of a text, as a set of names."""
@@ -14,61 +16,83 @@ SHELLS = names_of("sh bash dash zsh ksh ash fish csh tcsh")
 
 KNOWN = SHELLS | names_of(
     """
-    . : [ [[ ( { ! alias ansible ansible-playbook apk apt apt-get aptitude ar arp at awk aws az
-    base64 basename bc bg brctl break btrfs bunzip2 bundle bunx bzip2 cal case cat caddy cargo
-    cargo-nextest cd celery certbot chage chattr chgrp chmod chown chroot chronyc cilium clear
-    cmp comm composer consul conntrack containerd continue corepack cp crictl crontab cryptsetup
-    csplit ctr curl cut cypher-shell date dbus-send dd declare deno df dhclient diff dig dir
-    dirname disown django-admin dmesg dnf do docker docker-compose doctl done dotnet dpkg
-    dpkg-reconfigure drush du dropdb createdb createuser echo ed egrep emacs env esxcli etcdctl
-    ethtool eval exec exit expand export expr false fdisk fg fgrep file find findmnt
-    firewall-cmd flask flock flux flyctl fold for free fsck fstrim ftp function fuser gcc gcloud
-    gdb gem getent getfacl gh git gitlab-ctl gitlab-rails gitlab-rake glab go gpasswd gpg gradle
-    grep groupadd groups gsutil gulp gunicorn gunzip gzip halt haproxy hash hdfs head helm
-    heroku hexdump history host hostname hostnamectl htop http httpie hwclock iconv id if
-    ifconfig ifdown iftop ifup influx initctl insmod install invoke-rc.d ionice iostat iotop ip
-    ip6tables ipcs ipcrm iperf iperf3 ipmitool iptables ipvsadm istioctl iw java javac jcmd jmap
-    jobs join jps jq jstack jstat journalctl k9s k3s kafkacat kcat kill killall kind kinit klist
-    knife ksql kubeadm kubectl kubectx kubens kustomize last lastlog launchctl ldapsearch
-    ldconfig ldd less let linkerd ln local locale locate logger login loginctl logout logrotate
-    losetup ls lsattr lsblk lscpu lsmod lsof lspci lsusb ltrace lvcreate lvdisplay lvextend
-    lvremove lvresize lvs lxc lz4 mail mailq make man mapfile mc md5sum mdadm memcached microk8s
-    minikube mix mkdir mkfifo mkfs mknod mkswap mktemp modprobe mongo mongod mongodump
-    mongoexport mongoimport mongorestore mongosh mongostat mongotop more mosquitto_pub
-    mosquitto_sub mount mtr multipass mv mvn mysql mysqladmin mysqlbinlog mysqlcheck mysqld
-    mysqldump mysqlimport nano nc ncat ncdu needs-restarting netcat netplan netstat networkctl
-    newgrp newrelic nft nginx ngrep nice nmap nmcli node nohup nomad npm npx nproc nsenter
-    nslookup ntpdate ntpq numactl nvidia-smi oc od openssl osqueryi packer pacman parallel
-    parted passwd paste patch patroni patronictl perf perl pg_basebackup pg_ctl pg_ctlcluster
-    pg_dump pg_dumpall pg_isready pg_lsclusters pg_restore pg_rewind pgbench pgbouncer pgrep php
-    pidof pidstat ping ping6 pip pip3 pipenv pipx pkill pm2 pmap pnpm podman podman-compose
-    poetry popd postconf postfix postqueue postsuper poweroff print printenv printf prlimit
-    prometheus promtool protoc ps psql pstree pt-query-digest pulumi puppet pushd pv pvcreate
-    pvdisplay pvs pwd py-spy pydoc pytest python python2 python3 R rabbitmq-diagnostics
-    rabbitmq-plugins rabbitmqadmin rabbitmqctl rails rake rclone read readlink readonly realpath
-    reboot redis-benchmark redis-cli redis-server rename renice repadmin reset resize2fs
-    resolvectl restic return rm rmdir rmmod rndc rosa route rpm rsync ruby runuser rustc rustup
-    salt salt-call sar scp screen script scutil sdiff sed semanage seq service sestatus set
-    setenforce setfacl setsid sftp sha1sum sha256sum sha512sum shasum shift shopt shred shutdown
-    skopeo sleep slabtop smartctl snap snmpwalk socat sort source split spark-submit sqlcmd
-    sqlite3 sqlplus squeue ss ssh ssh-add ssh-agent ssh-copy-id ssh-keygen ssh-keyscan sshfs
-    sshpass stat stern strace strings stripe su sudo sudoedit supabase supervisorctl suspend
-    swapoff swapon swift sync sysbench sysctl sysdig systemctl systemd-analyze systemd-cgls
-    systemd-cgtop systemd-resolve systemd-run tac tail talosctl tar tc tcpdump tcptraceroute tee
-    telnet terraform terragrunt test then tig time timedatectl timeout tmux top touch tofu tr
-    traceroute tracepath trap tree true truncate tshark tsc type udevadm ufw ulimit umask umount
-    uname unalias uniq unlink unset until unzip update-ca-certificates update-grub uptime
-    useradd userdel usermod uv uvicorn uvx vacuumdb vagrant valgrind varnishadm varnishlog
-    varnishstat vault vboxmanage vcgencmd vercel vgdisplay vgs vi view vim virsh virtctl visudo
-    vmstat vtysh w wait wall watch wc wget whatis where whereis which while who whoami whois
-    wipefs wrangler write wrk wscat xargs xfs_repair xxd xz yarn yes yq yum zcat zfs zgrep zip
-    zipinfo zkCli.sh zpool zstd zypper
+    ! ( . : [ [[ { acme.sh adb age-keygen alembic alias amtool ansible ansible-galaxy
+    ansible-playbook ansible-vault apache2ctl apachectl apk apt apt-cache apt-get apt-key aptitude
+    aptly ar argo argocd arp arping asdf at awk aws aws-vault az azcopy bandit barman base64
+    basename bat bats bbcp bc bg blkid blockdev bluetoothctl borg borgmatic bpftrace bq brctl break
+    brew btrfs buildah bun bundle bunx bunzip2 bzip2 caddy cal cargo cargo-nextest case cat cd
+    celery ceph ceph-volume cephadm certbot certutil chage chattr chef-client chgrp chmod chown
+    chronyc chroot cilium clear clickhouse-client cloudflared cmp cockroach codesign comm composer
+    conda conntrack consul containerd continue corepack corosync-quorumtool cosign cp cqlsh crane
+    createdb createrepo createuser crictl crm crm_mon crontab cryptsetup csplit ctop ctr curl curlie
+    cut cypher-shell date dbmate dbus-send dd debugfs declare delv deno df dhclient diff dig dir
+    dirname disown dive django-admin dmesg dmidecode dmsetup dnf do docker docker-compose
+    docker-machine docker-sync doctl dokku done doppler dotenv dotnet dpkg dpkg-query
+    dpkg-reconfigure drbdadm dropdb drush du dumpe2fs e2fsck ebtables echo ed egrep eksctl
+    elasticdump emacs env esxcli etcdctl etcdutl ethtool eval exec exit expand export exportfs expr
+    fail2ban-client false fdisk ffmpeg ffprobe fg fgrep file filebeat find findmnt fio firebase
+    firewall-cmd flake8 flask flock fluentd flux fly flyctl flyway fold for free fsck fstrim ftp
+    function fuser gcc gcloud gdb gem getent getfacl gh git gitlab-backup gitlab-ctl gitlab-psql
+    gitlab-rails gitlab-rake gitlab-redis-cli gitleaks glab gluster go goaccess goss gpasswd gpg
+    gradle grafana-cli grep groupadd groups grpcurl gsutil gulp gunicorn gunzip gzip hadolint halt
+    haproxy hash hcloud hdfs hdparm head helm heroku hexdump hey history host hostname hostnamectl
+    hping3 htop http httpie hwclock iconv id if ifconfig ifdown ifstat iftop ifup infisical influx
+    initctl insmod install invoke-rc.d inxi ionice iostat iotop ip ip6tables ipcalc ipcrm ipcs iperf
+    iperf3 ipmitool ipset iptables iptables-restore iptables-save ipvsadm iscsiadm istioctl iw java
+    javac jcmd jfrog jmap jobs join journalctl jps jq jsonnet jstack jstat k k3s k6 k9s
+    kafka-configs kafka-consumer-groups kafka-topics kafkacat kapp kcat keepalived keytool kill
+    killall kind kinit klist knife kops kpt krew ksql kubeadm kubectl kubectx kubens kubeseal
+    kubeval kustomize last lastlog launchctl lazydocker ldapsearch ldconfig ldd less let limactl
+    linkerd linode-cli liquibase litestream ln local locale locate locust logcli logger login
+    loginctl logout logrotate lokitool losetup ls lsattr lsblk lscpu lshw lsmod lsof lspci lsusb
+    ltrace lvcreate lvdisplay lvextend lvremove lvresize lvs lxc lxd lz4 mail mailq make man mapfile
+    mc md5sum mdadm memcached microk8s mimirtool minikube minio mix mkcert mkdir mkfifo mkfs mknod
+    mkswap mktemp modprobe mongo mongod mongodump mongoexport mongoimport mongorestore mongosh
+    mongostat mongotop monit more mosh mosquitto_pub mosquitto_sub mount mount.nfs mtr multipass mv
+    mvn mypy mysql mysql_upgrade mysqladmin mysqlbinlog mysqlcheck mysqld mysqldump mysqldumpslow
+    mysqlimport mysqlshow nano nats nc ncat ncdu needs-restarting nerdctl netcat netlify netplan
+    netstat networkctl newgrp newrelic nfsstat nft nginx ngrep nice nmap nmcli node nodetool nohup
+    nomad nping npm nproc npx nsenter nslookup ntpdate ntpq numactl nvidia-smi nvme nx oc occ oci
+    ocm od odf openssl openvpn oras osqueryi ovn-appctl ovn-nbctl ovn-sbctl ovs-appctl ovs-dpctl
+    ovs-ofctl ovs-vsctl packer pacman parallel parted passwd paste patch patroni patronictl pcs pct
+    perf perl pg_archivecleanup pg_basebackup pg_controldata pg_ctl pg_ctlcluster pg_dump pg_dumpall
+    pg_isready pg_lsclusters pg_receivewal pg_resetwal pg_restore pg_rewind pg_upgrade pg_waldump
+    pgbackrest pgbadger pgbench pgbouncer pgrep php pidof pidstat ping ping6 pip pip-audit
+    pip-compile pip3 pipdeptree pipenv pipx pkill pm2 pmap pnpm podman podman-compose poetry popd
+    postconf postfix postqueue postsuper poweroff pre-commit print printenv printf prisma prlimit
+    prometheus promtool protoc ps pscp psql pstree pt-query-digest pulumi puppet pushd pv pvcreate
+    pvdisplay pveam pvecm pvesh pvesm pveversion pvs pwd pwgen pwsh py-spy pydoc pyenv pytest python
+    python2 python3 qemu-img qm quota quotacheck R rabbitmq-diagnostics rabbitmq-plugins
+    rabbitmq-queues rabbitmq-upgrade rabbitmqadmin rabbitmqctl rados rails railway rake rbd rbenv
+    rclone read readlink readonly realpath reboot redis-benchmark redis-check-aof redis-check-rdb
+    redis-cli redis-server rename renice repadmin repquota reset resize2fs resolvectl restic return
+    rm rmdir rmmod rndc rosa route rpm rsnapshot rsync ruby ruff runuser rustc rustup s3cmd salt
+    salt-call salt-key sam sar scp screen script scutil sdiff sed semanage semgrep sendmail sensors
+    sentry-cli seq serverless service sestatus set setenforce setfacl setsid sftp sha1sum sha256sum
+    sha512sum shasum shift shopt showmount shred shutdown skaffold skopeo slabtop sleep sls smartctl
+    smbclient smbstatus snap snapper snmpwalk snyk socat solana sops sort source spark-submit split
+    sqlcmd sqlite3 sqlplus squeue ss ssh ssh-add ssh-agent ssh-copy-id ssh-keygen ssh-keyscan sshfs
+    sshpass sshuttle sslscan stat stern strace stress stress-ng strings stripe su sudo sudoedit
+    supabase supervisorctl suspend swaks swanctl swapoff swapon swift sync sysbench sysctl sysdig
+    systemctl systemd-analyze systemd-cgls systemd-cgtop systemd-delta systemd-resolve systemd-run
+    systemd-tmpfiles tac tail tailscale talhelper talosctl tar tc tcpdump tcptraceroute tctl tee
+    telnet terraform terragrunt test testssl.sh tfenv tflint thanos then tig time timedatectl
+    timeout timeshift tkn tmux tofu top touch tr tracepath traceroute trap tree trino trivy true
+    truncate tsc tsh tshark tune2fs turbo twine type udevadm ufw ulimit umask umount unalias uname
+    unattended-upgrade unattended-upgrades uniq unlink unset until unzip update-ca-certificates
+    update-grub upower uptime useradd userdel usermod uv uvicorn uvx vacuumdb vagrant valgrind
+    valkey-cli varnishadm varnishlog varnishreload varnishstat vault vboxmanage vcgencmd velero
+    vercel vgdisplay vgs vi view vim virsh virt-customize virtctl visudo vmstat vmtoolsd vtctl vtysh
+    w wait wal-e wal-g wall watch wc wg wg-quick wget whatis where whereis which while who whoami
+    whois wipefs wp wrangler write wrk wscat xargs xcrun xfs_repair xtrabackup xxd xz yamllint yarn
+    yes yq yt-dlp yum zcat zdb zfs zgrep zip zipinfo zkCli.sh zookeeper-shell zpool zramctl zstd
+    zypper
     """
 )
 
 _ENGLISH = names_of(
-    "at case cat continue clear cut date do done echo exit file find flux for free "
-    "function go head "
+    "at bat bun case cat conda continue clear cut date do done echo exit file find fly flux for "
+    "free function go head hey "
     "history host id if install invoke join last less let local login mail make man more mount "
     "node patch paste perl ping poetry print read rename reset return route script screen service "
     "set shift sort source split stat stripe suspend swift sync test then time top touch trap tree "
@@ -87,6 +111,24 @@ _NOT_A_PROGRAM = re.compile(
     r"|(?!R\b)[A-Z][\w./\[\]()-]*(?:[\s:,.]|$)|\.\s*$|\w+\(\s*\w*\)?\s*$|\w+\([^)\s]|\w+\[|\w+,\s"
 )
 _SENTENCE = re.compile(r"^[a-z]+(?: [a-z']+){5,}[.?!:]?$")
+_VERSION = re.compile(r"-?\d[\d.]*\Z")
+_LACKING = re.compile(
+    r"(?:sudo\s+)?(?:"
+    r"(?:kubectl|oc|k)(?:\s+(?:describe|logs|exec|delete|apply|edit|scale|cordon|drain|patch|label"
+    r"|annotate|cp|port-forward|debug|rollout(?:\s+\w+)?|create|set|attach|expose)(?:\s+-\w+)*)?"
+    r"|(?:docker|podman)(?:\s+(?:exec|logs|restart|stop|start|rm|rmi|inspect|run|kill|tag|cp|attach"
+    r"|rename|wait|top|port|commit|save|load|update)(?:\s+-\w+)*)?"
+    r"|kill(?:\s+-\w+)?|(?:pkill|killall)(?:\s+-\d+)?"
+    r"|git(?:\s+(?:revert|checkout|cherry-pick|merge|rebase|clone|add|rm|mv|tag\s+-d))?"
+    r"|systemctl(?:\s+(?:start|stop|restart|reload|enable|disable|status|is-active|kill|mask|cat))?"
+    r"|service|aws(?:\s+[\w-]+){0,2}|gcloud|az|helm(?:\s+(?:rollback|upgrade|install|uninstall))?"
+    r"|terraform(?:\s+import)?|awk|sed|grep|egrep|zgrep|xargs|tee|cut|tr|curl|wget|ssh|scp|rsync"
+    r"|dig|nslookup|ping|traceroute|mtr|chmod|chown|cp|mv|rm(?:\s+-\w+)?|mkdir|touch|ln|cat|tail"
+    r"(?:\s+-[fF])?|head|less|more|vi|vim|nano|echo(?:\s+-\w+)?|find|tar|gzip|gunzip|unzip|jq|yq"
+    r"|strace|lsof\s+-[ip]|openssl|nc|ncat|telnet|sudo|su|npm(?:\s+run)?|pip|python3?|node"
+    r"|source|export|unset|set|test|time|watch|nohup|timeout|sleep|wait|read|screen\s+-r"
+    r"|apt|apt-get|yum|dnf|brew|snap)"
+)
 _FUNCTION = re.compile(r"(?:function\s+)?[\w-]+\s*\(\)\s*\{?")
 
 
@@ -100,7 +142,10 @@ def program(command: str) -> str:
     ):
         rest = rest[match.end() :].lstrip()
     word = rest.split(None, 1)[0] if rest else ""
-    return word.lstrip("\\(").rpartition("/")[2].rstrip(";") if word != "/" else ""
+    name = word.lstrip("\\(").rpartition("/")[2].rstrip(";") if word != "/" else ""
+    if name[-1:].isdigit() and name not in KNOWN:
+        return _VERSION.sub("", name)
+    return name
 
 
 def is_assignment(command: str) -> bool:
@@ -117,10 +162,12 @@ def plausible(command: str) -> bool:
     if re.match(r"[A-Za-z_]\w*\+?=", text) or _FUNCTION.match(text):
         return True
     if text.startswith(("[ ", "[[ ", "{ ", "! ", ": ", ". ", "<", '"$', "((")):
-        return not text.startswith("<") or bool(re.match(r"<[\w -]+>\s+\S", text))
-    if program(text) in KNOWN:
-        return program(text) not in _ENGLISH or not _SENTENCE.match(text)
-    return not _NOT_A_PROGRAM.match(text) and not _SENTENCE.match(text)
+        return not text.startswith("<") or bool(re.match(r"(?:<[\w -]+>|< \S+)\s+\S", text))
+    if (name := program(text)) in KNOWN:
+        return not (name in _ENGLISH and (_SENTENCE.match(text) or output.is_row(text)))
+    if _NOT_A_PROGRAM.match(text) or _SENTENCE.match(text):
+        return False
+    return not output.is_row(text)
 
 
 def certain(command: str, also: frozenset[str] = frozenset()) -> bool:
@@ -156,3 +203,15 @@ def new(command: str) -> bool:
         and plausible(command)
         and not _SENTENCE.match(command)
     )
+
+
+def is_file(word: str) -> bool:
+    """Whether one word names a file of the project rather than a call: `app/main.py`, `dump/`."""
+    return word.endswith("/") or bool(
+        re.fullmatch(r"(?![./~])[\w./:-]+\.(?:py|sh|js|ts|rb|pl|go|sql)", word)
+    )
+
+
+def lacks_argument(command: str) -> bool:
+    """Whether a call in a sentence is only the name of one: `kubectl logs`, `kill -9`, `awk`."""
+    return bool(_LACKING.fullmatch(command.strip()))

@@ -139,8 +139,10 @@ def _is_command(
     before = re.sub(r"^\s*\[[ xX]\]\s*", "", before)
     after = not _NOTHING.match(text, match.end())
     whole = not before.strip(" -*(") and not after
+    if programs.lacks_argument(code):
+        return False
     if " " not in code:
-        single = (whole and in_list) or _SINGLE.search(before)
+        single = (whole and in_list and not programs.is_file(code)) or _SINGLE.search(before)
         return (
             bool(single) and programs.certain(code, also) and code not in ("true", "false", "root")
         )

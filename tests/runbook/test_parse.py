@@ -573,3 +573,107 @@ def test_hostile_text_does_not_hang(text: str) -> None:
     start = time.process_time()
     parse(text, "x.md")
     assert time.process_time() - start < 3
+
+
+# What is no command
+
+
+def snippets(runbook: Runbook) -> list[str]:
+    return [
+        item.text.strip()
+        for section in runbook.sections()
+        for place in (section.intro, *(step.items for step in section.steps))
+        for item in place
+        if isinstance(item, Snippet)
+    ]
+
+
+def code(language: str, *lines: str) -> Runbook:
+    return parse("# X\n\n## Diagnosis\n\n```" + "\n".join([language, *lines, "```", ""]), "x.md")
+
+
+def test_rows_below_a_command_are_its_output() -> None:
+    found = code(
+        "bash",
+        "docker ps",
+        "default     shop-main-0     1/2     CrashLoopBackOff    37     2d",
+        "spare item",
+        "",
+        "othertool check",
+    )
+    assert texts(found) == ["docker ps", "othertool check"]
+    assert len(snippets(found)) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "drwxr-xr-x 4 root root 4.0K May 20 07:31 ..",
+        "total 12",
+        "(A) Toggle the flag",
+        "pool_size = 20",
+        'sum by(job) (rate(requests_total{code="500"}[5m]))',
+        'up{job="shop"} == 0',
+        "or",
+    ],
+)
+def test_a_line_that_no_shell_runs_is_output(line: str) -> None:
+    assert texts(code("sh", "ls -l", line)) == ["ls -l"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("port 6379", "loglevel notice", "appendonly yes"),
+        ("# /etc/shop/cache.conf", "bind lo"),
+        ("# shop.env", "WORKERS=4"),
+        ("DB_HOST=db", "DB_PASSWORD=<secret>", 'ADMINS=["a@b.example", "c@d.example"]'),
+    ],
+)
+def test_settings_in_a_fence_that_says_bash_are_no_commands(lines: tuple[str, ...]) -> None:
+    found = code("bash", *lines)
+    assert texts(found) == []
+    assert len(snippets(found)) == 1
+
+
+def test_a_tool_of_the_house_is_called_however_short_its_words() -> None:
+    calls = ["shopctl queue status", "shopctl queue drain", "shopctl health"]
+    assert texts(code("bash", *calls)) == calls
+
+
+def test_a_constant_that_a_later_command_reads_is_a_command() -> None:
+    found = parse(
+        "# X\n\n```bash\nNODE='<name of the node>'\n```\n\n```bash\noc debug node/$NODE\n```\n",
+        "x.md",
+    )
+    assert texts(found) == ["NODE='<name of the node>'", "oc debug node/$NODE"]
+
+
+@pytest.mark.parametrize("line", ["python3.11 -m shop.check", "php8.2 artisan queue:restart"])
+def test_a_version_belongs_to_the_name_of_a_program(line: str) -> None:
+    assert texts(code("", line)) == [line]
+
+
+def test_a_prompt_may_name_only_host_and_folder() -> None:
+    found = code("", "console-01.shop.example:~$ ps aux", "root  1  0.0 init")
+    assert texts(found) == ["ps aux"]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        "`shop/worker.py`",
+        "`shop/jobs/`",
+        "`kubectl logs`",
+        "`docker exec -it`",
+        "Send `kill -9`",
+        "`awk`",
+    ],
+)
+def test_a_name_in_a_list_is_not_a_call(item: str) -> None:
+    assert texts(parse(f"# X\n\n## Recovery\n\n- {item}\n", "x.md")) == []
+
+
+def test_a_table_of_files_is_to_be_read() -> None:
+    text = "# X\n\n## Recovery\n\n| Script | For |\n|---|---|\n| `restore.py` | data |\n"
+    assert texts(parse(text, "x.md")) == []
