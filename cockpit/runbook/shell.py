@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache, lru_cache, reduce
 from typing import TYPE_CHECKING
 
-from cockpit.runbook import effects, placeholders
+from cockpit.runbook import effects, placeholders, plain
 from cockpit.runbook.effects.call import Call, Effect, change, destroy, read
 from cockpit.runbook.effects.data import sql
 from cockpit.runbook.effects.names import is_capture
@@ -87,6 +87,21 @@ def _script(text: str, depth: int) -> Effect:
         return change("too many shells within shells to follow")
     if len(text) > _LONGEST:
         return change("the command is too long to be read")
+    if pipelines := plain.split(text):
+        return _plainly(pipelines, depth)
+    return _parsed(text, depth)
+
+
+def _plainly(pipelines: plain.Pipelines, depth: int) -> Effect:
+    """The effect of commands that needed no grammar, in their order."""
+    walk = _Walk(b"", depth)
+    effects = [
+        walk.part(pipeline, number) for pipeline in pipelines for number in range(len(pipeline))
+    ]
+    return reduce(Effect.and_, effects)
+
+
+def _parsed(text: str, depth: int) -> Effect:
     source = text.encode("utf-8", "surrogatepass")
     root = _parser().parse(source).root_node
     effect = _Walk(source, depth).judge(root)
@@ -130,6 +145,20 @@ class _Walk:
             case "declaration_command" | "variable_assignment" | "test_command" | "unset_command":
                 return read("only sets variables in its own shell")
         return None
+
+    def part(self, pipeline: list[tuple[list[str], bool]], number: int) -> Effect:
+        """One command of a pipeline of plain words."""
+        words, _ = pipeline[number]
+        effect = self._argv(words, number > 0, self.depth)
+        if number:
+            said, redirected = pipeline[number - 1]
+            if said[0] in ("echo", "printf") and len(said) > 1 and not redirected:
+                effect = self._fed(words, "text", " ".join(said[1:]), effect)
+        if effect.waits is Waits.STREAM and len(pipeline) > 1:
+            fills = words[0] == "yes" and number + 1 < len(pipeline)
+            if fills or pipeline[-1][0][0] == "head":
+                return replace(effect, waits=None)
+        return effect
 
     def _text(self, node: Node) -> str:
         return self.source[node.start_byte : node.end_byte].decode("utf-8", "replace")

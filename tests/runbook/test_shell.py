@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cockpit.runbook import plain, shell
 from cockpit.runbook.model import Risk, Waits
 from cockpit.runbook.shell import judge
 
@@ -560,3 +561,105 @@ def test_sudo_that_may_ask_is_seen(command: str) -> None:
 )
 def test_sudo_that_cannot_ask_here_is_not(command: str) -> None:
     assert not judge(command).sudo
+
+
+PROGRAMS = [
+    *("ls", "rm", "echo", "printf", "head", "yes", "sh", "bash", "sudo", "xargs", "docker", "psql"),
+    *("tail", "./restore.sh", "/bin/rm", "kill", "time", "watch", "test", ".", ":", "[", "if"),
+    *("X=1", "export", "'rm'", '"psql"', "1"),
+]
+ARGUMENTS = [
+    *PROGRAMS,
+    *("-f", "-rf", "-9", "--x=1", "'a b'", '"a b"', "''", "pre'a'\"b\"", "*.log", "~/x", "%s", "@"),
+    *(
+        "'a\nb'",
+        "'DROP TABLE x'",
+        '"rm -rf x"',
+        "-c",
+        "compose",
+        "down",
+        "exec",
+        "e:f",
+        "=",
+        "\\$x",
+    ),
+]
+REDIRECTIONS = [
+    "",
+    "",
+    "",
+    " 2>/dev/null",
+    " >/dev/null 2>&1",
+    " &>/dev/null",
+    " > out.log",
+    " < in",
+]
+BETWEEN = [" | ", " | ", " && ", " || ", "; ", "\n", " |\n", " \\\n | ", " & "]
+
+
+@st.composite
+def scripts(draw: st.DrawFn) -> str:
+    """A few commands of known words, with all that may stand between them."""
+    out: list[str] = []
+    for _ in range(draw(st.integers(1, 4))):
+        words = [draw(st.sampled_from(PROGRAMS)), *draw(st.lists(st.sampled_from(ARGUMENTS)))]
+        out += [draw(st.sampled_from([" ", "  ", " \\\n "])).join(words)]
+        out += [draw(st.sampled_from(REDIRECTIONS)), draw(st.sampled_from(BETWEEN))]
+    return "".join(out[:-1])
+
+
+@settings(max_examples=300, deadline=None)
+@given(scripts())
+def test_what_is_split_without_a_parser_is_judged_as_with_it(command: str) -> None:
+    pipelines = plain.split(command)
+    if pipelines is not None:
+        assert shell._plainly(pipelines, 0) == shell._parsed(command, 0)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("docker ps -a", [[["docker", "ps", "-a"]]]),
+        ("a 'b c' \"d\"e | f; g", [[["a", "b c", "de"], ["f"]], [["g"]]]),
+        ("a \\\n  b 2>/dev/null", [[["a", "b"]]]),
+    ],
+)
+def test_plain_commands_are_split(command: str, words: list[list[list[str]]]) -> None:
+    found = plain.split(command)
+    assert found is not None
+    assert [[part for part, _ in pipeline] for pipeline in found] == words
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(
+            "",
+            " ",
+            "a $b",
+            "a `b`",
+            "a > b",
+            "a < b",
+            "a &",
+            "(a)",
+            "{ a; }",
+            "! a",
+            "a # b",
+            "X=1 a",
+        ),
+        *(
+            "if a; then b; fi",
+            "a 'b",
+            'a "b$c"',
+            "a {b,c}",
+            "a |",
+            "a &&",
+            "; a",
+            "a ;; b",
+            "a || | b",
+        ),
+        *("export A=1", "a\\ b", "a [b]", "a 2>/dev/null b", "a |& b"),
+    ],
+)
+def test_what_needs_a_grammar_is_not(command: str) -> None:
+    assert plain.split(command) is None
