@@ -19,8 +19,8 @@ from typing import Final
 NOT_RUN: Final = 125
 
 _CHANGES: Final = re.compile(
-    r"(?<![\w-])(?:cd|pushd|popd|export|unset|source|eval|declare|typeset|read)(?![\w-])"
-    r"|(?:^|[;&|(\n])\s*\.\s"
+    r"(?:^|[;&|({`\n!]|\b(?:if|then|else|elif|do|while|until|command|builtin)\s)\s*"
+    r"(?:(?:cd|pushd|popd|export|unset|source|eval|declare|typeset|read)(?![\w-])|\.\s)"
 )
 _REASONS: Final = {
     "disk": "it could not be stored on the host: is its disk full?",

@@ -7,7 +7,7 @@
 #   CK_X   1 when this one leaves something, else empty
 #   CK_W   names of the variables that the command sets
 # Made, in CK_O, private:
-#   state  a script that brings all back; it sets CK_K at its end, in the right directory
+#   state  a script that brings all back; its last word is CK_K=1, once in the directory
 #   kept   for the client: names of variables that hold something, and the directory; as a symlink,
 #          why there is nothing (which works on a full disk)
 #
@@ -76,8 +76,8 @@ ck_write() {
   for ck_l in $CK_N; do command unset "$ck_l"; done;
   PATH=$CK_P;
   ck_plain $CK_V || return 1;
-  echo "CK_V='$CK_V'" && echo 'ck_l=${OLDPWD-}; CDPATH= cd -- "$CK_CD" && CK_K=1' &&
-    echo '[ -z "$CK_K" ] || { OLDPWD=$ck_l; unset CK_CD; }' || return 1;
+  echo "CK_V='$CK_V'" || return 1;
+  echo 'ck_l=${OLDPWD-}; CDPATH= cd -- "$CK_CD" && OLDPWD=$ck_l && unset CK_CD && CK_K=1' || return 1;
   printf 'kept=%s cwd=%s' "${CK_T#,}" "$ck_d" >| "$CK_O/kept";
 };
 
@@ -89,8 +89,9 @@ ck_keep() {
   [ "$ck_l" = "$$" ] || return "$CK_S";
   ( CK_F=$IFS; set +eufxC; unset IFS; umask 077;
     [ -d "$CK_O" ] || mkdir -p "$CK_O";
-    ck_write >| "$CK_O/state" ||
-      { rm -f "$CK_O/state" "$CK_O/kept"; ln -s disk "$CK_O/kept"; } );
+    CK_N=; ck_write >| "$CK_O/state" || {
+      unset IFS; for ck_l in $CK_N; do command unset "$ck_l"; done; PATH=$CK_P;
+      rm -f "$CK_O/state" "$CK_O/kept"; ln -s disk "$CK_O/kept"; } );
   return "$CK_S";
 };
 

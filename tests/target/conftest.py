@@ -10,9 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.target import job
 from cockpit.target.ssh import SshTarget
 from cockpit.target.target import Local
 from tests.target.ground import SSHD, Lab, Proxy, Sshd, keygen
+
+BUSYBOX = (
+    "ash sh cat cksum chmod cut date dd env expr find grep head id kill ls mkdir mv ps pwd readlink"
+    " rm sed seq setsid sha256sum sleep tail touch tr true wc printf"
+)
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +67,25 @@ async def ssh(lab: Lab, server: Sshd, proxy: Proxy) -> AsyncIterator[SshTarget]:
     await target.open()
     yield target
     await target.close()
+
+
+@pytest.fixture(params=["dash", "bash", "busybox"])
+async def host(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Local]:
+    """This machine with that shell as its sh; busybox with nothing but its own applets."""
+    shell = shutil.which(request.param)
+    if shell is None:
+        pytest.skip(f"needs {request.param}")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in BUSYBOX.split() if request.param == "busybox" else ["sh"]:
+        (tools / name).symlink_to(shell)
+    rest = "" if request.param == "busybox" else f":{os.environ['PATH']}"
+    environ = {"HOME": str(tmp_path), "PATH": f"{tools}{rest}", "LANG": "C.UTF-8"}
+    made = Local(shell=str(tools / "sh"), environ=environ)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def place(host: Local) -> job.Place:
+    return await job.hello(host)

@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,33 +17,6 @@ from cockpit.target.target import Local
 from tests.target.ground import collect, leave, run, until
 
 pytestmark = pytest.mark.anyio
-
-BUSYBOX = (
-    "ash sh cat cksum chmod cut date dd env expr find grep head id kill ls mkdir mv ps pwd readlink"
-    " rm sed seq setsid sha256sum sleep tail touch tr true wc printf"
-)
-
-
-@pytest.fixture(params=["dash", "bash", "busybox"])
-async def host(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Local]:
-    """This machine with that shell as its sh; busybox with nothing but its own applets."""
-    shell = shutil.which(request.param)
-    if shell is None:
-        pytest.skip(f"needs {request.param}")
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    for name in BUSYBOX.split() if request.param == "busybox" else ["sh"]:
-        (tools / name).symlink_to(shell)
-    rest = "" if request.param == "busybox" else f":{os.environ['PATH']}"
-    environ = {"HOME": str(tmp_path), "PATH": f"{tools}{rest}", "LANG": "C.UTF-8"}
-    made = Local(shell=str(tools / "sh"), environ=environ)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def place(host: Local) -> job.Place:
-    return await job.hello(host)
 
 
 async def test_the_hello_says_where_jobs_live(host: Local, tmp_path: Path) -> None:
