@@ -88,6 +88,7 @@ class Lab:
     remote_socket = "/var/run/docker.sock"
     user = "root"
     secret = host.SECRET
+    rates_key = host.RATES_KEY
 
     @property
     def ssh_config(self) -> Path:
