@@ -366,12 +366,23 @@ class Checklist(Lines):
             said = Safe(" No step was found in this file; here is its text. j goes through it.")
             rows += [paint.row((line, "warn")) for line in paint.fold(said, width)]
         for procedure in places.book.procedures:
+            if places.many and not places.first_in(procedure):
+                rows += self._headings(procedure, width)
+                continue
             if places.many:
                 rows.append(self._procedure(procedure, width))
             if not places.many or procedure.id == self.procedure:
                 for section in procedure.sections:
                     rows += self._section(procedure, section, width)
         return rows
+
+    def _headings(self, procedure: Procedure, width: int) -> list[Row]:
+        """The headings of a procedure in which nothing stands: they head the ones after it."""
+        titles = [one.title for one in procedure.sections if one.title != procedure.title]
+        return [
+            paint.row((paint.fit(Safe(f" {title}"), width - 1), "strong"))
+            for title in titles or [procedure.title]
+        ]
 
     def _procedure(self, procedure: Procedure, width: int) -> Row:
         place = Place(Kind.PROCEDURE, procedure.id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from cockpit.incident.incident import Incident, Mark, Run, StepState
 from cockpit.responder import Chosen, Prepared, Responder
 from cockpit.runbook import expect
@@ -11,9 +13,14 @@ from screens.panes.places import Found, Places
 from screens.panes.run_rows import Printed, printed
 from screens.panes.step_rows import Facts
 
+_CHANGES_DIRECTORY = re.compile(r"\b(?:cd|pushd|popd)\b")
+
 
 class Known:
-    """Marks by the id of the step, the newest run by the id of the command, of one runbook."""
+    """Marks by the id of the step, the newest run by the id of the command, of one runbook.
+
+    moved: hosts where a command may have gone to another directory than it began in.
+    """
 
     def __init__(self, incident: Incident, path: str) -> None:
         self.of = (incident.steps, incident.runs, path)
@@ -26,6 +33,13 @@ class Known:
             for run in incident.runs.values()
             if run.asked.step is not None and run.asked.step.runbook == path
         }
+        self.moved = frozenset(
+            run.asked.host
+            for run in incident.runs.values()
+            if run.asked.step is not None
+            and run.asked.step.runbook == path
+            and _CHANGES_DIRECTORY.search(run.asked.command)
+        )
         self.done = frozenset(id for id, mark in self.marks.items() if mark is Mark.DONE)
 
     def still(self, incident: Incident, path: str) -> bool:
@@ -61,6 +75,7 @@ def facts(responder: Responder, known: Known, places: Places, found: Found) -> F
         elsewhere={
             id: incident.session(places.book.path, now.host).directory
             for id, now in prepared.items()
+            if now.host in known.moved
         },
     )
 

@@ -77,6 +77,11 @@ class Places:
                 if not section.steps and section.intro:
                     found = [self._texts.setdefault(section.id, Found(procedure, section))]
                 self.order += found
+        self._first: dict[str, Found] = {}
+        for one in self.order:
+            first = self._first.setdefault(one.procedure.id, one)
+            if one.step and not first.step:
+                self._first[one.procedure.id] = one
         self._number = {found.first[:2]: number for number, found in enumerate(self.order)}
 
     def at(self, place: object) -> Found | None:
@@ -116,8 +121,7 @@ class Places:
 
     def first_in(self, procedure: Procedure) -> Found | None:
         """The first step of a procedure, else its first text."""
-        mine = [found for found in self.order if found.procedure.id == procedure.id]
-        return next((found for found in mine if found.step), mine[0] if mine else None)
+        return self._first.get(procedure.id)
 
     def after(self, place: Place, done: frozenset[str]) -> Found | None:
         """The next step of the same procedure, past the other options where one is done."""

@@ -15,6 +15,7 @@ from screens.paint import Part, Row
 
 BAR = Safe("┃ ")
 NARROW = 12
+DEEPEST = 4
 
 _INLINE = re.compile(
     r"(?P<code>(?<!`)(?P<ticks>`+)(?!`)(?P<verbatim>.+?)(?<!`)(?P=ticks)(?!`))"
@@ -105,7 +106,7 @@ def bare(item: Prose) -> str:
 
 
 def _blocks(lines: list[str], place: _Place) -> Iterator[Row]:
-    if all(re.match(r"\s*>", line) for line in lines):
+    if len(place.lead) < DEEPEST and all(re.match(r"\s*>", line) for line in lines):
         inner = [re.sub(r"^\s*> ?", "", line) for line in lines]
         quoted = _Place(place.width, place.indent, (*place.lead, (BAR, "faint")))
         yield from _blocks(inner, quoted)
@@ -155,8 +156,10 @@ def _unwrapped(lines: list[str]) -> Iterator[str]:
     yield whole.rstrip("\\")
 
 
-def inline(line: str, name: str = "", told: _Links | None = None) -> list[Part]:
+def inline(line: str, name: str = "", told: _Links | None = None, depth: int = 0) -> list[Part]:
     """One line of cleaned markdown as parts; code keeps its signs, an address follows its text."""
+    if depth > DEEPEST:
+        return [(Safe(line), name)]
     told = told or _Links()
     parts: list[Part] = []
     at = 0
@@ -171,11 +174,11 @@ def inline(line: str, name: str = "", told: _Links | None = None) -> list[Part]:
         elif match["auto"]:
             parts.append((Safe(match["auto"].removeprefix("mailto:")), name))
         elif match["url"]:
-            parts += _link(match, name, told)
+            parts += _link(match, name, told, depth)
         elif bold := match["bold"]:
-            parts += inline(bold, f"{name} strong".strip(), told)
+            parts += inline(bold, f"{name} strong".strip(), told, depth + 1)
         elif plain := match["em"] or match["under"] or match["gone"]:
-            parts += inline(plain, name, told)
+            parts += inline(plain, name, told, depth + 1)
         elif match["tag"].lower().startswith(("<br", "</td", "</th")):
             parts.append((Safe(" "), name))
     if at < len(line):
@@ -183,9 +186,9 @@ def inline(line: str, name: str = "", told: _Links | None = None) -> list[Part]:
     return parts
 
 
-def _link(match: re.Match[str], name: str, told: _Links) -> list[Part]:
+def _link(match: re.Match[str], name: str, told: _Links, depth: int) -> list[Part]:
     url = match["url"].removeprefix("mailto:")
-    text = inline(match["text"], name, told)
+    text = inline(match["text"], name, told, depth + 1)
     words = "".join(part[0] for part in text).strip()
     if match["image"]:
         text = [(Safe(f"picture: {words}" if words else "picture"), name)]

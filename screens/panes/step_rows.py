@@ -79,18 +79,25 @@ def opened(step: Step, at: Place, facts: Facts, needless: bool, width: int) -> l
         for number, line in enumerate(paint.fold_parts(parts, width - 7))
     ]
     number, last = -1, len(step.commands) - 1
+    closing: list[Row] = []
     for index, item in enumerate(step.items):
+        if not isinstance(item, Reference):
+            rows, closing = rows + closing, []
         if isinstance(item, Command):
             number += 1
             stop = Place(Kind.STEP, step.id, number)
             rows += _command(step, item, number, facts, width, here=at == stop)
+            run = facts.runs.get(item.id)
+            closing = _next(step, number, facts, width) if at == stop and run and run.over else []
             continue
         # What is read before a command belongs to it; a reference to the one before.
         nearest = max(number, 0) if isinstance(item, Reference) else min(number + 1, last)
         stop = Place(Kind.STEP, step.id, nearest if step.commands else -1)
         rows += [paint.row(*row.parts, stop=stop) for row in _read(item, index, step, facts, width)]
+    rows += closing
     if not step.commands:
-        rows.append(paint.row((Safe(f"      {_by_hand(step, facts.state)}"), "faint"), stop=first))
+        how = paint.fold(_by_hand(step, facts.state), width - 7)
+        rows += [paint.row((Safe(f"      {line}"), "faint"), stop=first) for line in how]
     rows.append(paint.row())
     return rows
 
@@ -166,7 +173,7 @@ def _reference(item: Reference, places: Mapping[str, Safe], fits: bool, width: i
         parts.append((Safe("fits the output: "), "warn strong"))
     parts.append((item.text, "strong" if fits else ""))
     if item.target in places:
-        parts.append((Safe(" (b goes there)"), "key"))
+        parts.append((Safe(" (b goes there)" if len(places) == 1 else " (b)"), "key"))
     return [
         paint.row((Safe("      "), ""), *line) for line in paint.fold_parts(parts, width - 7, 2)
     ]
@@ -248,16 +255,12 @@ def _told(
         said.append("asks for " + ", ".join(missing))
     parts: list[Part] = [(Safe(f"[{'; '.join(said)}]"), _RISKS[command.risk.value])]
     if run is None:
-        asks = "enter asks first, then runs it"
-        parts.append((Safe(f" {'enter runs it' if _at_once(command, missing) else asks}"), "faint"))
+        enter = "enter runs it" if command.risk.value == "read" else "enter asks first"
+        parts.append((Safe(f" {'enter asks for it' if missing else enter}"), "faint"))
     lines = [tuple(line) for line in paint.fold_parts(parts, width - 9)]
     where = _where(command, facts)
     lines += [((line, "warn"),) for words in where for line in paint.fold(words, width - 9)]
     return [paint.row((INDENT, ""), *line, stop=stop) for line in lines]
-
-
-def _at_once(command: Command, missing: list[Safe]) -> bool:
-    return command.risk.value == "read" and not missing
 
 
 def _where(command: Command, facts: Facts) -> list[Safe]:
@@ -300,8 +303,6 @@ def _ran(
         rows += run_rows.expectation(expected, width, stop)
     if here or (said is not None and not said.matches):
         rows += run_rows.suggestion(said, expected, leads, width, stop)
-    if here and run.over:
-        rows += _next(step, number, facts, width)
     return rows
 
 
