@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import first_paint, journal_append, terminal_bytes  # noqa: E402
+from benchmarks import checklist, first_paint, journal_append, terminal_bytes  # noqa: E402
 from cockpit import paths  # noqa: E402
 from cockpit.incident.events import IncidentDeclared, Severity  # noqa: E402
 from cockpit.incident.journal import Journal  # noqa: E402
@@ -70,6 +70,14 @@ def written(what: str, argv: list[str], until: str) -> Claim:
     return Claim(name, ours, 400, f"start {start} bytes; Textual's driver {theirs:.0f} a second")
 
 
+def moved() -> Iterator[Claim]:
+    cost = checklist.compare()
+    beside = f"{cost.long:.1f} ms / {cost.short:.1f} ms of work, {cost.lines} lines"
+    yield Claim(f"a key, {checklist.LONG} / {checklist.SHORT} commands", cost.ratio, 1.5, beside)
+    beside = "from the key to the end of the repaint"
+    yield Claim("a key, ms, the longest of 40", cost.longest, 100, beside)
+
+
 def saved(directory: Path) -> Iterator[Claim]:
     times = journal_append.appending(directory, APPENDS)
     bare, ours = times["bare"]["p50_ms"], times["journal"]["p50_ms"]
@@ -78,6 +86,14 @@ def saved(directory: Path) -> Iterator[Claim]:
     held = times["append_returns"]
     beside = f"p50 {held['p50_ms']:.2f} ms"
     yield Claim("append holds its caller, ms, p99", held["p99_ms"], 5, beside)
+
+
+def searched(directory: Path) -> Iterator[Claim]:
+    found = find.measure(directory)
+    beside = f"{found['cold_s']:.2f} s on the wall"
+    yield Claim("index 2,000 runbooks cold, s of CPU", found["cold_cpu_s"], 5, beside)
+    beside = f"{found['worst_ms']:.0f} ms on the wall; p50 {found['p50_cpu_ms']:.0f} ms"
+    yield Claim("find in 2,000 runbooks, ms of CPU, worst", found["worst_cpu_ms"], 50, beside)
 
 
 def open_incident() -> str:
@@ -96,6 +112,8 @@ def claims(directory: Path) -> Iterator[Claim]:
     argv = [COCKPIT, "--incident", open_incident(), "--runbook", book]
     yield written("open incident and runbook", argv, "Checkout is down")
     yield from saved(directory)
+    yield from searched(directory)
+    yield from moved()
 
 
 def main() -> int:
