@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -72,20 +73,29 @@ async def attempt(
     values: for placeholders, by name. told: called with each as soon as it is known. Raises
     headless.Unreachable when the host is lost for good.
     """
-    found = []
+    found: list[Tried] = []
+    unset: set[str] = set()
     for section, step, command in runbook.commands():
-        chosen = Chosen(runbook, section, step, command)
-        found.append(await _one(headless, chosen, values))
-        told(found[-1])
+        one = await _one(headless, Chosen(runbook, section, step, command), values, unset)
+        names = placeholders.assigned(command.text)
+        unset = unset | names if one.outcome is Outcome.NOT_RUN else unset - names
+        found.append(one)
+        told(one)
     return found
 
 
-async def _one(headless: Headless, chosen: Chosen, values: Mapping[str, str]) -> Tried:
+async def _one(
+    headless: Headless, chosen: Chosen, values: Mapping[str, str], unset: Collection[str]
+) -> Tried:
+    """unset: variables that only commands which were not run would have set."""
     responder, command = headless.responder, chosen.command
     if command.risk is not Risk.READ:
         return _not_run(headless, chosen, f"changes something: {command.because}")
     if command.host and command.host != responder.target.name:
         return _not_run(headless, chosen, f"is for the host {command.host}")
+    wanted = [name for name in sorted(unset) if re.search(rf"\$\{{?{name}\b", command.text)]
+    if wanted and not placeholders.assigned(command.text) >= set(wanted):
+        return _not_run(headless, chosen, f"needs ${wanted[0]}, of a command that was not run")
     ready = responder.prepared(chosen)
     text = ready.text
     if ready.missing:
