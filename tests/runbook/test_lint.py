@@ -398,19 +398,19 @@ def test_any_text_at_all_can_be_linted() -> None:
         found(text)
 
 
-def test_the_shipped_runbooks_are_clean(tmp_path: Path) -> None:
+def test_the_shipped_runbooks_are_clean() -> None:
     books = [one for one in sorted((ROOT / "runbooks").glob("*.md")) if one.name != "ON_CALL.md"]
     assert len(books) >= 3
     assert [str(one) for one in lint(books)] == []
 
 
-def test_the_shipped_handbook_gives_exactly_its_placeholders(tmp_path: Path) -> None:
+def test_the_shipped_handbook_gives_exactly_its_placeholders() -> None:
     handbook = ROOT / "runbooks" / "ON_CALL.md"
     told = lint([handbook], handbook=handbook)
     meant = [
         number
         for number, line in enumerate(handbook.read_text().splitlines(), 1)
-        if "UPDATE THIS!" in line
+        if "UPDATE THIS!" in line and "`" not in line
     ]
     assert meant
     assert [(one.rule, one.line) for one in told] == [("placeholder", line) for line in meant]

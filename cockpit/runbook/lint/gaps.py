@@ -17,6 +17,7 @@ _TOLD = re.compile(
 _BLANK = re.compile(
     r"(?P<label>[A-Za-z][\w /-]{1,40})\W{0,12}[:|]\W{0,40}?(?<!_)_{4,}(?!\w)", re.ASCII
 )
+_LABEL = re.compile(r"[\W_]*([A-Za-z][\w /-]{0,30}?)\s*(?:\*\*|__)?[:|]")
 _ABOUT_WHOM = re.compile(
     r"\b(?:name|phone|mobile|tel|telephone|cell|slack|teams|e-?mail|pager\w*|contact|time ?zone"
     r"|(?:support |status )?url|account(?: id)?|provider|handle|number|host(?:name)?|channel)\s*$",
@@ -83,7 +84,8 @@ def _gap(text: str, prose: str) -> str:
     told = _TOLD.search(prose or text)
     # In quotes, after grep or as a value, it is spoken of, and no gap.
     if told and not re.search(rf"grep|[=$\"'`]\W*{re.escape(told[0])}", prose or text):
-        return told[0]
+        label = _LABEL.match(text)
+        return f"{label[1]}: {told[0]}" if label else told[0]
     if "___" in text:
         for blank in _BLANK.finditer(text):
             if _ABOUT_WHOM.search(blank["label"]):
