@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import checklist, first_paint, journal_append, terminal_bytes  # noqa: E402
+from benchmarks import checklist, find, first_paint, journal_append, terminal_bytes  # noqa: E402
 from cockpit import paths  # noqa: E402
 from cockpit.incident.events import IncidentDeclared, Severity  # noqa: E402
 from cockpit.incident.journal import Journal  # noqa: E402

@@ -70,6 +70,7 @@ class Find(ModalScreen[Path | None]):
         self._wanted = asyncio.Event()
         self._enter = False
         self._notes = Safe("")
+        self._count = 0
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box"):
@@ -121,6 +122,7 @@ class Find(ModalScreen[Path | None]):
             self._wanted.clear()
             typed = self.typed
             found = await asyncio.to_thread(self._search, self._index, typed)
+            self._count = await asyncio.to_thread(lambda: self._index.count if self._index else 0)
             self._show(typed, found)
 
     @work(exit_on_error=False)
@@ -141,10 +143,8 @@ class Find(ModalScreen[Path | None]):
             self._wanted.set()
 
     def _search(self, index: Index, typed: str) -> list[Found]:
-        from cockpit.runbook.index import Near
-
         file = _file(typed)
-        found = index.search(typed, Near(self.names), typing=True, limit=MOST)
+        found = index.search(typed, self.names, typing=True, limit=MOST)
         return [index.open(file), *found] if file else found
 
     def _told(self, index: Index) -> Safe:
@@ -176,9 +176,7 @@ class Find(ModalScreen[Path | None]):
         paths = [one.path for one in found]
         lines.at = paths.index(before.path) if same and before and before.path in paths else 0
         self._fill()
-        assert self._index is not None
-        count = self._index.count
-        self._say_asked(f"{count} runbooks" if count != 1 else "1 runbook")
+        self._say_asked(f"{self._count} runbooks" if self._count != 1 else "1 runbook")
         notes = self.query_one("#notes", Static)
         notes.display = bool(self._notes)
         notes.update(paint.text((self._notes, "faint")))
