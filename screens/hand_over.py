@@ -20,6 +20,7 @@ from textual.widgets import Static
 from cockpit.incident.terminal_text import spoken
 from cockpit.runs import CannotRun, InTerminal
 from cockpit.target import terminal
+from cockpit.target.hosts import THIS_MACHINE
 from cockpit.text import Safe, clean_line
 from screens import paint
 from screens.driver import Driver, driver_of
@@ -111,14 +112,14 @@ class HandOver:
                 keys=fd,
                 screen=fd,
                 keep=seen.keep,
-                sift=driver.sift,
+                sift=lambda typed: seen.typed(driver.sift(typed)),
             )
             if end.how != "gone":
                 await _say(fd, (b"\x1b[?1049l" if seen.alternate else b"") + _TIDY)
                 # Answers to what the program asked its terminal are still under way.
                 await asyncio.sleep(min(_SETTLES, 2 * (driver.rtt or 0.0) + 0.02))
                 termios.tcflush(driver.fileno, termios.TCIFLUSH)
-                if _is_worth_reading(end, seen.last):
+                if _is_worth_reading(end, seen):
                     await _say(fd, _farewell(end))
                     await _enter_key(fd)
         finally:
@@ -135,6 +136,12 @@ class _Seen:
         self._keep = opened.keep
         self.last = b""
         self.alternate = False
+        self.keys = False
+
+    def typed(self, data: bytes) -> bytes:
+        """Notes that somebody was at work with it."""
+        self.keys = self.keys or bool(data)
+        return data
 
     def keep(self, data: bytes) -> None:
         self._keep(data)
@@ -146,19 +153,21 @@ class _Seen:
 
 def _greeting(opened: InTerminal) -> bytes:
     host = opened.target.name
-    remote = host != "this machine"
+    first, *more = opened.command.strip().split("\n")
+    rest = f" and {len(more)} more lines" if more else ""
     words = [
-        f"cockpit: in your terminal on {clean_line(host)}: {clean_line(opened.command.strip())}",
-        "         Its end brings you back; if it hangs, enter ~. leaves it."
-        + (" It ends if the link drops." if remote else ""),
+        f"cockpit: in your terminal on {clean_line(host)}: {clean_line(first)}{rest}",
+        "         Its end brings you back; if it hangs, enter ~. leaves it.",
     ]
+    if host != THIS_MACHINE:
+        words.append("         It ends if the link drops.")
     return b"\r\n" + b"".join(f"{line}\r\n".encode() for line in words)
 
 
-def _is_worth_reading(end: terminal.End, last: bytes) -> bool:
-    """Whether somebody may want to read what stands there before it goes."""
-    soon = end.exit_status != 0 or end.seconds < AT_ONCE
-    return end.how == "done" and soon and bool(spoken(last).strip())
+def _is_worth_reading(end: terminal.End, seen: _Seen) -> bool:
+    """Whether somebody may not have read what stands there: it failed, or was over at once."""
+    unread = end.exit_status != 0 or (end.seconds < AT_ONCE and not seen.keys)
+    return end.how == "done" and unread and bool(spoken(seen.last).strip())
 
 
 def _farewell(end: terminal.End) -> bytes:
