@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from cockpit.runbook.attributes import Attributes
+from cockpit.text import clean, clean_line
+from msgspec.structs import replace
 
 from cockpit.runbook import attributes, blocks, fences, headings, placeholders, prose, shell
-from cockpit.runbook.attributes import Attributes
 from cockpit.runbook.blocks import Block, Kind
 from cockpit.runbook.comments import Group, groups, language
 from cockpit.runbook.draft import DraftSection, DraftStep
@@ -23,7 +26,6 @@ from cockpit.runbook.model import (
     StepKind,
 )
 from cockpit.runbook.tree import Node
-from cockpit.text import clean, clean_line
 
 WARNING = frozenset({Phase.SYMPTOMS, Phase.MISTAKES})
 """Phases whose prose names commands that are not to be run, such as `docker compose down -v`."""

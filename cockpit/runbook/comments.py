@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from cockpit.text import clean, clean_line
+from msgspec.structs import replace
 
 from cockpit.runbook import fences, programs, prose
 from cockpit.runbook.blocks import Block, Kind
 from cockpit.runbook.model import Expectation, Lines, Prose, Reference, Snippet
-from cockpit.text import clean, clean_line
 
 _SHELL_SIGN = re.compile(r"\s-{1,2}[A-Za-z]|[|<>$`]|\s\S*/")
 _IF_SEE = re.compile(r"(?:if|when|otherwise|not)\b", re.IGNORECASE)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from cockpit.runbook.targets import Targets
+from cockpit.text import clean_line
+from msgspec.structs import replace
 
 from cockpit.runbook import headings, targets
 from cockpit.runbook.model import (
@@ -17,8 +21,6 @@ from cockpit.runbook.model import (
     Step,
     StepKind,
 )
-from cockpit.runbook.targets import Targets
-from cockpit.text import clean_line
 
 
 @dataclass(slots=True)

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from cockpit.runbook import output, programs
+import msgspec
 from cockpit.runbook.programs import names_of
+
+from cockpit.runbook import output, programs
 
 SHELL = names_of(
     "sh bash shell zsh ksh console shell-session shellsession sh-session bash-session terminal "
@@ -65,8 +67,7 @@ class Kind(StrEnum):
     BLANK = "blank"
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(msgspec.Struct, frozen=True):
     """One or more whole lines of a block; first and last count from 0.
 
     text of a command has no prompt and no comment at its end, which stands in note.

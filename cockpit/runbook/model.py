@@ -7,10 +7,10 @@ rule takes stays as prose of the nearest step or section.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+import msgspec
 from cockpit.text import Safe
 
 _UNTITLED = Safe("")
@@ -65,16 +65,14 @@ class StepKind(StrEnum):
     MANUAL = "manual"
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(msgspec.Struct, frozen=True):
     """Source lines, from 1, both ends included."""
 
     first: int
     last: int
 
 
-@dataclass(frozen=True, slots=True)
-class Placeholder:
+class Placeholder(msgspec.Struct, frozen=True):
     """A gap in a command that must be filled in before it can run.
 
     text is what stands in the command (`<BACKUP_FILE>`, `$VAR`), name what to ask for.
@@ -84,16 +82,14 @@ class Placeholder:
     text: Safe
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(msgspec.Struct, frozen=True):
     """What the author says the output should be."""
 
     text: Safe
     lines: Lines
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """A pointer to another place of the runbook; target is the id of a step or section."""
 
     text: Safe
@@ -101,8 +97,7 @@ class Reference:
     target: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """One logical shell command.
 
     text is what runs, byte for byte as the author wrote it (prompt removed). It is not `Safe`: show
@@ -126,8 +121,7 @@ class Command:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Snippet:
+class Snippet(msgspec.Struct, frozen=True):
     """Code that is shown but must not run: configuration, SQL session lines, output, a script."""
 
     text: Safe
@@ -135,8 +129,7 @@ class Snippet:
     lines: Lines
 
 
-@dataclass(frozen=True, slots=True)
-class Prose:
+class Prose(msgspec.Struct, frozen=True):
     """A paragraph, list, table or quote of the author, as plain text with its own line breaks.
 
     markdown is the same as it was written, with its links and emphasis; empty where text is that.
@@ -151,8 +144,7 @@ class Prose:
 Item = Command | Snippet | Prose | Reference
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """An item of a section that the responder does and ticks.
 
     id is stable while the titles around it are: it is what the journal keeps. items are in the
@@ -175,8 +167,7 @@ class Step:
         return tuple(item for item in self.items if isinstance(item, Reference))
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(msgspec.Struct, frozen=True):
     """A heading with the steps below it; intro is what stands before the first step."""
 
     id: str
@@ -188,8 +179,7 @@ class Section:
     steps: tuple[Step, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Procedure:
+class Procedure(msgspec.Struct, frozen=True):
     """A runbook inside a file that holds several; a plain file has one."""
 
     id: str
@@ -198,8 +188,7 @@ class Procedure:
     sections: tuple[Section, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Runbook:
+class Runbook(msgspec.Struct, frozen=True):
     """A markdown file, read.
 
     path is as it was given; severity as the author wrote it (`P0`, `SEV1`, `critical`), None where
@@ -213,7 +202,7 @@ class Runbook:
     severity: Safe | None
     sha256: str
     procedures: tuple[Procedure, ...] = ()
-    meta: dict[str, object] = field(default_factory=dict)
+    meta: dict[str, object] = msgspec.field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     services: tuple[Safe, ...] = ()
     alerts: tuple[Safe, ...] = ()

@@ -6,9 +6,10 @@ import hashlib
 import re
 from pathlib import Path
 
+from cockpit.text import Safe, clean_line
+
 from cockpit.runbook import attributes, blocks, build, comments, draft, headings, tree
 from cockpit.runbook.model import Phase, Runbook
-from cockpit.text import Safe, clean_line
 
 LIMIT = 5 * 1024 * 1024
 """Bytes; no runbook of the 1,807 measured was a tenth of it."""
@@ -77,7 +78,7 @@ def _decode(data: bytes, path: Path) -> tuple[str, tuple[str, ...]]:
 
 
 def _with_warnings(runbook: Runbook, warnings: tuple[str, ...]) -> Runbook:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     return replace(runbook, warnings=warnings + runbook.warnings) if warnings else runbook
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 
-from cockpit.runbook.model import Placeholder
+import msgspec
 from cockpit.runbook.programs import names_of
 from cockpit.text import clean_line
+
+from cockpit.runbook.model import Placeholder
 
 ENVIRONMENT = names_of(
     "HOME PATH USER LOGNAME PWD OLDPWD SHELL HOSTNAME HOSTTYPE OSTYPE MACHTYPE "
@@ -65,8 +66,7 @@ class Missing(ValueError):
     """A placeholder has no value, or one that cannot be put where it stands."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Gap:
+class _Gap(msgspec.Struct, frozen=True):
     name: str
     text: str
     start: int

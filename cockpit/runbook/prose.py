@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
-from cockpit.runbook import fences, programs
+import msgspec
 from cockpit.runbook.headings import plain
+
+from cockpit.runbook import fences, programs
 
 _EXPECTED = re.compile(
     r"[\s>•*_-]*(?:✅\s*)?(?:expect(?:ed|ation|s)?\b(?:\s+(?!to\b)[\w/-]+){0,4}\s*(?:\([^)]*\))?"
@@ -60,8 +61,7 @@ _BRANCH = re.compile(r"\b(?:if|when|unless|otherwise|not|no|fails?)\b", re.IGNOR
 _ANCHOR = re.compile(r"\[([^\]\[\n]{1,200})\]\((#[^)\s]{0,200})\)")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """A command in prose; line counts from 0 at the start of the text."""
 
     command: str
@@ -70,8 +70,7 @@ class Found:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pointer:
+class Pointer(msgspec.Struct, frozen=True):
     """A sentence that sends the reader somewhere; where is an anchor (`#x`) or words of a title."""
 
     text: str

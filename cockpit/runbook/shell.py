@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, lru_cache, reduce
 from typing import TYPE_CHECKING
+
+import msgspec
+from cockpit.runbook.effects.names import is_capture
+from cockpit.runbook.programs import SHELLS, names_of
+from cockpit.text import clean_line
+from msgspec.structs import replace
 
 from cockpit.runbook import effects, placeholders, plain
 from cockpit.runbook.effects.call import Call, Effect, change, destroy, read
 from cockpit.runbook.effects.data import sql
-from cockpit.runbook.effects.names import is_capture
 from cockpit.runbook.model import Risk, Waits
-from cockpit.runbook.programs import SHELLS, names_of
-from cockpit.text import clean_line
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
@@ -37,8 +40,7 @@ _DANGER = re.compile(
 _CLIENTS = names_of("sqlite3 psql mysql mariadb clickhouse-client cqlsh")
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """What a command would do.
 
     because: plain words for the gate. waits: why it needs a person or does not end. containers:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from cockpit.runbook.model import Risk, Waits
 
 _ORDER = (Risk.READ, Risk.CHANGE, Risk.DESTROY)
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(msgspec.Struct, frozen=True):
     """risk with its reason in plain words; containers: names that it stops or restarts.
 
     sudo: whether sudo or doas on this machine may ask for a password before it runs.
@@ -44,8 +44,7 @@ def destroy(because: str, waits: Waits | None = None) -> Effect:
     return Effect(Risk.DESTROY, because, waits)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A program about to run.
 
     words: name and arguments, quotes removed; piped: its input comes from a pipe or a redirection.
