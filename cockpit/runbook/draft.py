@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from cockpit.runbook.targets import Targets
-from cockpit.text import clean_line
 from msgspec.structs import replace
 
 from cockpit.runbook import headings, targets
@@ -21,6 +19,8 @@ from cockpit.runbook.model import (
     Step,
     StepKind,
 )
+from cockpit.runbook.targets import Targets
+from cockpit.text import clean_line
 
 
 @dataclass(slots=True)

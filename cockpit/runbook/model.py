@@ -11,6 +11,7 @@ from datetime import date
 from enum import StrEnum
 
 import msgspec
+
 from cockpit.text import Safe
 
 _UNTITLED = Safe("")

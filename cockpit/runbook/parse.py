@@ -6,10 +6,9 @@ import hashlib
 import re
 from pathlib import Path
 
-from cockpit.text import Safe, clean_line
-
 from cockpit.runbook import attributes, blocks, build, comments, draft, headings, tree
 from cockpit.runbook.model import Phase, Runbook
+from cockpit.text import Safe, clean_line
 
 LIMIT = 5 * 1024 * 1024
 """Bytes; no runbook of the 1,807 measured was a tenth of it."""

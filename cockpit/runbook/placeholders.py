@@ -11,10 +11,10 @@ import shlex
 from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
-from cockpit.runbook.programs import names_of
-from cockpit.text import clean_line
 
 from cockpit.runbook.model import Placeholder
+from cockpit.runbook.programs import names_of
+from cockpit.text import clean_line
 
 ENVIRONMENT = names_of(
     "HOME PATH USER LOGNAME PWD OLDPWD SHELL HOSTNAME HOSTTYPE OSTYPE MACHTYPE "

@@ -13,15 +13,15 @@ from functools import cache, lru_cache, reduce
 from typing import TYPE_CHECKING
 
 import msgspec
-from cockpit.runbook.effects.names import is_capture
-from cockpit.runbook.programs import SHELLS, names_of
-from cockpit.text import clean_line
 from msgspec.structs import replace
 
 from cockpit.runbook import effects, placeholders, plain
 from cockpit.runbook.effects.call import Call, Effect, change, destroy, read
 from cockpit.runbook.effects.data import sql
+from cockpit.runbook.effects.names import is_capture
 from cockpit.runbook.model import Risk, Waits
+from cockpit.runbook.programs import SHELLS, names_of
+from cockpit.text import clean_line
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from cockpit.runbook.effects.names import BACKUP, DESTRUCTIVE_CODE, by_verb
-from cockpit.runbook.programs import names_of
 from msgspec.structs import replace
 
 from cockpit.runbook.effects.call import Call, Effect, change, destroy, read, rule
+from cockpit.runbook.effects.names import BACKUP, DESTRUCTIVE_CODE, by_verb
 from cockpit.runbook.model import Risk, Waits
+from cockpit.runbook.programs import names_of
 
 _SQL_NOISE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 _SQL_LOSES = re.compile(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cockpit.runbook.effects.names import BACKUP
-from cockpit.runbook.programs import names_of
 from msgspec.structs import replace
 
 from cockpit.runbook.effects.call import RULES, Call, Effect, change, destroy, read
+from cockpit.runbook.effects.names import BACKUP
 from cockpit.runbook.model import Risk, Waits
+from cockpit.runbook.programs import names_of
 
 _GLOBAL = names_of("-H --host --context -c --config -l --log-level --tlscacert --tlscert --tlskey")
 _COMPOSE_GLOBAL = names_of(

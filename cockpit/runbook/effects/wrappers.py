@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from cockpit.runbook.effects.names import DESTRUCTIVE_CODE, script_file
-from cockpit.runbook.programs import SHELLS, names_of
 from msgspec.structs import replace
 
 from cockpit.runbook.effects.call import RULES, Call, Effect, change, destroy, read, rule
+from cockpit.runbook.effects.names import DESTRUCTIVE_CODE, script_file
 from cockpit.runbook.model import Waits
+from cockpit.runbook.programs import SHELLS, names_of
 
 _SUDO_VALUED = names_of(
     "-u -g -h -p -C -r -t -T -U -D -R --user --group --host --prompt --chdir --role --type"
