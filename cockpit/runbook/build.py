@@ -6,11 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cockpit.runbook.attributes import Attributes
-from cockpit.text import clean, clean_line
 from msgspec.structs import replace
 
 from cockpit.runbook import attributes, blocks, fences, headings, placeholders, prose, shell
+from cockpit.runbook.attributes import Attributes
 from cockpit.runbook.blocks import Block, Kind
 from cockpit.runbook.comments import Group, groups, language
 from cockpit.runbook.draft import DraftSection, DraftStep
@@ -26,6 +25,7 @@ from cockpit.runbook.model import (
     StepKind,
 )
 from cockpit.runbook.tree import Node
+from cockpit.text import clean, clean_line
 
 WARNING = frozenset({Phase.SYMPTOMS, Phase.MISTAKES})
 """Phases whose prose names commands that are not to be run, such as `docker compose down -v`."""
@@ -286,6 +286,9 @@ class Builder:
         return piece.text.split("\n")[0][:80]
 
     def _list(self, section: DraftSection, block: Block) -> None:
+        if self._lists_expectation(block):
+            section.reaches(block.last)
+            return
         for number, item in enumerate(block.children, 1):
             sign = f"{item.info or number}. " if block.ordered else "- "
             text = next((child.text for child in item.children if child.kind is Kind.PARAGRAPH), "")
@@ -319,10 +322,12 @@ class Builder:
                 case Kind.FENCE | Kind.INDENTED:
                     self._put(step.items, block, step.phase, title)
                     title = ""
-                case Kind.LIST:
+                case Kind.LIST if not self._lists_expectation(block):
                     for count, item in enumerate(block.children, 1):
                         sign = f"{item.info or count}. " if block.ordered else "- "
                         self._item(step.items, item, sign, step.phase)
+                case Kind.LIST:
+                    pass
                 case Kind.PARAGRAPH if not self._says_expectation(block):
                     said = step.title if own_title and number == 0 else ""
                     self._paragraph(step.items, block, step.phase, own_title, said)
@@ -417,8 +422,17 @@ class Builder:
             return False
         if said:
             self._expect(said, Lines(block.first, block.last))
-        else:
+        if not said or said.endswith(":"):
             self.awaited = self.last_command
+        return True
+
+    def _lists_expectation(self, block: Block) -> bool:
+        """Attach the list below "Look for:" to the command before that."""
+        if not self.awaited or self._has_commands(block):
+            return False
+        lines = [line for item in block.children for line in _text_of(item).split("\n")]
+        self._expect("\n".join(lines), Lines(block.first, block.last), self.awaited)
+        self.awaited = None
         return True
 
     def _expect(self, text: str, lines: Lines, where: tuple[list[Item], int] | None = None) -> None:
@@ -542,3 +556,15 @@ class Builder:
 
 def _is_task(item: Block) -> bool:
     return bool(item.children) and bool(_TASK.match(item.children[0].text))
+
+
+def _text_of(block: Block, depth: int = 0) -> str:
+    """What stands in a list item, as lines; what stands in a list in it moved to the right."""
+    out: list[str] = []
+    for child in block.children:
+        if child.children:
+            out.append(_text_of(child, depth + (child.kind is Kind.ITEM)))
+        elif child.text.strip():
+            sign = "" if out else "  " * depth + "- "
+            out.append(sign + headings.plain(child.text))
+    return "\n".join(out)

@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cockpit.text import clean, clean_line
 from msgspec.structs import replace
 
 from cockpit.runbook import fences, programs, prose
 from cockpit.runbook.blocks import Block, Kind
 from cockpit.runbook.model import Expectation, Lines, Prose, Reference, Snippet
+from cockpit.text import clean, clean_line
 
 _SHELL_SIGN = re.compile(r"\s-{1,2}[A-Za-z]|[|<>$`]|\s\S*/")
 _IF_SEE = re.compile(r"(?:if|when|otherwise|not)\b", re.IGNORECASE)
@@ -86,18 +86,20 @@ def _comments(
     close = start > 0 and pieces[start - 1].kind is fences.Kind.COMMAND
     titles_next = stop < len(pieces) and pieces[stop].kind is fences.Kind.COMMAND
     rest: list[tuple[str, int]] = []
-    expecting = False
+    expecting = listed = False
     for number, piece in enumerate(pieces[start:stop]):
         text, line = piece.text, body + piece.first
         said = prose.expectation(text) if group.has_commands else None
-        if said is not None and (close or ":" in text or not titles_next):
+        names_next = titles_next and text.endswith(":") and number == stop - start - 1
+        if said is not None and not names_next and (close or ":" in text or not titles_next):
             expecting = True
+            listed = not said or said.endswith(":")
             group.parts.append(Expectation(clean(said or text), Lines(line, line)))
         elif _IF_SEE.match(text) and (pointer := prose.pointers(text)):
             expecting = False
             where = pointer[0].where
             group.parts.append(Reference(clean(text), Lines(line, line), where))
-        elif expecting and re.match(r"[-•*✅✓]", text):
+        elif expecting and (re.match(r"[-•*✅✓]", text) or (listed and text)):
             group.parts.append(Expectation(clean(text), Lines(line, line)))
         elif text.strip("=-#*_ ─═"):
             expecting = False

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 import msgspec
-from cockpit.runbook.programs import names_of
 
 from cockpit.runbook import output, programs
+from cockpit.runbook.programs import names_of
 
 SHELL = names_of(
     "sh bash shell zsh ksh console shell-session shellsession sh-session bash-session terminal "
@@ -26,7 +26,8 @@ _WASTE = 3_000
 
 _PROMPT = re.compile(
     r"\s*(?:[$❯➜]|(?:\([\w.-]+\)\s*)?\[?[\w.-]+@[\w.-]+(?:[: ][^$#\n>]{0,40})?\]?\s?[$#%]"
-    r"|(?:ba)?sh-[\d.]+[$#]|[a-z][\w-]*(?:\.[\w-]+)*:[~/][\w./~-]{0,60}[$#])[ \t]+(?=\S)"
+    r"|(?:ba)?sh-[\d.]+[$#]|[a-z][\w-]*(?:\.[\w-]+)*"
+    r"(?::[~/][\w./~-]{0,60}[$#]|[ \t]+\$))[ \t]+(?=\S)"
 )
 _CONTINUED = re.compile(r"\s*>\s?")
 _SESSION_PROMPT = re.compile(
@@ -314,9 +315,11 @@ def _is_output(
     also: frozenset[str],
 ) -> bool:
     if shell:
+        comments = [piece.text for piece in pieces if piece.kind is Kind.COMMENT]
+        if output.is_named_as_one(comments) and not programs.certain(commands[0].text, also):
+            return pieces[0].kind is Kind.COMMENT
         if any(programs.certain(piece.text, also) for piece in commands):
             return False
-        comments = [piece.text for piece in pieces if piece.kind is Kind.COMMENT]
         texts = [piece.text for piece in commands]
         return len(good) < len(commands) or output.is_configuration(texts, comments)
     return commands[0] not in good or len(good) * 2 < len(commands)

@@ -9,16 +9,19 @@ _ROW = re.compile(
     r"[-dlbcps](?:[r-][w-][xsStT-]){3}[.+@]?\s"  # ls -l
     r"|total \d+\s*\Z"
     r"|\((?:\d+|[A-Z])\)\s"  # a menu
-    r"|(?:sum|avg|min|max|count|topk|bottomk|quantile|stddev|group|increase|rate|irate|label_replace"
+    r"|\(*(?:sum|avg|min|max|count|topk|bottomk|quantile|stddev|group|increase|rate|irate|label_replace"
     r"|histogram_quantile|absent|scalar|vector|time)\s*(?:(?:by|without)\s*)?\("
     r"|(?:and|or|unless)(?:\s+(?:on|ignoring)\s*\(.*)?\Z"  # PromQL
     r"|\w[\w.-]*\s+:?=(?:\s|\Z)"  # a setting
     r"|\w[\w.:-]*\{\w+\s*[=!]~?[\s\"]"  # a metric
-    r"|[a-z]+-rsa |ssh-(?:rsa|ed25519) AAAA"
+    r"|ssh-(?:rsa|ed25519) AAAA|https?://|```|`[^`]*`\Z|(?:Ctrl|Cmd|Alt)\+|[\w.-]+:\d+\]"
+    r"|(?:import|from) [\w.]+(?: import .*)?\Z|[a-z_]\w*(?:\.\w+)+\("  # Python
+    r"|(?:select|update|insert|delete)\s.*\b(?:from|set|into)\s"  # SQL
+    r"|.*\w(?:\s\{|;)\Z"  # nginx and its like
 )
 _GAPS = re.compile(r"\S(?: {2,}|\t+)(?=\S)")
 _FLAG = re.compile(r"\s-{1,2}[A-Za-z]")
-_CALL = re.compile(r"\s-{1,2}[A-Za-z]|[|<>;&$`]|/\w+/|\S/\S*\s")
+_CALL = re.compile(r"\s-{1,2}[A-Za-z]|[|<>&`]|\$\(")
 _CONFIG_NAME = re.compile(
     r"(?:(?:file|in|edit|add to|save as|contents? of)\b[\s:]*)?`?[~\w./-]*"
     r"(?:\.(?:conf|cnf|cfg|ini|env|ya?ml|toml|json|properties|service|timer|rules)|\.env[\w.-]*"
@@ -57,10 +60,16 @@ def is_configuration(commands: Sequence[str], comments: Sequence[str]) -> bool:
     They are where each names another thing and none looks like a call, or where the first comment
     is the name of a file of settings.
     """
-    if comments and _CONFIG_NAME.match(comments[0].strip()):
+    if is_named_as_one(comments):
         return True
     if len(commands) < 3 or any(_CALL.search(command) for command in commands):
         return False
     words = [command.split() for command in commands]
     firsts = {word[0] for word in words}
-    return len(firsts) == len(words) and all(2 <= len(word) <= 4 for word in words)
+    several = len(firsts) > len(words) * 0.6 and len(firsts) > 2
+    return several and all(2 <= len(word) <= 5 for word in words)
+
+
+def is_named_as_one(comments: Sequence[str]) -> bool:
+    """Whether the first comment of a block is the name of a file of settings."""
+    return bool(comments and _CONFIG_NAME.match(comments[0].strip()))

@@ -208,7 +208,7 @@ def new(command: str) -> bool:
 def is_file(word: str) -> bool:
     """Whether one word names a file of the project rather than a call: `app/main.py`, `dump/`."""
     return word.endswith("/") or bool(
-        re.fullmatch(r"(?![./~])[\w./:-]+\.(?:py|sh|js|ts|rb|pl|go|sql)", word)
+        re.fullmatch(r"(?!\./|/|~)[\w./:-]+\.(?:py|sh|js|ts|rb|pl|go|sql)", word)
     )
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import msgspec
-from cockpit.runbook.headings import plain
 
 from cockpit.runbook import fences, programs
+from cockpit.runbook.headings import plain
 
 _EXPECTED = re.compile(
     r"[\s>•*_-]*(?:✅\s*)?(?:expect(?:ed|ation|s)?\b(?:\s+(?!to\b)[\w/-]+){0,4}\s*(?:\([^)]*\))?"
@@ -18,11 +18,14 @@ _EXPECTED = re.compile(
     re.IGNORECASE,
 )
 _SHOULD = re.compile(
-    r"[\s>•*_-]*(?:you should (?:see|get|now see|receive)\b|should\b|expect(?!ed)\s|look for\b"
+    r"[\s>•*_-]*(?:you should (?:see|get|now see|receive)\b"
+    r"|should\b(?!\s+(?:there|you|this|that|it|they|we|any|the|a|an|one)\b)"
+    r"|expect(?!ed)\s|look for\b"
     r"|the (?:output|result|response|command) (?:should|must|will)\b"
     r"|(?:this|it) should (?:show|return|print|output|respond)\b)",
     re.IGNORECASE,
 )
+_OF_TIME = re.compile(r"\b(?:time|duration|downtime|rto|rpo|impact|cost|size)\b", re.IGNORECASE)
 _OUTPUT_FOLLOWS = re.compile(
     r"(?:similar to|looks? like|example output|sample output|expected|you should "
     r"see|should (?:show|see|"
@@ -82,6 +85,8 @@ def expectation(text: str) -> str | None:
     """What a paragraph or comment says to expect; "" when that follows in the next block."""
     head = text.strip()
     if match := _EXPECTED.match(head):
+        if _OF_TIME.search(match[0]):
+            return None
         return _with_code(head[match.end() :].strip())
     if _SHOULD.match(head):
         return _with_code(head)

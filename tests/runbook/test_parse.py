@@ -677,3 +677,77 @@ def test_a_name_in_a_list_is_not_a_call(item: str) -> None:
 def test_a_table_of_files_is_to_be_read() -> None:
     text = "# X\n\n## Recovery\n\n| Script | For |\n|---|---|\n| `restore.py` | data |\n"
     assert texts(parse(text, "x.md")) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "proxy_read_timeout 60s;",
+        "location /health {",
+        "https://shop.example/status",
+        "import logging",
+        "shop.basic_check(level=1)",
+        "update jobs set state = 1",
+        "queue.go:279] not yet synced",
+    ],
+)
+def test_a_line_of_another_language_is_none_of_shell(line: str) -> None:
+    assert texts(code("bash", "docker ps", line)) == ["docker ps"]
+
+
+# Expectations
+
+
+def expected(runbook: Runbook) -> list[str | None]:
+    return [
+        command.expectation.text if command.expectation else None
+        for _, _, command in runbook.commands()
+    ]
+
+
+def test_lines_below_an_expectation_that_ends_with_a_colon_belong_to_it() -> None:
+    found = code("bash", "docker ps", "# Should show:", "# api   Up", "# db    Up")
+    assert expected(found) == ["Should show:\napi   Up\ndb    Up"]
+
+
+def test_a_list_below_look_for_is_expected() -> None:
+    found = book(
+        """
+        # X
+        ## Diagnosis
+        ```bash
+        docker ps
+        ```
+        Look for:
+        - api is Up
+        - db is Up
+          - and healthy
+
+        1. Call the owner.
+        """
+    )
+    assert expected(found) == ["Look for:\n- api is Up\n- db is Up\n  - and healthy"]
+    assert [s.title for _, s in found.steps()][-1] == "Call the owner."
+
+
+def test_sample_output_below_you_should_see_is_expected() -> None:
+    found = parse(
+        "# X\n\n```bash\ndocker ps\n```\n\nYou should see both:\n\n```\napi Up\ndb Up\n```\n",
+        "x.md",
+    )
+    assert expected(found) == ["You should see both:\napi Up\ndb Up"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Expected duration: 2 hours", "Expected RTO: 4 h", "Should there be jobs left, wait."],
+)
+def test_how_long_it_takes_or_what_may_be_is_no_expectation(line: str) -> None:
+    found = parse(f"# X\n\n```bash\ndocker ps\n```\n\n{line}\n", "x.md")
+    assert expected(found) == [None]
+
+
+def test_a_comment_with_a_colon_above_a_command_is_its_title() -> None:
+    found = code("bash", "docker ps", "# Look for old jobs:", "docker exec db jobs --old")
+    assert expected(found) == [None, None]
+    assert [c.title for _, _, c in found.commands()][1] == "Look for old jobs"
