@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from cockpit import headless, paths
+from cockpit import headless
 from cockpit.config import Config
 from cockpit.runbook.lint.ground import Ground, OnHost
 from cockpit.runbook.lint.page import Page
@@ -115,7 +115,7 @@ def _last_run() -> Callable[[Path, str], datetime | None] | None:
     """None where the journals of this machine know of no run at all, as in CI."""
     from cockpit.runbook.record import records
 
-    found = records([paths.incidents(), paths.trials()])
+    found = records()
     if not found.by_path:
         return None
 

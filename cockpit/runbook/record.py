@@ -170,7 +170,7 @@ class Records:
 
 
 def records(homes: Sequence[Path] = (), *, cache: Path | None = None) -> Records:
-    """What the journals in these folders of incidents say; the usual one when none is named.
+    """What the journals in these folders say; those of incidents and trials when none is named.
 
     cache: where the answers are kept, so that only journals that changed are read again; by default
     in the cache directory. Damaged, missing or not writable, it only costs time. Never raises.
@@ -179,7 +179,7 @@ def records(homes: Sequence[Path] = (), *, cache: Path | None = None) -> Records
     known = _load(file)
     found: dict[str, _Known] = {}
     for folder in dict.fromkeys(
-        one for home in homes or [paths.incidents()] for one in folders(home)
+        one for home in homes or [paths.incidents(), paths.trials()] for one in folders(home)
     ):
         before = known.get(str(folder))
         if before is not None and before.stamp == _stamp(folder, before.incident):
