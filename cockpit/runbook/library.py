@@ -78,6 +78,7 @@ def walk(places: Sequence[Path]) -> Library:
             library.looked.append(folder)
         elif not folder.is_file():
             library.passed.append(clean_line(f"{folder} is not there"))
+            continue
         for path, status in _files(folder, library.passed, seen):
             if len(library.files) >= MOST:
                 library.passed.append(Safe(f"all beyond {MOST} files"))

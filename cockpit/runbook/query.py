@@ -78,7 +78,10 @@ def understand(text: str, known: Vocabulary, *, typing: bool = False) -> Query |
     words = [word for word in text.split() if _TOKEN.search(word)]
     wanted = [word for word in words if word.lower().strip("?!.,") not in _COMMON] or words
     unfinished = typing and bool(text) and not text[-1].isspace()
-    return _of_words(wanted, " ".join(tokens(text)), known, unfinished) if wanted else None
+    if unfinished and len(wanted) > 1 and len(wanted[-1]) == 1:  # one letter says nothing yet
+        wanted, unfinished = wanted[:-1], False
+    whole = " ".join(part for word in words for part in tokens(word))
+    return _of_words(wanted, whole, known, unfinished) if wanted else None
 
 
 def is_log(text: str) -> bool:
