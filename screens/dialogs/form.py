@@ -91,15 +91,16 @@ class Form(ModalScreen[dict[str, str] | None]):
         answer = self.query_one(Answer)
         answer.value = self.values[self.fields[at].name]
         answer.cursor_position = len(answer.value)
+        self._show_preview()
         back = " · up goes back" if at else ""
         how = Safe(f"enter goes on{back} · esc leaves it")
         said = (wrong, "bad") if wrong else (how, "faint")
         self.query_one("#said", Static).update(paint.text(said))
 
     @on(Input.Changed)
-    def _show_preview(self, event: Input.Changed) -> None:
+    def _show_preview(self) -> None:
         if self.preview:
-            typed = {self.fields[self.at].name: event.value.strip()}
+            typed = {self.fields[self.at].name: self.query_one(Answer).value.strip()}
             lines = self.preview(self.values | typed).split("\n")
             if len(lines) > PREVIEW_LINES:
                 lines[PREVIEW_LINES - 1 :] = [f"… {len(lines) - PREVIEW_LINES + 1} more lines"]
