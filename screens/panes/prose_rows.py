@@ -142,17 +142,20 @@ def _lines(lines: list[str], place: _Place) -> Iterator[Row]:
 
 def _unwrapped(lines: list[str]) -> Iterator[str]:
     """Lines as they were meant: what an editor wrapped is one, what stands by itself is not."""
+    longest = max((len(line.rstrip()) for line in lines), default=0)
     whole, last = "", 0
     for line in lines:
+        said = line.strip()
         broken = whole.endswith(("  ", "\\")) or re.search(r"<br\s*/?>\s*$", whole)
-        goes_on = last >= _WRAPPED and not broken and not _LABEL.match(line.strip())
-        if whole and goes_on:
-            whole = f"{whole.rstrip()} {line.strip()}"
+        # An editor wraps where the next word would not have fitted into the longest line.
+        full = longest >= _WRAPPED and last + 1 + len(said.split(" ", 1)[0]) > longest
+        if whole and full and not broken and not _LABEL.match(said):
+            whole = f"{whole.rstrip()} {said}"
         else:
             if whole:
                 yield whole.rstrip("\\")
-            whole = line
-        last = len(line)
+            whole = line if _SIGN.match(line) else line.lstrip()
+        last = len(line.rstrip())
     yield whole.rstrip("\\")
 
 

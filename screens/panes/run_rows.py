@@ -104,6 +104,11 @@ def refused(run: Run, shown: Printed, width: int, stop: object) -> list[Row]:
 def expectation(text: Safe, width: int, stop: object) -> list[Row]:
     """The author's words, with a lead where they do not lead themselves."""
     leads = ("look for", "should", "expect")
+    if "\n" in text:
+        # An output as an example.
+        lines = [line for one in text.split("\n") for line in paint.fold(Safe(one), width - 11)]
+        shown = [Safe("Expected:"), *(Safe(f"| {line}") for line in lines)]
+        return [paint.row((Safe(f"{INDENT}{line}"), "warn"), stop=stop) for line in shown]
     said = text if text.lower().startswith(leads) else Safe(f"Expected: {text}")
     return [
         paint.row((Safe(f"{INDENT}{line}"), "warn"), stop=stop)

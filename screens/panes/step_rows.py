@@ -159,12 +159,19 @@ def _by_hand(step: Step, state: StepState | None) -> Safe:
 
 def _read(item: Item, index: int, step: Step, facts: Facts, width: int) -> list[Row]:
     match item:
+        case Snippet() if item.text.strip() in _expected(step):
+            return []
         case Prose() if prose_rows.bare(item).rstrip(":") == step.title:
             return prose_rows.links(item, width, PROSE_INDENT)
         case Reference():
             return _reference(item, facts.places, index in facts.fits, width)
         case _:
             return text((item,), facts.places, width)
+
+
+def _expected(step: Step) -> set[str]:
+    """What the commands of a step are to print: shown with them, so not once more below."""
+    return {one.expectation.text.strip() for one in step.commands if one.expectation}
 
 
 def _reference(item: Reference, places: Mapping[str, Safe], fits: bool, width: int) -> list[Row]:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from cockpit.incident.incident import Incident, Mark
@@ -161,6 +163,20 @@ def test_hostile_markdown_is_shown_as_text_and_takes_no_time() -> None:
         prose(piece * (4000 // len(piece)))
         prose(f"{piece * 300}\n" * 12)
     assert time.process_time() - start < 5
+
+
+PIECES = [
+    *("|", "-", "| - | -\n", "\n", "> ", "**", "`", "[", "](", ")", "<br>", "1. ", "  ", "a word"),
+    *("語", "\\", "- [ ] ", "~~", "<!--", "https://e.example/x", "\t", "\x1b[1m"),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40), st.integers(12, 100))
+def test_no_markdown_makes_it_raise_or_write_beside_the_pane(pieces: list[str], width: int) -> None:
+    item = Prose(Safe(""), Source(1, 1), "".join(pieces))
+    rows = [*prose_rows.prose(item, width, 2), *prose_rows.links(item, width, 2)]
+    assert all(cell_len(row.plain.rstrip()) <= width for row in rows)
+    assert not any(char in row.plain for row in rows for char in "\n\t\x1b")
 
 
 # Counting
