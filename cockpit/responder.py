@@ -365,8 +365,11 @@ class Responder:
         from cockpit.runbook.shell import judge
 
         verdict = judge(command)
-        if verdict.waits not in (None, Waits.STREAM):
-            return _WAITS[verdict.waits]
+        waits = verdict.waits
+        if chosen is not None and judge(chosen.command.text).waits is waits:
+            waits = chosen.command.waits  # after the author's own word
+        if waits not in (None, Waits.STREAM):
+            return _WAITS[waits]
         target = self._target(self.host_of(chosen))
         if verdict.sudo and await self._sudo.wants_password(target, command):
             return f"sudo on {target.name} asks for a password"

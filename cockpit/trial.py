@@ -103,7 +103,7 @@ async def _one(
             text = placeholders.fill(text, values, ready.carries)
         except placeholders.Missing as missing:
             return _not_run(headless, chosen, f"{missing}")
-    waits = await responder.why_terminal(text)
+    waits = await responder.why_terminal(text, chosen)
     if waits:
         return _not_run(headless, chosen, f"needs a person: {waits}")
     endless = command.waits is Waits.STREAM

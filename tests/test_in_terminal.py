@@ -222,3 +222,13 @@ async def test_records_of_terminals_fold_as_they_were_written(
     assert responder.folder is not None
     (again,) = fold(read(responder.folder).records).runs.values()
     assert again == next(iter(responder.incident.runs.values()))
+
+
+async def test_the_word_of_the_author_counts(tmp_path: Path, responder: Responder) -> None:
+    book = '# X\n## Diagnosis\n```sh {"interactive":"true"}\n./ask-me\n```\n'
+    parsed = parse.parse(book, "x.md")
+    responder.open_runbook(parsed)
+    section, step, found = next(parsed.commands())
+    chosen = Chosen(parsed, section, step, found)
+    assert await responder.why_terminal(found.text, chosen) == "it works in a terminal"
+    assert not await responder.why_terminal(found.text)

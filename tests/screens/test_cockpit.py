@@ -119,6 +119,16 @@ async def test_j_moves_from_command_to_command_and_enter_runs_the_one_under_it(
         assert run.asked.command == "echo again"
 
 
+async def test_without_a_terminal_to_give_nothing_is_run(tmp_path: Path) -> None:
+    book = "# B\n## Diagnosis\n### Step 1: Look\n```bash\nless /etc/hosts\n```\n"
+    async with opened(tmp_path, book) as (pilot, responder, _):
+        await press(pilot, "enter")
+        await until(pilot, lambda: len(pilot.app._notifications) > 0)
+        (said,) = [notice.message for notice in pilot.app._notifications]
+        assert "run it in another terminal" in said
+        assert not responder.incident.runs
+
+
 async def test_a_reference_is_followed_and_returned_from(tmp_path: Path) -> None:
     async with opened(tmp_path) as (pilot, _, main):
         await press(pilot, "b")

@@ -476,6 +476,12 @@ def test_a_function_key_that_looks_like_an_answer_stays_a_key() -> None:
     assert asked((1, 5)).take_answers("\x1b[1;5R", more_may_come=True) == ("", "")
 
 
+def test_an_answer_that_comes_late_does_not_reach_another_program() -> None:
+    terminal = asked((3, 4), (5, 6))
+    assert terminal.take_late_answers(b"a\x1b[5;6Rb\x1b[9;9R") == b"ab\x1b[9;9R"
+    assert terminal.take_late_answers(b"\x1b[5;6R\xff") == b"\x1b[5;6R\xff"
+
+
 def test_an_environment_variable_switches_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COCKPIT_DRIVER", raising=False)
     assert driver_class() is Driver
