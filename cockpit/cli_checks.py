@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FOUND = 1
 BAD_INPUT = 2
 STOPPED = 130
+TERMINATED = 143
 
 
 class BadInput(Exception):
@@ -103,6 +104,8 @@ def _asked(host: str, config: Config, who: str, pages: Sequence[Page]) -> tuple[
         return asyncio.run(ask(host, config, who, pages)), ""
     except (headless.Unreachable, CannotRun) as error:
         return None, str(clean_line(str(error)))
+    except KeyboardInterrupt:
+        return None, "Stopped."
 
 
 def _hosts(config: Config) -> frozenset[str]:
@@ -146,9 +149,9 @@ def run_trials(
     status = 0
     try:
         asyncio.run(_try_all(books, host, config, who, values, suites, quiet=as_json))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError) as stopped:
         click.echo("Stopped; what ran was stopped on its host as well.", err=True)
-        status = STOPPED
+        status = STOPPED if isinstance(stopped, KeyboardInterrupt) else TERMINATED
     if any(suite.error for suite in suites):
         status = status or BAD_INPUT
     failed = any(one.outcome is Outcome.FAILED for suite in suites for one in suite.tried)

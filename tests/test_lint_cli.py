@@ -42,7 +42,9 @@ def test_errors_are_exit_status_1_and_the_last_line_counts(home: Path) -> None:
     done = call("book.md")
     assert done.exit_code == 1
     first, last = done.output.splitlines()
-    assert first.startswith("book.md:3: error: UPDATE THIS! is not filled in (placeholder) — ")
+    assert first.startswith(
+        "book.md:3: error: Phone: UPDATE THIS! is not filled in (placeholder) — "
+    )
     assert last == "1 file: 1 error, 0 warnings, 0 notes"
 
 
@@ -139,6 +141,10 @@ def test_the_real_host_says_that_the_container_is_not_there(home: Path, service:
     assert "book.md:7: error: prod-1 has no service kamyio" in done.output
     assert ":5:" not in done.output
     assert ":6:" not in done.output
+    books = sorted(str(one) for one in (ROOT / "runbooks").glob("0[1-6]_*.md"))
+    shipped = call(*books, "--host", "prod-1", "--config", str(config), "--json")
+    told = [one for one in json.loads(shipped.stdout)["findings"] if one["level"] != "note"]
+    assert (told, shipped.exit_code) == ([], 0)
     after = service.run("docker ps -a --no-trunc --format '{{.ID}} {{.State}}' | sort").stdout
     assert before == after
 

@@ -262,7 +262,10 @@ def test_a_host_that_cannot_be_reached_is_exit_status_2_and_an_error_in_the_repo
     assert call("gone.md").exit_code == 2
 
 
-def test_ctrl_c_stops_what_runs_and_exits_130(home: Path) -> None:
+@pytest.mark.parametrize(("told", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_what_runs_and_the_report_is_written(
+    home: Path, told: signal.Signals, status: int
+) -> None:
     long = f"61.{os.getpid()}"
     book(home, "echo first", f"sleep {long}")
     process = subprocess.Popen(
@@ -278,9 +281,9 @@ def test_ctrl_c_stops_what_runs_and_exits_130(home: Path) -> None:
     while not sleeping(long) and time.monotonic() < until:
         time.sleep(0.05)
     assert sleeping(long)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(told)
     out, err = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == status
     assert "ok    line 6: echo first" in out
     assert "Stopped" in err
     assert not sleeping(long)
