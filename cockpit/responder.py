@@ -309,7 +309,7 @@ class Responder:
         session = self.session(chosen)
         gaps = placeholders.find(text, session.variables)
         values = {gap.name: self.incident.value(path, gap.name) for gap in gaps}
-        filled, missing = _filled(text, values, session.variables)
+        filled, missing = placeholders.so_far(text, values, session.variables)
         return Prepared(
             text=filled,
             missing=missing,
@@ -480,25 +480,6 @@ class Responder:
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-
-def _filled(
-    text: str, values: Mapping[Safe, str], known: Iterable[str]
-) -> tuple[str, tuple[Safe, ...]]:
-    """A command with the values that fit filled in, and the names that are still asked for."""
-    from cockpit.runbook import placeholders
-
-    given: dict[str, str] = {}
-    missing = []
-    for name, value in values.items():
-        try:
-            if not value:
-                raise placeholders.Missing(name)
-            placeholders.fill(text, {name: value}, tuple(known), partly=True)
-            given[name] = value
-        except placeholders.Missing:
-            missing.append(name)
-    return placeholders.fill(text, given, tuple(known), partly=True), tuple(missing)
 
 
 def _service_of(runbook: Runbook) -> str:

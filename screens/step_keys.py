@@ -202,12 +202,8 @@ class StepKeys(Asking):
             return ""
 
         def preview(values: dict[str, str]) -> Safe:
-            given = {name: value for name, value in values.items() if value}
-            try:
-                shown = placeholders.fill(text, given, known, partly=True)
-            except placeholders.Missing:
-                shown = text
-            return clean(f"$ {shown.rstrip()}")
+            typed = {Safe(name): value for name, value in values.items()}
+            return clean(f"$ {placeholders.so_far(text, typed, known)[0].rstrip()}")
 
         form = Form(Safe("Fill in before it can run"), fields, preview=preview, check=check)
         values = await self.ask(form)

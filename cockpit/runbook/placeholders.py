@@ -6,6 +6,7 @@ is a redirection, so nothing that still has one may run.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 from collections.abc import Collection, Iterator, Mapping
@@ -14,7 +15,7 @@ import msgspec
 
 from cockpit.runbook.model import Placeholder
 from cockpit.runbook.programs import names_of
-from cockpit.text import clean_line
+from cockpit.text import Safe, clean_line
 
 ENVIRONMENT = names_of(
     "HOME PATH USER LOGNAME PWD OLDPWD SHELL HOSTNAME HOSTTYPE OSTYPE MACHTYPE "
@@ -115,6 +116,20 @@ def fill(
         out += command[at : gap.start], _quoted(value, gap)
         at = gap.end
     return "".join(out) + command[at:]
+
+
+def so_far(
+    command: str, values: Mapping[Safe, str], known: Collection[str] = ()
+) -> tuple[str, tuple[Safe, ...]]:
+    """The command with the values that fit filled in, and the names that still have none."""
+    given: dict[str, str] = {}
+    for name, value in values.items():
+        with contextlib.suppress(Missing):
+            if value:
+                fill(command, {name: value}, known, partly=True)
+                given[name] = value
+    missing = tuple(name for name in values if name not in given)
+    return fill(command, given, known, partly=True), missing
 
 
 def unsafe(command: str, known: Collection[str] = ()) -> tuple[str, ...]:
