@@ -6,14 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from msgspec.structs import replace
-
 from cockpit.runbook import fences, programs, prose
 from cockpit.runbook.blocks import Block, Kind
 from cockpit.runbook.model import Expectation, Lines, Prose, Reference, Snippet
 from cockpit.text import clean, clean_line
 
 _SHELL_SIGN = re.compile(r"\s-{1,2}[A-Za-z]|[|<>$`]|\s\S*/")
+_NAME = re.compile(r"[a-z][a-z0-9_-]+")
 _IF_SEE = re.compile(r"(?:if|when|otherwise|not)\b", re.IGNORECASE)
 
 
@@ -63,7 +62,7 @@ def groups(pieces: Sequence[fences.Piece], body: int, info: str) -> list[Group]:
             i = stop
             continue
         if piece.kind is fences.Kind.COMMAND:
-            group.parts.append(replace(piece, first=line, last=last))
+            group.parts.append(fences.Piece(piece.kind, piece.text, line, last, piece.note))
         elif piece.kind is fences.Kind.OTHER:
             before = group.parts[-1] if group.parts else None
             if isinstance(before, Snippet) and before.lines.last + 1 == line:
@@ -132,8 +131,8 @@ def programs_used(found: Sequence[Block]) -> frozenset[str]:
         for line in block.text.split("\n"):
             name = programs.program(line)
             if (
-                re.fullmatch(r"[a-z][a-z0-9_-]+", name)
-                and name not in programs.KNOWN
+                name not in programs.KNOWN
+                and _NAME.fullmatch(name)
                 and " " in line.strip()
                 and programs.plausible(line)
             ):

@@ -29,6 +29,9 @@ _PROMPT = re.compile(
     r"|(?:ba)?sh-[\d.]+[$#]|[a-z][\w-]*(?:\.[\w-]+)*"
     r"(?::[~/][\w./~-]{0,60}[$#]|[ \t]+\$))[ \t]+(?=\S)"
 )
+_PROMPT_SIGN = re.compile(r"[$#%❯➜][ \t]")
+"""In every prompt of a shell, as the next in every one of a session: looked for first."""
+_SESSION_SIGN = re.compile(r">|=[#*]|In \[")
 _CONTINUED = re.compile(r"\s*>\s?")
 _SESSION_PROMPT = re.compile(
     r"\s*(?:(?:mysql|sqlite|psql|redis|mongo(?:sh)?|irb|ftp|sftp|SQL|cqlsh(?::\w+)?|ksql|MariaDB|\w+DB)"
@@ -42,6 +45,11 @@ _SESSION = re.compile(
     r"|openssl s_client|ftp|sftp|gdb|irb|rails c(?:onsole)?|gitlab-rails console|dbshell|etcdctl -i"
     r"|(?:python3?|node|influx)\s*$)\b"
 )
+_SESSION_NAMES = (
+    *("sql", "mongo", "redis", "mariadb", "clickhouse", "telnet", "openssl", "ftp", "gdb", "irb"),
+    *("rails", "dbshell", "etcdctl", "python", "node", "influx"),
+)
+"""One of them is in whatever `_SESSION` matches: much sooner asked."""
 _ONE_SHOT = re.compile(r"\s-\w*[ceQf]\b|\s--(?:command|execute|eval|file)\b|<|\s\"|'\s*$|\"\s*$")
 _SQL = re.compile(
     r"\s*(?:SELECT|INSERT|UPDATE|DELETE|DROP|ALTER|CREATE|PRAGMA|VACUUM|REINDEX|"
@@ -55,6 +63,9 @@ _KEYWORD_CLOSES = frozenset({"fi", "done", "esac"})
 _BEFORE_COMMAND = frozenset(
     {"if", "while", "until", "then", "do", "else", "elif", "!", "{", "time"}
 )
+_OPENERS = _KEYWORD_OPENS | _KEYWORD_CLOSES | _BEFORE_COMMAND
+_WHOLE = re.compile(r"[^'\"\\`$(){}<#|&;]+")
+"""A line in which nothing can stay open."""
 _HEREDOC = re.compile(r"<<(-?)[ \t]*\\?(['\"]?)([A-Za-z_]\w*)\2")
 _WORD = re.compile(r"[^\s;&|()<>\"'`$\\#]+")
 
@@ -205,6 +216,9 @@ def split(lines: Sequence[str]) -> Iterator[Piece]:
         elif text.startswith("#"):
             yield Piece(Kind.COMMENT, text.lstrip("#").strip(), i, i)
             i += 1
+        elif _WHOLE.fullmatch(text) and text.split(None, 1)[0] not in _OPENERS:
+            yield Piece(Kind.COMMAND, text, i, i)
+            i += 1
         else:
             limit = _UNIT_LINES if wasted < _WASTE else 3
             piece, read_lines = _unit(lines, i, limit)
@@ -260,9 +274,10 @@ def read(
     shell = language in SHELL
     if not (shell or language in UNTAGGED) or any(line.startswith("#!") for line in lines[:2]):
         return rest
-    if any(_PROMPT.match(line) for line in lines):
+    text = "\n".join(lines)
+    if _PROMPT_SIGN.search(text) and any(_PROMPT.match(line) for line in lines):
         return list(_prompted(lines))
-    if any(_SESSION_PROMPT.match(line) for line in lines):
+    if _SESSION_SIGN.search(text) and any(_SESSION_PROMPT.match(line) for line in lines):
         return _session(lines, also) or rest
     pieces = list(_sessions(split(lines), also))
     check: Callable[[str], bool] = programs.plausible
@@ -380,7 +395,9 @@ def _sessions(pieces: Iterator[Piece], also: frozenset[str]) -> Iterator[Piece]:
     inside = False
     for piece in pieces:
         if piece.kind is Kind.COMMAND:
-            if (_SQL.fullmatch(piece.text) and not piece.text.startswith(". ")) or (
+            first = piece.text[:1]
+            sql = (first.isupper() or first in ".\\") and _SQL.fullmatch(piece.text)
+            if (sql and not piece.text.startswith(". ")) or (
                 inside and not programs.certain(piece.text, also)
             ):
                 piece = Piece(Kind.OTHER, piece.text, piece.first, piece.last, piece.note)
@@ -391,9 +408,7 @@ def _sessions(pieces: Iterator[Piece], also: frozenset[str]) -> Iterator[Piece]:
 
 def opens_session(command: str) -> bool:
     """Whether the lines after the command are typed into it, as after a bare `sqlite3 FILE`."""
+    if "|" in command or not any(name in command for name in _SESSION_NAMES):
+        return False
     match = _SESSION.search(command)
-    return (
-        bool(match)
-        and not _ONE_SHOT.search(command[match.end() :] if match else "")
-        and "|" not in command
-    )
+    return bool(match) and not _ONE_SHOT.search(command[match.end() :] if match else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from cockpit.runbook import output
 
@@ -129,6 +130,7 @@ _LACKING = re.compile(
     r"|source|export|unset|set|test|time|watch|nohup|timeout|sleep|wait|read|screen\s+-r"
     r"|apt|apt-get|yum|dnf|brew|snap)"
 )
+_SETS = re.compile(r"[A-Za-z_]\w*\+?=")
 _FUNCTION = re.compile(r"(?:function\s+)?[\w-]+\s*\(\)\s*\{?")
 
 
@@ -136,7 +138,8 @@ def program(command: str) -> str:
     """The first word that names a program, without its folder; assignments are skipped."""
     rest = command.strip()
     while (
-        (match := _ASSIGNMENT.match(rest))
+        "=" in rest
+        and (match := _ASSIGNMENT.match(rest))
         and match.end() < len(rest)
         and rest[match.end()] in " \t"
     ):
@@ -154,14 +157,17 @@ def is_assignment(command: str) -> bool:
     return bool(match) and match is not None and not command.strip()[match.end() :].strip()
 
 
+@lru_cache(maxsize=2048)
 def plausible(command: str) -> bool:
     """Whether a line of a fence that says it is shell can be a command, and is not output."""
     text = command.strip()
     if text in ("", ".", "..", ":") or len(text) > 20_000:
         return False
-    if re.match(r"[A-Za-z_]\w*\+?=", text) or _FUNCTION.match(text):
+    if ("=" in text and _SETS.match(text)) or ("(" in text and _FUNCTION.match(text)):
         return True
-    if text.startswith(("[ ", "[[ ", "{ ", "! ", ": ", ". ", "<", '"$', "((")):
+    if not text[0].isalnum() and text.startswith(
+        ("[ ", "[[ ", "{ ", "! ", ": ", ". ", "<", '"$', "((")
+    ):
         return not text.startswith("<") or bool(re.match(r"(?:<[\w -]+>|< \S+)\s+\S", text))
     if (name := program(text)) in KNOWN:
         return not (name in _ENGLISH and (_SENTENCE.match(text) or output.is_row(text)))
@@ -170,6 +176,7 @@ def plausible(command: str) -> bool:
     return not output.is_row(text)
 
 
+@lru_cache(maxsize=2048)
 def certain(command: str, also: frozenset[str] = frozenset()) -> bool:
     """Whether a line of which nothing says that it is shell is a command nevertheless.
 
