@@ -121,7 +121,7 @@ def _of_words(words: list[str], whole: str, known: Vocabulary, unfinished: bool)
         each = []
         humps = tokens(split(word))
         named = len(humps) > 1 and humps != parts
-        for part in parts if named else [_mend(part, known, last) for part in parts]:
+        for part in parts if named else [_mend(part, known) for part in parts]:
             starts.append(stem(part) if len(stem(part)) >= 4 else part)
             each.append(_forms(part, last))
         ways = [" AND ".join(f"({form})" for form in each)]
@@ -179,15 +179,15 @@ def _of_log(text: str, known: Vocabulary) -> Query | None:
     return Query(" OR ".join(dict.fromkeys(some)), every, tuple(rare), together)
 
 
-def _mend(word: str, known: Vocabulary, unfinished: bool) -> str:
-    if len(word) < 4 or word.isdigit() or known.begins(word if unfinished else stem(word)):
+def _mend(word: str, known: Vocabulary) -> str:
+    if len(word) < 4 or word.isdigit() or known.begins(stem(word)):
         return word
     return known.near(word) or word
 
 
 def _forms(word: str, unfinished: bool) -> str:
     """The word as it is, and what begins like it: its other forms, or what it may become."""
-    start = word if unfinished else stem(word)
+    start = stem(word)
     return f'"{word}" OR "{start}" *' if unfinished or len(start) >= 4 else f'"{word}"'
 
 

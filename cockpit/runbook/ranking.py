@@ -29,11 +29,8 @@ _QUOTED = re.compile(r"\"[^\"\n]{4,}\"|`[^`\n]{4,}`|“[^”\n]{4,}”")
 
 def has_words(db: sqlite3.Connection) -> bool:
     """Whether it is a real index; a SQLite without FTS5 has only the texts."""
-    try:
-        db.execute("SELECT 1 FROM temp.words LIMIT 0")
-    except sqlite3.OperationalError:
-        return False
-    return True
+    made = db.execute("SELECT sql FROM sqlite_master WHERE name = 'texts'").fetchone()
+    return made is None or made[0].startswith("CREATE VIRTUAL")
 
 
 class AnyWord:
