@@ -144,17 +144,14 @@ class Checklist(Lines):
         if found is None:
             return True
         if found.step is None:
-            self._tell("This is only to be read; j goes on.")
+            self.notify("This is only to be read; j goes on.", markup=False)
         elif not found.step.commands:
-            self._tell("Nothing to run in this step: do it, then space ticks it.")
+            self.notify("Nothing to run in this step: do it, then space ticks it.", markup=False)
         elif self._shows_command():
-            self._tell("This is the command; enter again runs it.")
+            self.notify("This is the command; enter again runs it.", markup=False)
         else:
             return False
         return True
-
-    def _tell(self, words: str) -> None:
-        self.notify(words, markup=False, timeout=6)
 
     def _shows_command(self) -> bool:
         """Brings the command under the cursor in sight; False where it is already."""
@@ -213,7 +210,7 @@ class Checklist(Lines):
         leading = self._leading()
         targets = list(dict.fromkeys(target for target, _ in leading))
         if not targets or self.places is None:
-            self._tell("Nothing to follow here.")
+            self.notify("Nothing to follow here.", markup=False)
         elif len(targets) == 1:
             self._follow(targets[0])
         else:
@@ -258,7 +255,7 @@ class Checklist(Lines):
 
     def action_choose_procedure(self) -> None:
         if self.places is None or not self.places.many:
-            self._tell("This file holds one procedure.")
+            self.notify("This file holds one procedure.", markup=False)
             return
         from screens.dialogs.choose import Choose, Offer
 

@@ -71,9 +71,8 @@ class Places:
             for section in procedure.sections:
                 self._sections.setdefault(section.id, Found(procedure, section))
                 found = [Found(procedure, section, step) for step in section.steps]
-                self._steps.update(
-                    {step.id: one for step, one in zip(section.steps, found, strict=True)}
-                )
+                for step, one in zip(section.steps, found, strict=True):
+                    self._steps[step.id] = one
                 if not section.steps and section.intro:
                     found = [self._texts.setdefault(section.id, Found(procedure, section))]
                 self.order += found
