@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -260,6 +261,13 @@ def test_a_secret_in_the_text(line: str) -> None:
     assert "9xKq7Lm2" not in str(one)
 
 
+def test_no_finding_quotes_a_secret() -> None:
+    text = recovery(shell("docker compose ps")) + "\n## Rollback\n\n"
+    told = found(text + shell("PGPASSWORD=9xKq7Lm2PzRt systemctl stop shop"))
+    assert {one.rule for one in told} == {"secret", "unverified-change"}
+    assert "9xKq7Lm2PzRt" not in "".join(map(str, told))
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -421,3 +429,14 @@ def test_without_bash_the_other_rules_judge_all_the_same(monkeypatch: pytest.Mon
     monkeypatch.setenv("PATH", "/nowhere")
     assert syntax.bash() is None
     assert rules(recovery(shell("ls | | wc", "curl http://x | sh"))) == ["curl-sh"]
+
+
+def test_the_list_of_rules_in_the_docs_is_the_list_in_the_code() -> None:
+    listed = re.findall(r"^\| (`[^|]*`) \|", (ROOT / "docs" / "lint.md").read_text(), re.MULTILINE)
+    told = {name for cell in listed for name in re.findall(r"`([\w-]+)`", cell)}
+    source = "".join(
+        file.read_text() for file in sorted((ROOT / "cockpit" / "runbook" / "lint").glob("*.py"))
+    )
+    made = set(re.findall(r"Level\.[A-Z]+(?: if [^,\n]+)?,\s*\"([\w-]+)\"", source))
+    made |= {"unknown-container", "unknown-service"}  # written as unknown-{kind}
+    assert told == made

@@ -12,7 +12,7 @@ from cockpit.runbook import blocks, parse
 from cockpit.runbook.blocks import Block, Kind
 from cockpit.runbook.lint.finding import Finding, Level
 from cockpit.runbook.model import Command, Phase, Runbook, Section, Step
-from cockpit.text import clean_line
+from cockpit.text import Redactor, clean_line
 
 _IGNORE = re.compile(r"<!--\s*cockpit-lint:\s*ignore\s+([\w\s,-]+?)\s*-->")
 _HANDBOOK = re.compile(r"on[-_ ]?call|handbook", re.IGNORECASE)
@@ -20,6 +20,7 @@ _NO_RUNBOOK = re.compile(
     r"(?:readme|index|_index|contributing|changelog|.*template.*|add-runbook)\Z", re.IGNORECASE
 )
 _SPAN = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+_redact = Redactor(b"lint")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
@@ -92,10 +93,9 @@ class Page:
         return any(placed.command.phase in acts for placed in self.commands)
 
     def find(self, line: int, level: Level, rule: str, what: str, mend: str) -> Finding:
-        """A finding of this file."""
-        return Finding(
-            self.name, line, level, rule, clean_line(what, max_chars=300), clean_line(mend)
-        )
+        """A finding of this file; what it quotes is without its secrets."""
+        said = _redact(clean_line(what, max_chars=300))
+        return Finding(self.name, line, level, rule, said, clean_line(mend))
 
     @cached_property
     def silenced(self) -> tuple[tuple[str, int, int], ...]:

@@ -22,7 +22,7 @@ _SAVES = re.compile(
 )
 _LOW_STAKES = re.compile(
     r"/tmp/|/var/tmp/|\bmktemp\b|\.(?:tmp|log|pid|lock|sock|pyc)\b|\bnode_modules\b|\bdist\b"
-    r"|\bbuild/|\.next\b|\.?cache\b|__pycache__|\bvenv\b|-lock\.(?:json|yaml)\b"
+    r"|\b(?:npm|pnpm|yarn|make|cargo|mvn|gradlew?)\b[^|;&\n]*\bclean\b|\bbuild/|\.next\b|\.?cache\b|__pycache__|\bvenv\b|-lock\.(?:json|yaml)\b"
 )
 _ENDS_ONLY = re.compile(
     r"\b(?:delete pod|rollout restart|pkill|killall|kill)\b"
@@ -37,18 +37,20 @@ _PREPARES = re.compile(
     re.IGNORECASE,
 )
 _SEVERITY = re.compile(
-    r"\b(?:severity|priority|P[0-4]|SEV-?[0-5])\b|\b(?:critical|high|medium|low)\b.{0,20}severity",
+    r"\b(?:s[eé]v[eé]rit[yé]|severidad|gravit[eé]|schweregrad|priorit[yéà]|prioridad)\b"
+    r"|\b(?:P[0-4]|SEV-?[0-5])\b",
     re.IGNORECASE,
 )
 _ESCALATES = re.compile(
-    r"\bescalat|\b(?:contact|page|call|ping|notify|reach out to|raise (?:it )?with|ask)\s+"
+    r"\bes[ck]al|\b(?:contact|page|call|ping|notify|reach out to|raise (?:it )?with|ask)\s+"
     r"(?:the|your|a|an|our|@|#|[A-Z])|\bsupport (?:case|ticket)|\bon[- ]?call\b.{0,40}(?:@|slack)",
     re.IGNORECASE,
 )
 _CHECKS = re.compile(
-    r"\b(?:verif\w*|check|confirm|make sure|ensure|wait (?:for|until)|should|expect\w*|validate)\b",
+    r"\b(?:v[eé]rif\w*|comprob\w*|comprueb\w*|prüf\w*|check|confirm|make sure|ensure|wait (?:for|until)|should|expect\w*|validate)\b",
     re.IGNORECASE,
 )
+_VERIFIES = re.compile(r"\bv[eé]rif|\bvalid|\bcomproba|\bprüf|\bconfirm", re.IGNORECASE)
 _ACTING = frozenset({Phase.RECOVERY, Phase.ROLLBACK, Phase.PROCEDURE, Phase.DIAGNOSIS})
 
 
@@ -74,7 +76,8 @@ def missing(page: Page) -> Iterator[Finding]:
             "add a section Escalation: when, and whom",
         )
     unverified = [*_unverified(page)]
-    if unverified and not any(_phases(page, Phase.VERIFICATION)):
+    titled = any(_VERIFIES.search(section.title) for section in page.runbook.sections())
+    if unverified and not titled and not any(_phases(page, Phase.VERIFICATION)):
         first = unverified[0].line
         yield page.find(
             line,
