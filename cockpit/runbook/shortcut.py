@@ -66,7 +66,8 @@ def _is_underlined(state: StateBlock, line: int) -> bool:
     """Whether a line could make the one above it the head of a table or a heading."""
     if line >= state.lineMax or state.sCount[line] < state.blkIndent:
         return False
-    return state.src[state.bMarks[line] + state.tShift[line]] in _UNDERLINES
+    at = state.bMarks[line] + state.tShift[line]
+    return state.src[at : at + 1] in _UNDERLINES
 
 
 def _words(state: StateBlock, start: int) -> bool:
