@@ -35,7 +35,9 @@ def up(state: Path) -> int:
     lab = Lab.find(state) or Lab.start(state)
     config = lab.write_config(state)
     runbook = "runbooks/01_database_connection_loss.md"
-    others = textwrap.fill(" ".join(BREAKS), 76, subsequent_indent=" " * 19)
+    others = textwrap.fill(
+        " ".join([*BREAKS][1:]), 76, subsequent_indent=" " * 19, break_on_hyphens=False
+    )
     print(
         "prod-1 is up: the kamiyo service on its own Docker engine, "
         f"sshd on 127.0.0.1:{lab.ssh_port}\n"

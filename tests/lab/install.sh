@@ -24,6 +24,7 @@ need iptables iptables
 need busybox busybox-static
 need sqlite3 sqlite3
 need curl curl
+need ps procps
 need tmux tmux
 need sudo sudo
 need less less

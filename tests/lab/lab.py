@@ -20,6 +20,7 @@ from tests.lab.sshd import write_client_config
 ROOT = Path(__file__).parents[2]
 NEEDED = (
     "dockerd containerd runc docker sshd ssh ssh-keygen unshare nsenter setsid ip hostname ldd curl"
+    " ps"
 )
 COMPOSE_PLUGIN_FOLDERS = (
     "/usr/libexec/docker/cli-plugins",

@@ -91,7 +91,10 @@ class Database:
             log("ERROR", f"database cannot be opened: {error}")
             return
         log("INFO", f"database connected: {DB}")
-        self.back_up()
+        try:
+            self.back_up()
+        except (sqlite3.Error, OSError) as error:
+            log("ERROR", f"no backup written: {error}")
 
     def back_up(self) -> None:
         BACKUPS.mkdir(parents=True, exist_ok=True)
