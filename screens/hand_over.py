@@ -101,7 +101,7 @@ class HandOver:
             with suppress(OSError):
                 opened.terminal.resize(*os.get_terminal_size(driver.fileno))
 
-        await _say(fd, _greeting(opened))
+        await _say(fd, _greeting(opened, self.size()[0]))
         tty.setraw(driver.fileno, termios.TCSANOW)
         loop.add_signal_handler(signal.SIGWINCH, resize)
         resize()
@@ -151,17 +151,18 @@ class _Seen:
         self.last = (self.last + data)[-_LAST_WORDS:]
 
 
-def _greeting(opened: InTerminal) -> bytes:
+def _greeting(opened: InTerminal, width: int) -> bytes:
     host = opened.target.name
     first, *more = opened.command.strip().split("\n")
     rest = f" and {len(more)} more lines" if more else ""
     words = [
-        f"cockpit: in your terminal on {clean_line(host)}: {clean_line(first)}{rest}",
-        "         Its end brings you back; if it hangs, enter ~. leaves it.",
+        clean_line(f"cockpit: in your terminal on {host}: {first}{rest}"),
+        Safe("Its end brings you back; if it hangs, enter ~. leaves it."),
     ]
     if host != THIS_MACHINE:
-        words.append("         It ends if the link drops.")
-    return b"\r\n" + b"".join(f"{line}\r\n".encode() for line in words)
+        words.append(Safe("It ends if the link drops."))
+    lines = [line for sentence in words for line in paint.fold(sentence, max(20, width - 1))]
+    return b"\r\n" + b"".join(f"{line}\r\n".encode() for line in lines)
 
 
 def _is_worth_reading(end: terminal.End, seen: _Seen) -> bool:

@@ -15,9 +15,10 @@ from pathlib import Path
 import anyio
 import pytest
 
-from tests.lab.fixtures import StartSshd
+from tests.lab.fixtures import StartSshd, not_tested
 from tests.lab.proxy import Proxy
 from tests.screens.tmux import Terminal, cockpit
+from tests.target.test_sudo_real import ANA
 
 pytestmark = [pytest.mark.tmux, pytest.mark.slow, pytest.mark.anyio]
 
@@ -56,13 +57,11 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def opened(
-    tmp_path: Path, *more: str, term: str = "tmux-256color", size: tuple[int, int] = (80, 24)
-) -> Terminal:
+def opened(tmp_path: Path, *more: str, term: str = "tmux-256color", book: str = BOOK) -> Terminal:
     if shutil.which("tmux") is None:
         pytest.skip("no tmux: nothing was handed over in a real terminal")
-    book = tmp_path / "book.md"
-    book.write_text(BOOK.format(file=tmp_path / "long.txt"))
+    path = tmp_path / "book.md"
+    path.write_text(book.format(file=tmp_path / "long.txt"))
     environ = {
         "COCKPIT_HOME": str(tmp_path / "state"),
         "HOME": str(tmp_path),
@@ -70,14 +69,13 @@ def opened(
         "LESS": "",
     }
     return Terminal(
-        cockpit("--runbook", str(book), *more), size=size, environ=environ, cwd=tmp_path
+        cockpit("--runbook", str(path), *more), size=(80, 24), environ=environ, cwd=tmp_path
     )
 
 
 def ready(terminal: Terminal, host: str = "this machine") -> None:
     terminal.wait("> .*Step 1")
     terminal.wait(f"{host} up")
-    terminal.wait("1 Containers", gone=True, patience=5) if terminal._size[0] < 100 else None
 
 
 def events(tmp_path: Path) -> list[dict[str, object]]:
@@ -262,6 +260,56 @@ def test_leaving_tells_what_still_runs(tmp_path: Path, file: Path) -> None:
         terminal.wait("running on this machine; x stops it")
         terminal.keys("x")
         terminal.wait("1 running", gone=True)
+
+
+def test_a_shell_on_the_host_is_opened_by_name(tmp_path: Path, file: Path) -> None:
+    with opened(tmp_path) as terminal:
+        ready(terminal)
+        terminal.keys(":")
+        terminal.wait("Search for commands")
+        terminal.type("open a shell")
+        terminal.wait("Open a shell on this machine")
+        terminal.keys("Enter")
+        terminal.wait("Why recover first")
+        time.sleep(0.5)
+        terminal.type("to look around")
+        terminal.keys("Enter")
+        terminal.wait("y runs it")
+        terminal.keys("y")
+        terminal.wait("in your terminal on this machine")
+        terminal.wait(r"[#$] *\n")
+        terminal.type("echo $((6 * 7)); exit 4")
+        terminal.keys("Enter")
+        assert "\n42" in terminal.wait("it ended with exit status 4. Press enter")
+        terminal.keys("Enter")
+        is_whole(terminal)
+        terminal.keys("4")
+        terminal.wait("Used a terminal on this machine(.|\n)*exit 4")
+
+
+@pytest.mark.root
+def test_sudo_is_given_its_password_and_comes_back(
+    request: pytest.FixtureRequest, tmp_path: Path, file: Path, sshd: StartSshd
+) -> None:
+    if os.geteuid() != 0 or shutil.which("sudo") is None:
+        not_tested(request, "a sudo that wants a password", ["not root, or no sudo"])
+    server = sshd(account=ANA)
+    config = tmp_path / "cockpit.yaml"
+    config.write_text(
+        f"ssh_config: {server.ssh_config}\nhosts:\n  prod-1:\n    ssh: {server.host}\n"
+    )
+    book = "# Sudo\n## Diagnosis\n### Step 1: Who\n```bash\nsudo cat /etc/shadow | head -n 1\n```\n"
+    with opened(tmp_path, "--config", str(config), "--host", "prod-1", book=book) as terminal:
+        ready(terminal, "prod-1")
+        terminal.keys("Enter")
+        terminal.wait("(?i)password.*: *\n")
+        assert "Its end brings you back" in terminal.screen()
+        terminal.type("opensesame")
+        terminal.keys("Enter")
+        screen = terminal.wait(r"OK exit 0 · \d+\.\d s in your terminal")
+        assert "│ root:" in screen
+        assert "opensesame" not in screen
+        is_whole(terminal)
 
 
 @asynccontextmanager
