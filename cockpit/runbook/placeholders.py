@@ -10,6 +10,7 @@ import contextlib
 import re
 import shlex
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -46,16 +47,25 @@ _WORDS = re.compile(
     r"(?!\s*=)"
     r")(?![A-Za-z0-9_])"
 )
+_SIGN = re.compile(
+    r"[<\[$YyXMIHAN](?:(?<=[<\[$])|(?<=Y)(?:OUR|YYY)|(?<=y)our|(?<=X)X|(?<=M)E\b|(?<=I)[PD]\b"
+    r"|(?<=N)AME\b|(?<=H)OST\b|(?<=A)DDRESS\b)"
+)
+"""In every command with a gap; starts with single characters, so that others are run past."""
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)([^}\n]*)\}|([A-Za-z_]\w*))")
 _ASSIGNED = re.compile(
     r"(?:^|[;&|(){}\n]|\b(?:then|do|else|export|local|declare|readonly|typeset)\s)"
     r"\s*(?:-\w+\s+)*([A-Za-z_]\w*)\+?="
 )
 _MORE_ASSIGNED = re.compile(r"(?:\bfor|\bselect)\s+([A-Za-z_]\w*)\b|\bread\s+([^;|&<>\n]*)")
+_ASSIGNS = re.compile(r"[fsr](?:(?<=f)or|(?<=s)elect|(?<=r)ead)\s")
 _NESTED_SHELL = re.compile(
     r"\b(?:ba|da|z|k|a)?sh\b[^|;&\n]*?\s-\w*c\b|\b(?:ssh|eval|su|xargs|parallel|watch)\s"
 )
 _PLAIN = re.compile(r"[\w@%+=:,./-]*\Z")
+_RUN = re.compile(r"[^'\"\\$`#<()\n]+")
+_QUOTED_RUN = re.compile(r'[^"\\$`]+')
+"""Characters that change nothing in code, and within double quotes."""
 _HEREDOC = re.compile(r"<<-?[ \t]*(\\?)(['\"]?)([A-Za-z_]\w*)\2")
 
 Where = str
@@ -185,12 +195,14 @@ def _one_line(value: str, gap: _Gap) -> str:
 
 
 def _gaps(command: str, known: Collection[str], variables: bool = True) -> Iterator[_Gap]:
-    if not re.search(r"[<\[$]|YOUR|your|XX|YYYY|ME\b|_?(?:IP|NAME|ID|HOST|ADDRESS)\b", command):
+    if not _SIGN.search(command):
         return
     where = contexts(command)
     found = [*_written(command, where)]
-    if variables:
+    if variables and "$" in command:
         found += _variables(command, where, known)
+    if not found:
+        return
     end = 0
     for gap in sorted(found, key=lambda gap: (gap.start, -gap.end)):
         if gap.start >= end and gap.where != "#":
@@ -198,7 +210,7 @@ def _gaps(command: str, known: Collection[str], variables: bool = True) -> Itera
             yield gap
 
 
-def _written(command: str, where: list[Where]) -> Iterator[_Gap]:
+def _written(command: str, where: str) -> Iterator[_Gap]:
     for match in _ANGLE.finditer(command):
         name, start = match[1], match.start()
         after = command[match.end() : match.end() + 1]
@@ -226,7 +238,7 @@ def _written(command: str, where: list[Where]) -> Iterator[_Gap]:
         yield _Gap(match[0], match[0], match.start(), match.end(), where[match.start()])
 
 
-def _variables(command: str, where: list[Where], known: Collection[str]) -> Iterator[_Gap]:
+def _variables(command: str, where: str, known: Collection[str]) -> Iterator[_Gap]:
     given = dict(reversed([*_assignments(command)]))
     shown = command.strip().removeprefix("echo ").strip(' "')
     for match in _VARIABLE.finditer(command):
@@ -250,6 +262,8 @@ def _assignments(command: str) -> Iterator[tuple[str, int]]:
         for match in exported:
             for name in re.finditer(r"(?:^|\s)([A-Za-z_]\w*)=", match[1]):
                 yield name[1], match.start()
+    if not _ASSIGNS.search(command):
+        return
     for match in _MORE_ASSIGNED.finditer(command):
         if match[1]:
             yield match[1], match.start()
@@ -259,32 +273,43 @@ def _assignments(command: str) -> Iterator[tuple[str, int]]:
             yield name, match.start()
 
 
-def contexts(command: str) -> list[Where]:
+@lru_cache(maxsize=64)
+def contexts(command: str) -> str:
     """For each character of a command, how the shell reads it."""
-    where: list[Where] = []
+    where: list[str] = []
     stack = ["n"]
+    ticks = 0  # backquotes in the stack: 0 or 1
     bodies: list[tuple[str, bool]] = []
     i, size = 0, len(command)
     while i < size:
         char, top = command[i], stack[-1]
         mark = top if top in "'\"" else "n"
         if top == "'":
-            where.append("'")
-            if char == "'":
+            stop = command.find("'", i) + 1 or size
+            where.append("'" * (stop - i))
+            if command[stop - 1] == "'":
                 stack.pop()
-        elif char == "\\" and i + 1 < size:
-            where += mark, mark
+            i = stop
+            continue
+        if plain := (_QUOTED_RUN if top == '"' else _RUN).match(command, i):
+            where.append(mark * (plain.end() - i))
+            i = plain.end()
+            continue
+        if char == "\\" and i + 1 < size:
+            where.append(mark * 2)
             i += 1
         elif char == "$" and command.startswith("$(", i):
-            where += mark, "n"
+            where.append(mark + "n")
             stack.append("(")
             i += 1
         elif char == "`":
             where.append(mark)
-            if "`" in stack:
-                del stack[stack.index("`") :]
+            if ticks:
+                while stack.pop() != "`":
+                    pass
             else:
                 stack.append("`")
+            ticks = 1 - ticks
         elif top == '"':
             where.append('"')
             if char == '"':
@@ -295,31 +320,31 @@ def contexts(command: str) -> list[Where]:
         elif char == "#" and (i == 0 or command[i - 1] in " \t\n;"):
             stop = command.find("\n", i)
             stop = size if stop < 0 else stop
-            where += "#" * (stop - i)
+            where.append("#" * (stop - i))
             i = stop - 1
         elif char == "<" and (heredoc := _HEREDOC.match(command, i)) and command[i - 1 : i] != "<":
             bodies.append((heredoc[3], not (heredoc[1] or heredoc[2])))
-            where += "n" * (heredoc.end() - i)
+            where.append("n" * (heredoc.end() - i))
             i = heredoc.end() - 1
         else:
             where.append("n")
-            if char == "(" and top in ("(",):
+            if char == "(" and top == "(":
                 stack.append("(")
             elif char == ")" and top == "(":
                 stack.pop()
             elif char == "\n" and bodies:
                 i = _bodies(command, i + 1, bodies, where) - 1
         i += 1
-    return where[:size] + ["n"] * (size - len(where))
+    return "".join(where)[:size].ljust(size, "n")
 
 
-def _bodies(command: str, at: int, bodies: list[tuple[str, bool]], where: list[Where]) -> int:
+def _bodies(command: str, at: int, bodies: list[tuple[str, bool]], where: list[str]) -> int:
     """Mark the bodies of the here-documents that begin at a line, and return where they end."""
     while bodies and at < len(command):
         delimiter, expands = bodies[0]
         stop = command.find("\n", at)
         stop = len(command) if stop < 0 else stop + 1
-        where += ("h" if expands else "r") * (stop - at)
+        where.append(("h" if expands else "r") * (stop - at))
         if command[at:stop].strip() == delimiter:
             bodies.pop(0)
         at = stop
