@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cockpit.runbook import parse
 from cockpit.runbook.lint import Finding, Ground, Level, OnHost, judge, lint, page, syntax
@@ -401,9 +404,38 @@ def test_a_file_of_a_folder_that_cannot_be_read_is_said(tmp_path: Path) -> None:
         lint([tmp_path / "empty.md"])
 
 
-def test_any_text_at_all_can_be_linted() -> None:
-    for text in ["", "\0", "```", "`" * 50, "[" * 500, "<" * 500, "# " + "_" * 500, "x=$(" * 60]:
-        found(text)
+PIECES = ["```\n", "`", "# ", "- ", "[a](b.md#c)", "<x>", "<!-- ", "-->", "____", ": ", "| ", "é"]
+PIECES += [
+    "docker logs a\n",
+    "rm -rf x\n",
+    "\n",
+    "$(",
+    "'",
+    "A_KEY=",
+    "---\n",
+    "\0",
+    "â€™",
+    "1" * 9,
+]
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=40).map("".join))
+@settings(max_examples=150, deadline=None)
+def test_any_text_at_all_can_be_linted(text: str) -> None:
+    for one in found(text):
+        assert 1 <= one.line <= text.count("\n") + text.count("\r") + 1
+        assert "\n" not in str(one)
+
+
+@pytest.mark.parametrize(
+    "piece", ["<!-- ", "`", "[", "<a ", "___ ", "a: ", "| ", "a(", "password="]
+)
+def test_no_rule_takes_long_over_a_long_line(piece: str) -> None:
+    text = recovery(piece * 20_000)
+    book = parse.parse(text, "book.md")
+    begun = time.process_time()
+    judge([page(Path("book.md"), text, book)])
+    assert time.process_time() - begun < 5
 
 
 def test_the_shipped_runbooks_are_clean() -> None:

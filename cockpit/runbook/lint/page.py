@@ -21,7 +21,6 @@ _NO_RUNBOOK = re.compile(
 )
 _SPAN = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 _redact = Redactor(b"lint")
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class Page:
         for block in self.blocks:
             if block.kind in (Kind.FENCE, Kind.INDENTED):
                 hidden |= set(range(block.first, block.last + 1))
-        text = _COMMENT.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), self.text)
+        text = _without_comments(self.text)
         return tuple(
             (number, _SPAN.sub(lambda found: " " * len(found[0]), line))
             for number, line in enumerate(text.split("\n"), 1)
@@ -152,6 +151,16 @@ def page(path: Path, text: str, runbook: Runbook, *, handbook: bool = False) -> 
     """The page of a text that was read already."""
     handbook = handbook or bool(_HANDBOOK.search(path.stem))
     return Page(path, str(path), _without_front_matter(text), runbook, handbook, text.split("\n"))
+
+
+def _without_comments(text: str) -> str:
+    """The text with blanks in place of its HTML comments."""
+    out: list[str] = []
+    at = 0
+    while (first := text.find("<!--", at)) >= 0 and (last := text.find("-->", first + 4)) >= 0:
+        out += text[at:first], re.sub(r"[^\n]", " ", text[first : last + 3])
+        at = last + 3
+    return "".join(out) + text[at:]
 
 
 def _without_front_matter(text: str) -> str:

@@ -47,7 +47,8 @@ _ESCALATES = re.compile(
     re.IGNORECASE,
 )
 _CHECKS = re.compile(
-    r"\b(?:v[eé]rif\w*|comprob\w*|comprueb\w*|prüf\w*|check|confirm|make sure|ensure|wait (?:for|until)|should|expect\w*|validate)\b",
+    r"\b(?:v[eé]rif\w*|comprob\w*|comprueb\w*|prüf\w*|check|confirm|make sure|ensure"
+    r"|wait (?:for|until)|should|expect\w*|validate)\b",
     re.IGNORECASE,
 )
 _VERIFIES = re.compile(r"\bv[eé]rif|\bvalid|\bcomproba|\bprüf|\bconfirm", re.IGNORECASE)
