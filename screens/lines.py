@@ -98,15 +98,19 @@ class Lines(ScrollView, can_focus=True):
         self.refresh()
 
     def reveal(self) -> None:
-        """Scrolls so that the rows under the cursor are in sight, the first of them above all."""
+        """Scrolls so that the rows under the cursor are in sight, the first of them above all.
+
+        Where they are more than the pane holds, and it shows some of them, it stays as it is.
+        """
         under = self._spans.get(self.at)
         if under is None:
             return
         first, last = under
         top, height = round(self.scroll_y), self.size.height
-        if last >= top + height:
-            top = last - height + 1
-        top = min(top, first)
+        if last - first >= height:
+            top = top if first <= top <= last else first
+        else:
+            top = min(max(top, last - height + 1), first)
         if top != round(self.scroll_y):
             self.scroll_to(y=top, animate=False, immediate=True)
 

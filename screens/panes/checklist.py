@@ -68,6 +68,7 @@ class Checklist(Lines):
         self._known: Known | None = None
         self._laid: dict[str, list[Row]] = {}
         self._laid_for: tuple[object, ...] = ()
+        self._revealed: tuple[object, ...] | None = None
         self._facts_of: tuple[tuple[object, ...], Facts] | None = None
 
     def on_mount(self) -> None:
@@ -155,16 +156,30 @@ class Checklist(Lines):
 
     def _shows_command(self) -> bool:
         """Brings the command under the cursor in sight; False where it is already."""
-        from screens.panes.step_rows import POINTER
-
-        first, last = self.span(self.at) or (0, -1)
-        lines = (y for y in range(first, last + 1) if self.rows[y].plain.startswith(POINTER))
-        y = next(lines, None)
-        top, height = round(self.scroll_y), self.size.height
+        y, top, height = self._command_row(), round(self.scroll_y), self.size.height
         if y is None or top <= y < top + height:
             return False
         self.scroll_to(y=max(0, y - height // 2), animate=False, immediate=True)
         return True
+
+    def _command_row(self) -> int | None:
+        from screens.panes.step_rows import POINTER
+
+        first, last = self.span(self.at) or (0, -1)
+        lines = (y for y in range(first, last + 1) if self.rows[y].plain.startswith(POINTER))
+        return next(lines, None)
+
+    def reveal(self) -> None:
+        """Has what is under the cursor in sight; of a high step what the command says, once."""
+        super().reveal()
+        run = self.run_here()
+        news = (run.job, run.state) if run else None
+        if news == self._revealed:
+            return
+        self._revealed = news
+        span, y = self.span(self.at), self._command_row()
+        if news and y is not None and span and span[1] >= round(self.scroll_y) + self.size.height:
+            self.scroll_to(y=y, animate=False, immediate=True)
 
     def next_step(self) -> None:
         """Moves on to the step after this one, past options that are not needed any more."""

@@ -460,3 +460,26 @@ def test_what_is_known_is_folded_again_only_when_something_happened() -> None:
 
 def test_the_checklist_is_not_bold_all_over() -> None:
     assert not Checklist.bold_under_cursor
+
+
+async def test_on_a_small_terminal_the_output_comes_in_sight_and_reading_on_is_left_alone(
+    tmp_path: Path,
+) -> None:
+    async with opened(
+        tmp_path, SHOP.replace("```bash", "Words.\n\n" * 9 + "```bash", 1), (50, 14)
+    ) as (
+        pilot,
+        responder,
+        main,
+    ):
+        await press(pilot, "enter")
+        assert not responder.incident.runs, "the command was not on the screen"
+        await press(pilot, "enter")
+        await until(pilot, lambda: "does not match" in in_sight(main.checklist))
+        assert "▸ $ echo 503" in in_sight(main.checklist)
+        await press(pilot, "j")
+        before = in_sight(main.checklist)
+        assert "▸ $ echo 503" not in before, "this test wants to have read on"
+        responder.note("something happened")
+        await pilot.pause(0.6)
+        assert in_sight(main.checklist) == before
