@@ -260,6 +260,9 @@ def _look_for(words: str, seen: _Seen) -> Suggestion | None:
         held = re.split(r"\s*,\s*(?:(?:or|and)\s+)?|\s+(?:or|and)\s+|\s*/\s*", text)
         if not all(re.fullmatch(r"[A-Z][A-Z0-9_]+", word) for word in held):
             return None
+        if len(held) == 1 and not _ERROR.fullmatch(held[0]):
+            # The name of a column, as likely as not.
+            return None
     elif not re.fullmatch(_MARKS, text, re.IGNORECASE):
         return None
     there = [word for word in held if _find(word, seen.text)]

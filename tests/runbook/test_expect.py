@@ -130,6 +130,7 @@ UNSAID = [
     ("healthy", "healthy", 1),
     # Nothing of what to look for is there: is that good?
     ('Look for: "OOM"', "quiet", 0),
+    ("Look for: RECLAIMABLE", "TYPE RECLAIMABLE", 0),
     # Several lines are an example mostly.
     ("count\n3", "count\n4", 0),
     ("", "x", 0),
