@@ -74,25 +74,31 @@ class Builder:
         phase = headings.phase(node.title, parent)
         if id(node) in procedure_nodes:
             self.procedures.append((node.title, node.first))
-            phase = headings.strong(node.title) or Phase.PROCEDURE
+            self.procedure_level = node.level
+            if phase is Phase.SYMPTOMS or any(headings.strong(n.title) for n in node.children):
+                phase = headings.strong(node.title) or Phase.PROCEDURE
         elif procedure_nodes and self._leaves_procedure(node):
             self.procedures.append((self.procedures[0][0], node.first))
+            self.procedure_level = 0
         section = self.open(node, phase)
-        kind = headings.kind(node.title)
-        single = not node.children or self._flattened(node)
+        kind = node.kind
+        single = (not node.children or self._flattened(node)) and not _has_steps(node)
         explicit = node.pseudo or re.match(r"\W*(?:step|option)\b", node.title, re.IGNORECASE)
         if kind and single and explicit:
             self._whole(section, node, kind, phase)
             return
         self.direct(section, node.body)
         self._name_it(section, parent)
-        modes = [self._mode(child, phase) for child in node.children]
+        modes = [
+            None if id(child) in procedure_nodes else self._mode(child, phase)
+            for child in node.children
+        ]
         for child, mode in zip(node.children, modes, strict=True):
             child_phase = headings.phase(child.title, phase)
             if all(mode is not None for mode in modes):
                 self._whole(section, child, mode or StepKind.STEP, child_phase)
                 self._name_it(section, parent)
-            elif mode is None or headings.kind(child.title) is None:
+            elif mode is None or child.kind is None:
                 self.node(child, phase, procedure_nodes)
             else:
                 own = self.open(child, child_phase)
@@ -114,21 +120,22 @@ class Builder:
 
     def _flattened(self, node: Node) -> bool:
         """A step whose only sub-headings are bold labels stays one step."""
-        return bool(headings.kind(node.title)) and all(child.pseudo for child in node.children)
+        return bool(node.kind) and all(child.pseudo for child in node.children)
 
     def open(self, node: Node, phase: Phase) -> DraftSection:
         """A new section; what follows goes into it."""
         section = DraftSection(
             node.title, phase, node.level, node.first, node.last, max(len(self.procedures) - 1, 0)
         )
+        section.kind = node.kind
         self.sections.append(section)
         self.last_command = self.awaited = None
         return section
 
     def _mode(self, node: Node, parent: Phase) -> StepKind | None:
         """The kind of step that a sub-heading is, None when it is a section with its own steps."""
-        kind = headings.kind(node.title)
-        if node.children and not self._flattened(node):
+        kind = node.kind
+        if (node.children and not self._flattened(node)) or _has_steps(node):
             return None
         body = blocks.flat(node.body)
         lists = [block for block in body if block.kind is Kind.LIST]
@@ -247,7 +254,8 @@ class Builder:
     ) -> None:
         groups = self._groups(block)
         has = [group for group in groups if group.has_commands]
-        if not has or (after_list and section.steps):
+        own = any(headings.kind(group.title) for group in has)
+        if not has or (after_list and section.steps and not own):
             self._flush(section, pending)
             step = section.steps[-1] if section.steps else None
             self._put(section.place(), block, step.phase if step else section.phase)
@@ -274,7 +282,9 @@ class Builder:
                 title = group.title or (
                     section.title if not section.steps else group.commands[0].text
                 )
-                step = DraftStep(title, StepKind.STEP, section.phase, group.first, group.last)
+                option = headings.kind(title) is StepKind.OPTION
+                kind = StepKind.OPTION if option else StepKind.STEP
+                step = DraftStep(title, kind, section.phase, group.first, group.last)
                 section.steps.append(step)
             place = step.items if step else section.place()
             self._put_group(place, group, section.phase, "", said)
@@ -301,8 +311,10 @@ class Builder:
                 self._item(section.place(), item, sign, section.phase)
                 section.reaches(item.last)
                 continue
-            kind = StepKind.CHECK if task else StepKind.STEP if has else StepKind.MANUAL
             bare = prose.without(text, told)
+            kind = StepKind.CHECK if task else StepKind.STEP if has else StepKind.MANUAL
+            if headings.kind(bare) is StepKind.OPTION:
+                kind = StepKind.OPTION
             step = self._step(section, prose.title(_TASK.sub("", bare, count=1)), item, kind)
             self.last_command = self.awaited = None
             self.inside(step, item.children, own_title=True)
@@ -556,6 +568,13 @@ class Builder:
 
 def _is_task(item: Block) -> bool:
     return bool(item.children) and bool(_TASK.match(item.children[0].text))
+
+
+def _has_steps(node: Node) -> bool:
+    """Whether an option has a numbered list of its own: then it is a section of several steps."""
+    return node.kind is StepKind.OPTION and any(
+        block.ordered and len(block.children) > 1 for block in blocks.flat(node.body)
+    )
 
 
 def _text_of(block: Block, depth: int = 0) -> str:

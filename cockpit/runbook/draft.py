@@ -41,6 +41,7 @@ class DraftSection:
     first: int
     last: int
     procedure: int = 0
+    kind: StepKind | None = None
     intro: list[Item] = field(default_factory=list)
     steps: list[DraftStep] = field(default_factory=list)
 
@@ -136,6 +137,7 @@ def _section(draft: DraftSection, prefix: str, names: Names) -> Section:
         lines,
         tuple(draft.intro),
         tuple(steps),
+        draft.kind,
     )
 
 

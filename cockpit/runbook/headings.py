@@ -15,12 +15,16 @@ _STEP = re.compile(
     re.IGNORECASE,
 )
 _OPTION = re.compile(
-    r"(?:option|solution|method|approach|alternative|workaround|variant|fix)\s*#?\s*"
-    r"(?:\d+|[A-Z]\b)(?:\s*[:.)–—-]|\s|$)",
+    r"(?:option|solution|method|approach|alternative|workaround|variant|fix|way|strategy|path|route"
+    r"|opción|möglichkeit|lösung|variante)\s*(?:#?\s*\d+|(?-i:[A-H])|[a-h](?=\s*[:.)–—]))"
+    r"(?:\s*[:.)–—-]|\s|$)"
+    r"|(?:option|alternative|alternatively|workaround|fallback|last resort)\s*(?:\([^)]*\)\s*)?"
+    r"(?:[:–—]|-\s)\s*\S",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(
-    r"(?:(?:step|option|solution|method|phase|part|check)\s*#?\s*(?:\d+|[a-z]\b)|"
+    r"(?:(?:step|option|solution|method|approach|way|fix|workaround|phase|part|check)\s*#?\s*"
+    r"(?:\d+|[a-z]\b)|"
     r"\d+(?:\.\d+)*|[A-H](?=[.)]))"
     r"\\?\s*[.):–—-]*\s*",
     re.IGNORECASE,

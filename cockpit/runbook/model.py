@@ -169,7 +169,10 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Section(msgspec.Struct, frozen=True):
-    """A heading with the steps below it; intro is what stands before the first step."""
+    """A heading with the steps below it; intro is what stands before the first step.
+
+    kind: STEP or OPTION where the heading is one itself, with steps of its own below it.
+    """
 
     id: str
     title: Safe
@@ -178,6 +181,7 @@ class Section(msgspec.Struct, frozen=True):
     lines: Lines
     intro: tuple[Item, ...] = ()
     steps: tuple[Step, ...] = ()
+    kind: StepKind | None = None
 
 
 class Procedure(msgspec.Struct, frozen=True):

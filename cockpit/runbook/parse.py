@@ -6,7 +6,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from cockpit.runbook import attributes, blocks, build, comments, draft, headings, tree
+from cockpit.runbook import attributes, blocks, build, comments, draft, families, headings, tree
 from cockpit.runbook.model import Phase, Runbook
 from cockpit.text import Safe, clean_line
 
@@ -96,9 +96,8 @@ def parse(text: str, path: str, sha256: str = "") -> Runbook:
     builder = build.Builder(comments.programs_used(found), frozenset(_READ.findall(body)))
     builder.procedures.append((named, 1))
     top = _top(root, first)
-    chosen = _procedures(top)
-    builder.procedure_level = chosen[0].level if chosen else 0
-    marks = frozenset(id(node) for node in chosen)
+    families.mark(root.children)
+    marks = frozenset(id(node) for node in families.procedures(top))
     opening = first or root
     if opening.body or (root.body and first):
         phase = headings.strong(opening.title) if first is None else None
@@ -168,28 +167,6 @@ def _top(root: tree.Node, first: tree.Node | None) -> list[tree.Node]:
     return [
         node for child in root.children for node in (child.children if child is first else [child])
     ]
-
-
-def _procedures(top: list[tree.Node]) -> list[tree.Node]:
-    """Headings that are runbooks of their own: several of one level that repeat the same phases."""
-    by_level: dict[int, list[tuple[tree.Node, frozenset[Phase]]]] = {}
-    waiting = list(top)
-    while waiting:
-        node = waiting.pop(0)
-        waiting = node.children + waiting
-        phases = frozenset(
-            phase
-            for child in node.children
-            if (phase := headings.strong(child.title))
-            in (Phase.SYMPTOMS, Phase.DIAGNOSIS, Phase.RECOVERY)
-        )
-        if phases and not node.pseudo and headings.strong(node.title) is None:
-            by_level.setdefault(node.level, []).append((node, phases))
-    for level in sorted(by_level):
-        repeated = [node for node, phases in by_level[level]]
-        if len(repeated) > 1 and frozenset.intersection(*(phases for _, phases in by_level[level])):
-            return repeated
-    return []
 
 
 def _severity(text: str, title: str) -> Safe | None:

@@ -1,19 +1,23 @@
 """A rule for markdown-it that sees by the first letter what a line starts, before all others try.
 
-It changes no result, only the time: nine of ten blocks are plain words, a list item, a heading or a
-fence, and markdown-it asks up to ten rules about each of their lines. What is not plain to see is
-left to them.
+It finds the same blocks, only sooner: nine of ten are plain words, a list item, a heading, a fence
+or a table, and markdown-it asks up to ten rules about each of their lines. What is not plain to see
+is left to them. A paragraph or heading is one token here, with its text, and a table has no cells:
+making tokens that nobody reads takes as long as the rest.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from markdown_it.rules_block import fence, heading, list_block
+from markdown_it.rules_block import fence, list_block, table
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.rules_block import StateBlock
+
+_HEADING = re.compile(r"#{1,6}(?=[ \t]|\Z)")
 
 _SAFE = frozenset("\"'(),.;!?$/@%&{}\\^]")
 """Signs, besides letters, with which no block but a paragraph can start."""
@@ -35,9 +39,9 @@ def _shortcut(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     if _is_words(source, at, first):
         return _words(state, start)
     if _is_underlined(state, start + 1) and "|" in source[at : state.eMarks[start]]:
-        return False
+        return _table(state, start, end)
     if first == "#":
-        return heading(state, start, end, False)
+        return _heading(state, start, source[at : state.eMarks[start]])
     if first in "`~":
         return fence(state, start, end, False)
     if first.isdigit() or (first in "-+*" and _is_item(source, at, state.eMarks[start])):
@@ -92,13 +96,44 @@ def _words(state: StateBlock, start: int) -> bool:
             line += 1
     finally:
         state.parentType = before
-    content = state.getLines(start, line, state.blkIndent, False).strip()
-    state.line = line
-    token = state.push("paragraph_open", "p", 1)
-    token.map = [start, line]
-    token = state.push("inline", "", 0)
-    token.content = content
-    token.map = [start, line]
-    token.children = []
-    state.push("paragraph_close", "p", -1)
+    text = state.getLines(start, line, state.blkIndent, False).strip()
+    return _leaf(state, "paragraph_open", "p", text, start, line)
+
+
+def _heading(state: StateBlock, start: int, line: str) -> bool:
+    match = _HEADING.match(line)
+    if not match:
+        return False
+    text = line[match.end() :].rstrip(" \t")
+    closed = text.rstrip("#")
+    if closed[-1:] in (" ", "\t"):
+        text = closed
+    return _leaf(state, "heading_open", f"h{match.end()}", text.strip(), start, start + 1)
+
+
+def _leaf(state: StateBlock, kind: str, tag: str, text: str, start: int, end: int) -> bool:
+    token = state.push(kind, tag, 0)
+    token.content = text
+    token.map = [start, end]
+    state.line = end
     return True
+
+
+def _table(state: StateBlock, start: int, end: int) -> bool:
+    """A table without its cells, if it is one."""
+    if not table(state, start, end, True):
+        return False
+    line = start + 2
+    others = state.md.block.ruler.getRules("blockquote")
+    before, state.parentType = state.parentType, "table"
+    while line < end and state.sCount[line] >= state.blkIndent and not state.isEmpty(line):
+        row = state.src[state.bMarks[line] + state.tShift[line]] == "|"
+        if (
+            state.is_code_block(line)
+            or not row
+            and any(rule(state, line, end, True) for rule in others)
+        ):
+            break
+        line += 1
+    state.parentType = before
+    return _leaf(state, "table_open", "table", "", start, line)

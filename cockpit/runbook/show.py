@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cockpit.runbook import headings
 from cockpit.runbook.model import (
     Command,
     Item,
@@ -116,7 +115,7 @@ def _titled(runbook: Runbook, kind: StepKind) -> Iterator[dict[str, object]]:
     kinds = (StepKind.STEP, StepKind.MANUAL) if kind is StepKind.STEP else (kind,)
     for section in runbook.sections():
         alone = len(section.steps) == 1 and section.steps[0].title == section.title
-        if not alone and headings.kind(section.title) is kind:
+        if not alone and section.kind is kind:
             yield {"title": section.title, "line": section.lines.first}
         for step in section.steps:
             if step.kind in kinds:

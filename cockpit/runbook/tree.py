@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from cockpit.runbook import headings, prose
 from cockpit.runbook.blocks import Block, Kind
-from cockpit.runbook.model import Phase
+from cockpit.runbook.model import Phase, StepKind
 
 _LABEL = re.compile(
     r"(\*\*|__)(?P<label>[^*_\n]{2,100}?)(?P<colon>:?)\1(?P<after>\s*:?)(?P<rest>[^"
@@ -30,6 +30,7 @@ class Node:
     body: list[Block] = field(default_factory=list)
     children: list[Node] = field(default_factory=list)
     pseudo: bool = False
+    kind: StepKind | None = None
 
 
 def tree(found: Sequence[Block], title: str) -> Node:

@@ -751,3 +751,141 @@ def test_a_comment_with_a_colon_above_a_command_is_its_title() -> None:
     found = code("bash", "docker ps", "# Look for old jobs:", "docker exec db jobs --old")
     assert expected(found) == [None, None]
     assert [c.title for _, _, c in found.commands()][1] == "Look for old jobs"
+
+
+# Families of headings
+
+
+def options(runbook: Runbook) -> list[str]:
+    return [one["title"] for one in record(runbook)["options"]]  # type: ignore[attr-defined]
+
+
+def procedures(runbook: Runbook) -> list[str]:
+    return [one["title"] for one in record(runbook)["procedures"]]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "titles",
+    [
+        ("Option 1: Restart", "Option 2 (slow)"),
+        ("Solution A: Restart", "Solution B: Rebuild"),
+        ("Approach 2 - Restart", "Method 1. Rebuild"),
+        ("Way 1: Restart", "Alternative: Rebuild"),
+        ("Workaround: Restart", "Fix #2: Rebuild"),
+        ("Via the console", "Via the API"),
+        ("Using systemd", "Using Docker"),
+        ("Manually", "Automatically (slower)"),
+    ],
+)
+@pytest.mark.parametrize("shape", ["### {}\n\n", "**{}**\n\n"])
+def test_options_in_every_wording(titles: tuple[str, ...], shape: str) -> None:
+    text = "# X\n\n## Recovery\n\n" + "".join(
+        shape.format(title) + "```bash\ndocker restart api\n```\n\n" for title in titles
+    )
+    found = parse(text, "x.md")
+    wordless = not any(char.isdigit() or char in ":#" for char in titles[0])
+    if wordless and shape.startswith("*"):
+        return  # without the word, only a real heading says so
+    assert options(found) == list(titles)
+    assert {c.phase for _, _, c in found.commands()} == {Phase.RECOVERY}
+
+
+@pytest.mark.parametrize(
+    "title", ["Solutions", "Fix a broken index", "Methods of payment", "Using Docker", "Way out"]
+)
+def test_a_heading_that_is_no_option(title: str) -> None:
+    assert options(parse(f"# X\n\n## Recovery\n\n### {title}\n\nText.\n", "x.md")) == []
+
+
+def test_options_in_a_list_and_in_the_comments_of_a_fence() -> None:
+    found = book(
+        """
+        # X
+        ## Recovery
+        1. Option A: run `docker restart api`
+        2. Option B: run `docker restart db`
+
+        ```bash
+        # Option 1: the worker
+        docker restart worker
+
+        # Option 2: all
+        docker compose restart
+        ```
+        """
+    )
+    assert len(options(found)) == 4
+
+
+def test_an_option_with_a_numbered_list_has_steps_of_its_own() -> None:
+    found = book(
+        """
+        # X
+        ## Recovery
+        ### Option 1: By the board
+        1. Open the board.
+        2. Press restart.
+        ### Option 2: By hand
+        ```bash
+        docker restart api
+        ```
+        """
+    )
+    assert options(found) == ["Option 1: By the board", "Option 2: By hand"]
+    assert [s.title for _, s in found.steps()][:2] == ["Open the board.", "Press restart."]
+
+
+PROBLEMS = """
+    # Handbook
+    ## Escalation
+    Call the owner.
+    ## Quick commands
+    ### The API is down
+    ```bash
+    docker restart api
+    ```
+    ### Slow queries
+    ```bash
+    docker stats --no-stream
+    ```
+    ### Ask for more
+    - see the board
+    ## Common mistakes
+    ### Restart fails
+    - do not do it twice
+    ### Backup missing
+    - look before you leap
+    """
+
+
+def test_headings_that_name_a_problem_each_are_procedures() -> None:
+    found = book(PROBLEMS)
+    assert procedures(found) == ["The API is down", "Slow queries", "Ask for more"]
+    assert [p.title for p in found.procedures] == [
+        "Handbook",
+        "The API is down",
+        "Slow queries",
+        "Ask for more",
+        "Handbook",
+    ]
+
+
+def test_one_problem_or_numbered_steps_are_not_several_procedures() -> None:
+    one = "# X\n## Diagnosis\n### API is down\n```sh\nls -l\n```\n### Look\n- a\n### See\n- b\n"
+    assert procedures(parse(one, "x.md")) == []
+    steps = "# X\n## Diagnosis\n### A. API down\n```sh\nls\n```\n### B. DB down\n```sh\nls\n```\n"
+    assert procedures(parse(steps, "x.md")) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("How to: Rotate the key", "How to: Export the data"),
+        ("How to restart", "How do I stop?"),
+        ("Alert: ApiDown", "Alert: DiskFull (P1)"),
+        ("1. No answer", "2. Image rollback"),
+    ],
+)
+def test_other_families_of_procedures(first: str, second: str) -> None:
+    text = f"# X\n\n## {first}\n\n1. Run `docker ps`\n2. Wait.\n\n## {second}\n\n1. Stop.\n2. Go.\n"
+    assert procedures(parse(text, "x.md")) == [first, second]
