@@ -385,7 +385,7 @@ class Responder:
         from cockpit.runbook import placeholders
         from cockpit.runbook.model import Phase, Risk, Waits
         from cockpit.runbook.shell import judge
-        from cockpit.target.session import Turn
+        from cockpit.target.session import Turn, changes
 
         verdict = judge(command)
         risk, because = verdict.risk, verdict.because
@@ -397,7 +397,8 @@ class Responder:
         if chosen and [*Risk].index(chosen.command.risk) > [*Risk].index(risk):
             risk, because = chosen.command.risk, "the runbook says so"
         target = self._target(self.host_of(chosen))
-        keeps = verdict.waits is not Waits.STREAM and not terminal
+        beside = verdict.waits is Waits.STREAM or bool(terminal)
+        keeps = not beside and (changes(command) or bool(session.doubt))
         return guard.Intent(
             command=command,
             host=target.name,

@@ -19,8 +19,9 @@ from typing import Final
 NOT_RUN: Final = 125
 
 _CHANGES: Final = re.compile(
-    r"(?:^|[;&|({`\n!]|\b(?:if|then|else|elif|do|while|until|command|builtin)\s)\s*"
-    r"(?:(?:cd|pushd|popd|export|unset|source|eval|declare|typeset|read)(?![\w-])|\.\s)"
+    r"(?<![\w-])(?:cd|pushd|popd|export|unset|source|eval|declare|typeset|read|readarray|mapfile"
+    r"|let|getopts|printf\s+-v|trap)(?![\w-])|:=|\(\(|\(\)"
+    r"|(?:^|[;&|({`\n!)]|\b(?:if|then|else|elif|do|while|until)\s)\s*\.\s"
 )
 _REASONS: Final = {
     "disk": "it could not be stored on the host: is its disk full?",
@@ -116,7 +117,7 @@ def left(said: dict[str, str]) -> Kept | Lost | None:
 
 
 def changes(command: str) -> bool:
-    """Whether a command looks as if it leaves something for those after it."""
+    """Whether a command may leave something for those after it; rather yes than no."""
     from cockpit.runbook.placeholders import assigned
 
     return bool(assigned(command) or _CHANGES.search(command))

@@ -22,13 +22,13 @@ ck_lost() {
 
 # -> CK_N: the names of all exported variables. Part of a value may pass for a name; it does no harm.
 ck_names() {
-  set -f; IFS=$(printf '\nx'); IFS=${IFS%x}; CK_N=;
+  ck_d=$IFS; set -f; IFS=$CK_L; CK_N=;
   for ck_l in $(export -p); do
     case $ck_l in export\ *|declare\ -*|typeset\ -*) ;; *) continue;; esac;
     ck_l=${ck_l%%=*}; ck_l=${ck_l##* };
     case $ck_l in ''|[0-9]*|*[!A-Za-z0-9_]*) ;; *) CK_N="$CK_N $ck_l";; esac;
   done;
-  IFS=$(printf ' \t\nx'); IFS=${IFS%x}; set +f;
+  IFS=$ck_d; set +f;
 };
 
 ck_is() { eval "[ \"\${$1+1}\" ]"; };
@@ -87,10 +87,10 @@ ck_keep() {
   ck_l=${BASHPID-};
   [ "$ck_l" ] || { read -r ck_l < /proc/self/stat && ck_l=${ck_l%% *}; } || ck_l=$$;
   [ "$ck_l" = "$$" ] || return "$CK_S";
-  ( CK_F=$IFS; set +eufxC; unset IFS; umask 077;
+  ( CK_F=$IFS; set +eufxC; IFS=' '; umask 077;
     [ -d "$CK_O" ] || mkdir -p "$CK_O";
     CK_N=; ck_write >| "$CK_O/state" || {
-      unset IFS; for ck_l in $CK_N; do command unset "$ck_l"; done; PATH=$CK_P;
+      IFS=' '; for ck_l in $CK_N; do command unset "$ck_l"; done; PATH=$CK_P;
       rm -f "$CK_O/state" "$CK_O/kept"; ln -s disk "$CK_O/kept"; } );
   return "$CK_S";
 };
@@ -109,6 +109,7 @@ ck_trap() {
 
 CK_P=$PATH CK_E= CK_V=;
 if [ "$CK_X" ]; then
+  CK_L=$(printf '\nx'); CK_L=${CK_L%x};
   ck_names; CK_E=$CK_N;
   for ck_l in $CK_E; do eval "CK_0_$ck_l=\${$ck_l-}"; done;
 fi;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -111,7 +112,7 @@ class Gate(ModalScreen[guard.Pass | None]):
         if intent.workdir or intent.turn:
             where.append(f"in {intent.workdir or '~'}")
         if intent.carries:
-            where.append(f"with {' '.join(intent.carries)} as earlier commands set it")
+            where.append(_carried(intent))
         if intent.terminal:
             where.append(f"· in your terminal: {intent.terminal}")
         self._words["head"] = clean_line(head), "bad" if destroys else "warn"
@@ -323,6 +324,15 @@ class Gate(ModalScreen[guard.Pass | None]):
 
     def action_leave(self) -> None:
         self.dismiss(None)
+
+
+def _carried(intent: guard.Intent) -> str:
+    """The variables of earlier commands that this one names; of the others how many there are."""
+    named = [name for name in intent.carries if re.search(rf"\b{name}\b", intent.command)]
+    more = len(intent.carries) - len(named)
+    variables = f"{more} more" if named else f"{more} variable{'s' * (more > 1)}"
+    parts = [*named, *([variables] if more else [])]
+    return f"with {', '.join(parts)} as earlier commands set it"
 
 
 def _cut(line: str, width: int) -> list[tuple[bool, Safe]]:
