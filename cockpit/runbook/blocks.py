@@ -54,8 +54,9 @@ def _markdown() -> MarkdownIt:
 
     from cockpit.runbook import shortcut
 
-    # Inline markup is read by our own few patterns: it costs most of the time and is needed rarely.
-    markdown = MarkdownIt("commonmark").enable("table").disable("inline")
+    # Only its blocks are used. Inline markup is read by our own few patterns: it costs most of the
+    # time and is needed rarely.
+    markdown = MarkdownIt("commonmark").enable("table")
     shortcut.add_to(markdown)
     return markdown
 
@@ -65,7 +66,9 @@ _TAB_LABEL = re.compile(r'(?:===|!!!|\?\?\?\+?)\s+(?:\w+\s*)?(?:"([^"]*)")?\s*$'
 
 def read(text: str, first: int = 1) -> tuple[Block, ...]:
     """The blocks of a markdown text with "\\n" line ends; first is the number of its first line."""
-    tokens = _markdown().parse(text)
+    markdown = _markdown()
+    tokens: list[Token] = []
+    markdown.block.parse(text.replace("\0", "\ufffd"), markdown, {}, tokens)
     return _children(tokens, 0, len(tokens), text.split("\n"), first)
 
 
@@ -100,10 +103,11 @@ def _block(
     first, last = span[0] + offset, _last_line(lines, span) + offset
     match token.type:
         case "heading_open":
-            text = tokens[i + 1].content
+            text = tokens[i + 1].content if end > i else token.content
             return Block(Kind.HEADING, text, first, last, level=int(token.tag[1]))
         case "paragraph_open":
-            return Block(Kind.PARAGRAPH, tokens[i + 1].content, first, last)
+            text = tokens[i + 1].content if end > i else token.content
+            return Block(Kind.PARAGRAPH, text, first, last)
         case "fence":
             return Block(Kind.FENCE, token.content, first, last, info=token.info, body=first + 1)
         case "code_block":

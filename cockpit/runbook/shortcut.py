@@ -127,12 +127,10 @@ def _table(state: StateBlock, start: int, end: int) -> bool:
     others = state.md.block.ruler.getRules("blockquote")
     before, state.parentType = state.parentType, "table"
     while line < end and state.sCount[line] >= state.blkIndent and not state.isEmpty(line):
-        row = state.src[state.bMarks[line] + state.tShift[line]] == "|"
-        if (
-            state.is_code_block(line)
-            or not row
-            and any(rule(state, line, end, True) for rule in others)
-        ):
+        is_row = state.src[state.bMarks[line] + state.tShift[line]] == "|"
+        if not is_row and any(rule(state, line, end, True) for rule in others):
+            break
+        if state.is_code_block(line):
             break
         line += 1
     state.parentType = before
