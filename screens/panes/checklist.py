@@ -11,19 +11,17 @@ from textual.message import Message
 
 from cockpit.incident.incident import Run
 from cockpit.responder import Chosen, Responder
-from cockpit.text import Safe, clean_line
+from cockpit.text import Safe
 from screens import paint
 from screens.lines import Lines
-from screens.paint import Row
 from screens.panes.places import Found, Kind, Place, Places
 
 if TYPE_CHECKING:
-    from cockpit.runbook.model import Procedure, Runbook, Section, Step
+    from cockpit.runbook.model import Runbook, Section, Step
     from screens.panes.known import Known
     from screens.panes.progress import Progress
+    from screens.panes.sheet import Sheet
     from screens.panes.step_rows import Facts
-
-SHORT = 6
 
 
 class Checklist(Lines):
@@ -66,8 +64,7 @@ class Checklist(Lines):
         self._shown_for: str | None = None
         self._seen: tuple[object, ...] | None = None
         self._known: Known | None = None
-        self._laid: dict[str, list[Row]] = {}
-        self._laid_for: tuple[object, ...] = ()
+        self._sheet: Sheet | None = None
         self._revealed: tuple[object, ...] | None = None
         self._facts_of: tuple[tuple[object, ...], Facts] | None = None
 
@@ -312,9 +309,12 @@ class Checklist(Lines):
                 self.procedure = book.procedures[0].id
                 first = self.places.first_in(book.procedures[0])
                 self.at = first.first if first else Place(Kind.PROCEDURE, self.procedure)
-        self._learn(book)
+        from screens.panes.sheet import Here, Sheet
+
+        self._sheet = self._sheet or Sheet()
         self.border_title = paint.text(self._title())
-        self.show_rows(self._rows())
+        here = Here(self.at, self.procedure, self._learn(book), self._facts, self.size.width)
+        self.show_rows(self._sheet.rows(self.places, here))
         self.reveal()
         self.call_after_refresh(self.reveal)
 
@@ -356,163 +356,3 @@ class Checklist(Lines):
 
         assert self.places is not None
         return progress.of_all(sections, self._learn(self.places.book).marks)
-
-    def _rows(self) -> list[Row]:
-        places = self.places
-        assert places is not None
-        width = max(20, self.size.width)
-        kept = (self._learn(places.book), places, width)
-        if kept != self._laid_for:
-            self._laid, self._laid_for = {}, kept
-        severity = f" ({places.book.severity})" if places.book.severity else ""
-        rows = [
-            paint.row((line, "strong"))
-            for line in paint.fold(Safe(f" {places.book.title}{severity}"), width - 1)
-        ]
-        rows += [
-            paint.row((line, "warn"))
-            for warning in places.book.warnings
-            for line in paint.fold(clean_line(f" ! {warning}"), width)
-        ]
-        if not places.steps:
-            said = Safe(" No step was found in this file; here is its text. j goes through it.")
-            rows += [paint.row((line, "warn")) for line in paint.fold(said, width)]
-        for procedure in places.book.procedures:
-            if places.many and not places.first_in(procedure):
-                rows += self._headings(procedure, width)
-                continue
-            if places.many:
-                rows.append(self._procedure(procedure, width))
-            if not places.many or procedure.id == self.procedure:
-                for section in procedure.sections:
-                    rows += self._section(procedure, section, width)
-        return rows
-
-    def _headings(self, procedure: Procedure, width: int) -> list[Row]:
-        """The headings of a procedure in which nothing stands: they head the ones after it."""
-        titles = [one.title for one in procedure.sections if one.title != procedure.title]
-        return [
-            paint.row((paint.fit(Safe(f" {title}"), width - 1), "strong"))
-            for title in titles or [procedure.title]
-        ]
-
-    def _procedure(self, procedure: Procedure, width: int) -> Row:
-        place = Place(Kind.PROCEDURE, procedure.id)
-        opened, here = procedure.id == self.procedure, self.at == place
-        progress = self._progress(procedure.sections)
-        said = progress.words if progress.all else Safe("to be read")
-        hint = "  enter opens it" if here and not opened else ""
-        pointer, sign = ">" if here else " ", "-" if opened else "+"
-        room = max(8, width - 6 - len(said) - len(hint))
-        title = procedure.title
-        return paint.row(
-            (Safe(f"{pointer} "), "key"),
-            (Safe(f"{sign} "), "title"),
-            (paint.fit(title, room) if cell_len(title) > room else title, "title"),
-            (Safe(f"  {said}"), "faint"),
-            (Safe(hint), "key"),
-            stop=place,
-        )
-
-    def _section(self, procedure: Procedure, section: Section, width: int) -> list[Row]:
-        found = self._found()
-        if found is not None and found.section is section:
-            return self._open_section(procedure, section, found.step, width)
-        if section.id not in self._laid:
-            self._laid[section.id] = self._closed_section(procedure, section, width)
-        return self._laid[section.id]
-
-    def _closed_section(self, procedure: Procedure, section: Section, width: int) -> list[Row]:
-        if not section.steps:
-            return self._text(procedure, section, width, here=False)
-        head = self._head(procedure, section, width, here=False)
-        return [head, *self._steps(section, width)]
-
-    def _open_section(
-        self, procedure: Procedure, section: Section, step: Step | None, width: int
-    ) -> list[Row]:
-        from screens.panes import step_rows
-
-        if step is None:
-            return self._text(procedure, section, width, here=True)
-        rows = [self._head(procedure, section, width, here=True)]
-        assert self.places is not None and isinstance(self.at, Place)
-        rows += self._read(section, width)
-        needless = self.places.needless(section, self._learn(self.places.book).done)
-        for line, one in zip(self._steps(section, width), section.steps, strict=True):
-            if one is step:
-                facts = self._facts(Found(procedure, section, step))
-                rows += step_rows.opened(step, self.at, facts, one.id in needless, width)
-            else:
-                rows.append(line)
-        return rows
-
-    def _steps(self, section: Section, width: int) -> list[Row]:
-        """The lines of the steps of a section, closed."""
-        from screens.panes import step_rows
-
-        key = f"{section.id}\0steps"
-        if key not in self._laid:
-            assert self.places is not None
-            known = self._learn(self.places.book)
-            needless = self.places.needless(section, known.done)
-            self._laid[key] = [
-                step_rows.closed(
-                    step,
-                    known.states.get(step.id),
-                    [known.runs.get(command.id) for command in step.commands],
-                    step.id in needless,
-                    width,
-                )
-                for step in section.steps
-            ]
-        return self._laid[key]
-
-    def _text(self, procedure: Procedure, section: Section, width: int, *, here: bool) -> list[Row]:
-        """A section that is only read: open under the cursor, and where it is short."""
-        if not section.intro:
-            # Nothing of its own: a heading of the sections below it, or of nothing.
-            below = [one for one in procedure.sections if one.lines.first > section.lines.first]
-            if not below or below[0].level <= section.level or section.title == procedure.title:
-                return []
-            return [self._head(procedure, section, width, here=False)]
-        stop = Place(Kind.TEXT, section.id)
-        lines = self._read(section, width)
-        long = len(lines) > SHORT and not here
-        head = self._head(
-            procedure, section, width, here=here, said=f"{len(lines)} lines to read" if long else ""
-        )
-        return [paint.row(*row.parts, stop=stop) for row in ([head] if long else [head, *lines])]
-
-    def _head(
-        self, procedure: Procedure, section: Section, width: int, *, here: bool, said: str = ""
-    ) -> Row:
-        top = min(
-            (one.level for one in procedure.sections if one.title != procedure.title), default=1
-        )
-        indent = "  " * max(0, min(2, section.level - top))
-        if section.steps:
-            said = self._progress((section,)).words
-        title = section.title
-        if title == procedure.title:
-            title = Safe("Steps" if section.steps else "About")
-        lead = f"{indent}{'─▸' if here else '──'} "
-        room = max(8, width - len(lead) - (len(said) + 5 if said else 1))
-        shown = paint.fit(title, room) if cell_len(title) > room else title
-        rule = max(1, width - len(lead) - cell_len(shown) - (len(said) + 4 if said else 2))
-        return paint.row(
-            (Safe(f"{lead}{shown} "), "title"),
-            (Safe("─" * rule), "title" if here else "faint"),
-            (Safe(f" {said} " if said else ""), "title" if here else ""),
-        )
-
-    def _read(self, section: Section, width: int) -> list[Row]:
-        """What a section says before its first step."""
-        from screens.panes import known, step_rows
-
-        assert self.places is not None
-        key = f"{section.id}\0text"
-        if key not in self._laid:
-            named = known.labels(self.places, section.intro)
-            self._laid[key] = step_rows.text(section.intro, named, width)
-        return self._laid[key]

@@ -263,6 +263,8 @@ def _told(
     parts: list[Part] = [(Safe(f"[{'; '.join(said)}]"), _RISKS[command.risk.value])]
     if run is None:
         enter = "enter runs it" if command.risk.value == "read" else "enter asks first"
+        if command.waits and command.waits.value != "stream" and command.risk.value == "read":
+            enter = "enter hands it the terminal"
         parts.append((Safe(f" {'enter asks for it' if missing else enter}"), "faint"))
     lines = [tuple(line) for line in paint.fold_parts(parts, width - 9)]
     where = _where(command, facts)
