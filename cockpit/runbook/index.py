@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cockpit.runbook import library, query, ranking, store
-from cockpit.runbook.record import Record, Records, records, remembered
+from cockpit.runbook.record import Record, Records, records, remembered, unread
 from cockpit.text import Safe, clean_line
 
 _BATCH = 200
+_FEW = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +120,17 @@ class Index:
 
     # Keeping it true
 
-    def refresh(self, told: Callable[[int, int], None] = lambda done, of: None) -> None:
+    def refresh(
+        self, told: Callable[[int, int], None] = lambda done, of: None, *, aside: bool = False
+    ) -> None:
         """Brings the index up to date with the files and the journals. Never raises for the disk.
 
-        told: called now and then with how many of the files to read have been read.
+        told: called now and then with how many of the files to read have been read. aside: where
+        there is much to read, another process does it, so that this one answers keys meanwhile.
         """
+        if aside and self._on_disk and self._much() and self._aside(told):
+            self.library, self.records = library.walk(self.places), remembered()
+            return
         self.library = library.walk(self.places)
         self.records = records()
         for _ in range(2):
@@ -136,6 +145,40 @@ class Index:
                     break
                 self._afresh()
         self._in_memory(told)
+
+    def _much(self) -> bool:
+        """Whether reading takes so long that keys would wait for it."""
+        try:
+            with self._lock:
+                known = {row.path for row in self._files()}
+        except sqlite3.Error:
+            known = set()
+        files = {str(file.path) for file in library.walk(self.places).files}
+        return len(files - known) > _FEW or unread() > _FEW
+
+    def _aside(self, told: Callable[[int, int], None]) -> bool:
+        """Has another process refresh the file; whether it did."""
+        import subprocess
+
+        argv = [sys.executable, "-P", "-m", "cockpit.runbook.index", str(self.file)]
+        argv += map(str, self.places)
+        path = os.pathsep.join(one for one in sys.path if one)
+        try:
+            with subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                start_new_session=True,
+                env={**os.environ, "PYTHONPATH": path},
+            ) as other:
+                for line in other.stdout or ():
+                    done, of = map(int, line.split())
+                    told(done, of)
+            return other.returncode == 0
+        except (OSError, ValueError):
+            return False
 
     def _in_memory(self, told: Callable[[int, int], None]) -> None:
         """As `refresh`, where the file cannot be written: on a copy that lasts as long as this."""
@@ -313,3 +356,21 @@ def _near(row: store.Row, names: frozenset[str]) -> int:
     if not names.isdisjoint(row.about):
         return 2
     return int(not names.isdisjoint(row.named))
+
+
+def _refresh_for_another(file: Path, places: list[Path]) -> None:
+    """Refreshes a file that another process answers from; tells it how far it is."""
+
+    def told(done: int, of: int) -> None:
+        with contextlib.suppress(OSError):  # the other is gone; what was begun is finished
+            os.write(1, f"{done} {of}\n".encode())
+
+    index = Index(places, file=file)
+    index.refresh(told)
+    kept = index._on_disk
+    index.close()
+    sys.exit(0 if kept else 1)
+
+
+if __name__ == "__main__":
+    _refresh_for_another(Path(sys.argv[1]), [Path(place) for place in sys.argv[2:]])

@@ -198,6 +198,12 @@ def remembered(*, cache: Path | None = None) -> Records:
     return Records(use for one in known.values() for use in one.uses)
 
 
+def unread(*, cache: Path | None = None) -> int:
+    """How many journals were never read: what `records` will take longest for."""
+    known = _load(cache or paths.cache() / "records.json")
+    return sum(str(folder) not in known for folder in folders(paths.incidents()))
+
+
 def _stamp(folder: Path, incident: str) -> list[tuple[str, int, int]]:
     stamps = []
     for path in files(folder, incident):

@@ -133,7 +133,7 @@ class Find(ModalScreen[Path | None]):
             with contextlib.suppress(RuntimeError):  # the screen is gone, and the loop with it
                 loop.call_soon_threadsafe(self._progress, done, of)
 
-        await asyncio.to_thread(index.refresh, told)
+        await asyncio.to_thread(index.refresh, told, aside=True)
         self._notes = await asyncio.to_thread(self._told, index)
         self._wanted.set()
 
@@ -143,9 +143,12 @@ class Find(ModalScreen[Path | None]):
             self._wanted.set()
 
     def _search(self, index: Index, typed: str) -> list[Found]:
-        file = _file(typed)
-        found = index.search(typed, self.names, typing=True, limit=MOST)
-        return [index.open(file), *found] if file else found
+        path = _path(typed)
+        if path is not None and _is_file(path):
+            return [index.open(path), *index.search(typed, self.names, typing=True, limit=MOST)]
+        if path is not None and path.suffix == ".md" and typed.startswith(("/", ".", "~")):
+            return []  # enter says that it is not there, and opens no other
+        return index.search(typed, self.names, typing=True, limit=MOST)
 
     def _told(self, index: Index) -> Safe:
         """What the responder should know of the folders, in one line."""
@@ -300,12 +303,11 @@ def _path(text: str) -> Path | None:
         return None
 
 
-def _file(text: str) -> Path | None:
-    path = _path(text)
+def _is_file(path: Path) -> bool:
     try:
-        return path if path is not None and path.is_file() else None
+        return path.is_file()
     except (OSError, ValueError):
-        return None
+        return False
 
 
 def _short(path: Path) -> str:
