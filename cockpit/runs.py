@@ -188,13 +188,16 @@ class Runs:
             self._not_known(id, f"the link was lost while it was sent ({error})")
             return id
         log.append(e.CommandClaimed(job=id))
-        end = None
         try:
             end = await hand(InTerminal(leave.command, target, opened, _kept(output)))
+        except asyncio.CancelledError:
+            self._not_known(id, "cockpit was ended while the terminal was open")
+            raise
+        except Exception as error:
+            self._not_known(id, f"cockpit failed while the terminal was open ({error})")
+            raise
         finally:
             opened.close()
-            if end is None:
-                self._not_known(id, "cockpit was ended while the terminal was open")
         await self._put_down(id, end)
         return id
 

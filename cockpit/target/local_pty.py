@@ -57,7 +57,7 @@ class LocalPty:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-IS", "-c", _ADOPT, *argv,
                 stdin=slave, stdout=slave, stderr=slave,
-                env={**environ, "TERM": term},
+                env={**_sizeless(environ), "TERM": term},
                 start_new_session=True,
             )  # fmt: skip
         except BaseException:
@@ -170,6 +170,11 @@ class LocalPty:
 
     def is_closing(self) -> bool:
         return self._closed
+
+
+def _sizeless(environ: Mapping[str, str]) -> dict[str, str]:
+    """Programs believe these more than the terminal, whose size may change."""
+    return {name: value for name, value in environ.items() if name not in ("LINES", "COLUMNS")}
 
 
 def _set_size(fd: int, columns: int, rows: int) -> None:
