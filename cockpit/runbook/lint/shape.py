@@ -33,7 +33,7 @@ _GUESSED = ("cockpit does not know", "the name of", "part of the command", "the 
 """How a verdict begins that rests on what is not known: enough to ask, too little to blame."""
 _PREPARES = re.compile(
     r"\b(?:mkdir|chmod|chown|touch|cp|tar|build|install|checkout|export|inspect|must-gather)\b"
-    r"|dump|bundle|back-?up|snapshot",
+    r"|\bgit (?:add|commit|tag)\b|dump|bundle|back-?up|snapshot",
     re.IGNORECASE,
 )
 _SEVERITY = re.compile(
@@ -179,7 +179,7 @@ def _is_check(phase: Phase) -> bool:
 def _after(page: Page, placed: Placed) -> str:
     """What the reader reads next, to the end of the section."""
     last = max(placed.step.lines.last, placed.section.lines.last)
-    inline = placed.command.source != "fence"
+    inline = placed.command.source in ("inline", "bare")
     return "\n".join(page.lines[placed.command.lines.last - inline : last + 1])
 
 

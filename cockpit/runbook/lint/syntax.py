@@ -55,7 +55,7 @@ def refused(pages: Sequence[Page], shell: str) -> Iterator[Finding]:
 
 def _is_shell(page: Page, command: Command) -> bool:
     """Whether it is surely meant for a shell; a query in an unnamed block is cockpit's mistake."""
-    if command.source != "fence" or _QUERY.match(command.text):
+    if command.source not in ("fence", "indented") or _QUERY.match(command.text):
         return False
     words = re.match(r"[a-z][\w.-]*(?=\s|\Z)", command.text)
     known = words is not None and words[0] in programs.KNOWN
