@@ -182,3 +182,35 @@ def test_it_works_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.delenv(name, raising=False)
     assert call("incident", "list").exit_code == 0
     assert os.environ.get("HOME") is None
+
+
+def test_runbook_find_and_list_tell_why_and_the_record(home: Path) -> None:
+    folder = home / "docs" / "runbooks"
+    folder.mkdir(parents=True)
+    (folder / "turbine.md").write_text("# Turbine trips\n## Symptoms\n- the log says `overspeed`\n")
+    (folder / "bad.md").write_bytes(b"\0")
+    done = call("runbook", "find", "overspeeed")
+    assert done.exit_code == 0
+    assert done.stdout.splitlines() == [
+        f"Turbine trips  {folder / 'turbine.md'}",
+        '    symptom: "overspeed" · never used',
+    ]
+    assert done.stderr == "Passed over: bad.md (binary).\n"
+    listed = call("runbook", "list").stdout
+    assert listed.startswith("Turbine trips")
+    assert "00_first_five_minutes.md" in listed
+
+
+def test_runbook_find_as_json_and_nothing_found(home: Path) -> None:
+    done = call("runbook", "find", "--json", "database", "connection", "loss")
+    found = json.loads(done.stdout)
+    assert found[0]["title"] == "Database Connection Loss"
+    assert found[0]["record"]["runs"] == 0
+    assert found[0]["record"]["success_rate"] is None
+    none = call("runbook", "find", "zzzzzz")
+    assert none.exit_code == 1
+    assert none.stdout == ""
+    assert "cockpit runbook list" in none.stderr
+    strange = call("runbook", "find", "--", '" AND NOT *', "--")
+    assert strange.exit_code in (0, 1)
+    assert strange.exception is None or isinstance(strange.exception, SystemExit)

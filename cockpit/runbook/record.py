@@ -111,7 +111,7 @@ class Record:
     def brief(self) -> Safe:
         """How often, and how often it helped."""
         if not self.runs:
-            return Safe("never used" if not self.trainings else "used in training only")
+            return Safe("never used" if not self.trainings else "only tried out")
         times = "once" if self.runs == 1 else f"{self.runs} times"
         return Safe(f"used {times}, {self.solved} solved it")
 
