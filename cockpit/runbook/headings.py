@@ -166,7 +166,12 @@ _AFTER = re.compile(
 def _patterns(strong: bool) -> tuple[tuple[Phase, re.Pattern[str]], ...]:
     """Compiled at the first heading: importing this module must not cost start-up time."""
     words = _STRONG if strong else _WEAK
-    return tuple((phase, re.compile(pattern, re.IGNORECASE)) for phase, pattern in words)
+    return tuple((phase, re.compile(pattern)) for phase, pattern in words)
+
+
+@cache
+def _any_strong() -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{words})" for _, words in _STRONG))
 
 
 _LEADS = re.compile(
@@ -213,13 +218,17 @@ def named(title: str) -> str:
     return title[match.end() :].strip() or title if match else title
 
 
+_STRANGE = re.compile(r"[^\w&/'(): ,.-]+")
+
+
 @lru_cache(maxsize=4096)
 def strong(title: str) -> Phase | None:
     """The phase that the whole heading is the name of ("Recovery Steps"), else None."""
-    text = re.sub(r"[^\w&/'(): ,.-]+", " ", named(title)).strip().rstrip(":").strip()
+    text = _STRANGE.sub(" ", named(title)).strip().rstrip(":").strip().lower()
     if len(text) > 120:
         return None
     starts = [0, *(match.end() for match in [_BEFORE.match(text)] if match)]
+    starts = [start for start in starts if _any_strong().match(text, start)]
     for phase, pattern in _patterns(True):
         for start in starts:
             found = pattern.match(text, start)
@@ -228,9 +237,11 @@ def strong(title: str) -> Phase | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def weak(title: str) -> Phase | None:
     """The phase that a word of the heading points to, else None."""
-    return next((phase for phase, pattern in _patterns(False) if pattern.search(title)), None)
+    text = title.lower()
+    return next((phase for phase, pattern in _patterns(False) if pattern.search(text)), None)
 
 
 def phase(title: str, parent: Phase | None) -> Phase:
@@ -254,6 +265,7 @@ _NO_WORD = re.compile(r"[^\w\s-]+")
 _BETWEEN = re.compile(r"[\s_-]+")
 
 
+@lru_cache(maxsize=4096)
 def slug(text: str, limit: int = 60) -> str:
     """A title as an anchor: lower case, words joined by "-"."""
     text = (text if text.isascii() else unicodedata.normalize("NFKC", text)).lower()

@@ -134,7 +134,7 @@ def _front_matter(text: str) -> tuple[dict[str, object], str, tuple[str, ...]]:
 
     body = "\n" * match[0].count("\n") + text[match.end() :]
     try:
-        loaded = yaml.safe_load(match[1] or "")
+        loaded = yaml.safe_load(match[1] or "")  # in C it is faster, and dies of deep nesting
     except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", 0) + 2
         return {}, body, (f"line {line}: the front matter is not YAML and was not used.",)

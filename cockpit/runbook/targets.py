@@ -25,6 +25,7 @@ class Targets:
     ids: list[str] = field(default_factory=list)
     words: list[Words] = field(default_factory=list)
     above: list[Words] = field(default_factory=list)
+    titles: list[str] = field(default_factory=list)
     anchors: dict[str, str] = field(default_factory=dict)
     having: dict[str, list[int]] = field(default_factory=dict)
     found: dict[str, str | None] = field(default_factory=dict)
@@ -37,8 +38,7 @@ class Targets:
         self.ids.append(name)
         self.words.append(words)
         self.above.append(above)
-        self.anchors.setdefault(headings.anchor(title), name)
-        self.anchors.setdefault(headings.slug(title), name)
+        self.titles.append(title)
         return words
 
     def resolve(self, where: str) -> str | None:
@@ -50,11 +50,14 @@ class Targets:
     def _resolve(self, where: str) -> str | None:
         if where.startswith("#"):
             wanted = where[1:].lower()
-            name = self.anchors.get(wanted) or self.anchors.get(
+            for name, title in zip(self.ids, self.titles, strict=True) if not self.anchors else ():
+                self.anchors.setdefault(headings.anchor(title), name)
+                self.anchors.setdefault(headings.slug(title), name)
+            leads = self.anchors.get(wanted) or self.anchors.get(
                 headings.slug(wanted.replace("-", " "))
             )
-            if name:
-                return name
+            if leads:
+                return leads
             where = wanted.replace("-", " ")
         parts = [part for part in where.replace("→", ">").split(">") if part.strip()] or [""]
         words, context = words_of(parts[-1]), words_of(" ".join(parts[:-1]))
