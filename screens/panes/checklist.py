@@ -266,14 +266,17 @@ class Checklist(Lines):
             self.go(found.first)
 
     def action_choose_procedure(self) -> None:
-        if self.places is None or not self.places.many:
+        if self.places is None:
+            return
+        if not self.places.many:
             self.notify("This file holds one procedure.", markup=False)
             return
         from screens.dialogs.choose import Choose, Offer
 
         offers = [
-            Offer(one.title, self._progress(one.sections).words, one.id)
+            Offer(one.title, far.words if far.all else Safe("to be read"), one.id)
             for one in self.places.book.procedures
+            if self.places.first_in(one) and (far := self._progress(one.sections))
         ]
 
         def opened(id: str | None) -> None:
