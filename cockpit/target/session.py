@@ -83,10 +83,12 @@ def script(command: str, carry: Carry, workdir: str = "") -> str:
     from cockpit.runbook.placeholders import assigned
 
     names = " ".join(sorted(assigned(command)))
-    given = {"CK_I": carry.reads, "CK_O": carry.into, "CK_X": "1" * carry.keeps, "CK_W": names}
-    first = " ".join(f"{name}={shlex.quote(value)}" for name, value in given.items())
+    given = {"CK_I": carry.reads, "CK_O": carry.into, "CK_W": names}
+    before, find, after = _parts()
+    parts = [" ".join(f"{name}={shlex.quote(value)}" for name, value in given.items()) + ";"]
+    parts += [before] * carry.keeps + [find] * bool(carry.reads) + [after] * carry.keeps
     start = "" if carry.reads else enter(workdir)
-    return f"{first}; {_prefix()}\n{start}{command}\n"
+    return f"{' '.join(parts)}\n{start}{command}\n"
 
 
 def enter(workdir: str) -> str:
@@ -124,7 +126,13 @@ def changes(command: str) -> bool:
 
 
 @cache
-def _prefix() -> str:
+def _parts() -> list[str]:
+    """What stands before a command: how to leave something, finding, leaving; each in one line."""
     text = resources.files("cockpit.target").joinpath("session.sh").read_text()
-    lines = (line.strip() for line in text.splitlines())
-    return " ".join(line for line in lines if line and not line.startswith("#"))
+    lines = [line.strip() for line in text.splitlines()]
+    marks = [number for number, line in enumerate(lines) if line.startswith("# -- ")]
+    ends = [*marks[1:], len(lines)]
+    return [
+        " ".join(line for line in lines[start:end] if line and not line.startswith("#"))
+        for start, end in zip(marks, ends, strict=True)
+    ]

@@ -1,10 +1,10 @@
 # What a command finds of the one before it in its runbook, and leaves for the next. POSIX sh.
 #
 # It stands before the command, as one line: the client drops the comments and joins the lines with
-# blanks, hence a statement ends in `;` and no comment stands behind one. Given, in variables:
+# blanks, hence a statement ends in `;` and no comment stands behind one. Of the three parts it takes
+# the second where there is something to find, the others where something is left. Given:
 #   CK_I   the file in which an earlier command left its state, or empty: a fresh start
 #   CK_O   the directory of this job
-#   CK_X   1 when this one leaves something, else empty
 #   CK_W   names of the variables that the command sets
 # Made, in CK_O, private:
 #   state  a script that brings all back; its last word is CK_K=1, once in the directory
@@ -14,11 +14,7 @@
 # What carries over: the directory; exported variables that are not as a fresh shell has them
 # (CK_0_<name> is how it has them); other variables that a command of the session has set.
 
-ck_lost() {
-  ln -s "$1" "$CK_O/kept" 2>/dev/null;
-  echo "cockpit: $2; the command was not run" >&2;
-  exit 125;
-};
+# -- 1: how to leave something
 
 # -> CK_N: the names of all exported variables. Part of a value may pass for a name; it does no harm.
 ck_names() {
@@ -107,22 +103,27 @@ ck_trap() {
   done;
 };
 
-CK_P=$PATH CK_E= CK_V=;
-if [ "$CK_X" ]; then
-  CK_L=$(printf '\nx'); CK_L=${CK_L%x};
-  ck_names; CK_E=$CK_N;
-  for ck_l in $CK_E; do eval "CK_0_$ck_l=\${$ck_l-}"; done;
-fi;
-if [ "$CK_I" ]; then
-  CK_K=;
-  [ ! -r "$CK_I" ] || . "$CK_I" 2>/dev/null;
-  [ "$CK_K" ] || [ -z "${CK_CD-}" ] ||
-    ck_lost directory "the directory $CK_CD, where earlier commands of this runbook went, is gone";
-  [ "$CK_K" ] || ck_lost gone "what earlier commands of this runbook left on this host is gone";
-fi;
+CK_P=$PATH CK_V=;
+CK_L=$(printf '\nx'); CK_L=${CK_L%x};
+ck_names; CK_E=$CK_N;
+for ck_l in $CK_E; do eval "CK_0_$ck_l=\${$ck_l-}"; done;
+
+# -- 2: finds what was left
+
+ck_lost() {
+  ln -s "$1" "$CK_O/kept" 2>/dev/null;
+  echo "cockpit: $2; the command was not run" >&2;
+  exit 125;
+};
+
+CK_K=;
+[ ! -r "$CK_I" ] || . "$CK_I" 2>/dev/null;
+[ "$CK_K" ] || [ -z "${CK_CD-}" ] ||
+  ck_lost directory "the directory $CK_CD, where earlier commands of this runbook went, is gone";
+[ "$CK_K" ] || ck_lost gone "what earlier commands of this runbook left on this host is gone";
+
+# -- 3: leaves something in the end
+
 CK_V="$CK_V $CK_W";
-if [ "$CK_X" ]; then
-  trap '{ ck_keep && :; } 2>/dev/null' EXIT;
-  if [ "${BASH_VERSION-}" ]; then eval 'trap() { ck_trap "$@"; }';
-  else alias trap=ck_trap; fi;
-fi;
+trap '{ ck_keep && :; } 2>/dev/null' EXIT;
+if [ "${BASH_VERSION-}" ]; then eval 'trap() { ck_trap "$@"; }'; else alias trap=ck_trap; fi;
