@@ -72,7 +72,7 @@ class HandOver:
         return columns, rows
 
     def _own(self) -> Driver:
-        if self._driver is None:
+        if self._driver is None or not os.isatty(self._driver.fileno):
             raise CannotRun(
                 "This needs a terminal, and cockpit does not have it to give here"
                 " (COCKPIT_DRIVER?). y copies the command: run it in another terminal."
