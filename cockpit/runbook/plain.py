@@ -14,11 +14,12 @@ Pipelines = list[list[tuple[list[str], bool]]]
 """What runs one after the other; of each part of a pipe its words, and whether it is redirected."""
 
 _PLAIN = r"[\w./=:,@%+~^*?-]"
+_VARIABLE = r"\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*\})"
 _WORDS = re.compile(rf"(?:{_PLAIN}|[ \t])*", re.ASCII)
 _TOKEN = re.compile(
     r"(?P<blank>[ \t]+(?:\\\n[ \t]*)*)"
     r"|(?P<away>[12&]?>>?[ \t]*/dev/null(?=[ \t\n;|&]|\Z)|[12]?>&[12](?=[ \t\n;|&]|\Z))"
-    rf"|(?P<word>(?:{_PLAIN}+|'[^']*'|\"[^\"$`\\]*\")+)"
+    rf"|(?P<word>(?:{_PLAIN}+|{_VARIABLE}|'[^']*'|\"(?:[^\"$`\\]|{_VARIABLE})*\")+)"
     r"|(?P<pipe>\|(?!\|&))"
     r"|(?P<next>&&|\|\||;(?!;)|\n)",
     re.ASCII,

@@ -208,8 +208,7 @@ class _Walk:
             return read("does nothing")
         if depth > _DEPTH:
             return change("too many commands within commands to follow")
-        first = words[0]
-        if re.match(r"[$`<]", first):
+        if words[0].startswith(("$", "`", "<")):
             return change("which program runs is only known when it runs")
         call = Call(
             tuple(words),

@@ -570,7 +570,23 @@ PROGRAMS = [
 ]
 ARGUMENTS = [
     *PROGRAMS,
-    *("-f", "-rf", "-9", "--x=1", "'a b'", '"a b"', "''", "pre'a'\"b\"", "*.log", "~/x", "%s", "@"),
+    *(
+        "-f",
+        "-rf",
+        "-9",
+        "--x=1",
+        "$X",
+        "pre${X}post",
+        '"$X y"',
+        "'a b'",
+        '"a b"',
+        "''",
+        "pre'a'\"b\"",
+        "*.log",
+        "~/x",
+        "%s",
+        "@",
+    ),
     *(
         "'a\nb'",
         "'DROP TABLE x'",
@@ -650,7 +666,7 @@ def test_plain_commands_are_split(command: str, words: list[list[list[str]]]) ->
         *(
             "if a; then b; fi",
             "a 'b",
-            'a "b$c"',
+            'a "b$(c)"',
             "a {b,c}",
             "a |",
             "a &&",

@@ -12,6 +12,9 @@ from cockpit.runbook.model import Risk, Waits
 _ORDER = (Risk.READ, Risk.CHANGE, Risk.DESTROY)
 
 
+_BUNDLE = re.compile(r"-[A-Za-z0-9]+")
+
+
 class Effect(msgspec.Struct, frozen=True):
     """risk with its reason in plain words; containers: names that it stops or restarts.
 
@@ -63,13 +66,15 @@ class Call(msgspec.Struct, frozen=True):
     def has(self, *flags: str) -> bool:
         """Whether one of the flags stands there; a short one also inside a bundle (`-rf`)."""
         for word in self.args:
+            if not word.startswith("-"):
+                continue
             if word == "--":
                 return False
             for flag in flags:
                 if word == flag or (flag.startswith("--") and word.startswith(f"{flag}=")):
                     return True
                 short = len(flag) == 2 and flag[1] != "-" and flag[1] in word[1:]
-                if short and re.fullmatch(r"-[A-Za-z0-9]+", word):
+                if short and _BUNDLE.fullmatch(word):
                     return True
         return False
 

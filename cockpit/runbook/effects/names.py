@@ -92,11 +92,14 @@ DESTRUCTIVE_CODE = re.compile(
 )
 
 
+_ASKS = ("--version", "--help")
+
+
 def judge(call: Call) -> Effect:
     """The effect of one program with its arguments."""
     name = call.words[0]
     plain = name.removeprefix("\\").rpartition("/")[2]
-    if call.args and all(word in ("--version", "--help") for word in call.args):
+    if call.words[-1] in _ASKS and len(call.words) > 1 and all(word in _ASKS for word in call.args):
         return read(f"{plain} prints its {call.args[0].removeprefix('--')}")
     rule = RULES.get(plain)
     if rule is None and "/" in name and not re.match(r"/(?:usr/(?:local/)?)?s?bin/", name):
