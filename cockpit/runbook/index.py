@@ -164,7 +164,7 @@ class Index:
         argv += map(str, self.places)
         path = os.pathsep.join(one for one in sys.path if one)
         try:
-            with subprocess.Popen(
+            other = subprocess.Popen(
                 argv,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -172,11 +172,13 @@ class Index:
                 text=True,
                 start_new_session=True,
                 env={**os.environ, "PYTHONPATH": path},
-            ) as other:
-                for line in other.stdout or ():
-                    done, of = map(int, line.split())
-                    told(done, of)
-            return other.returncode == 0
+            )
+            for line in other.stdout or ():
+                if self._closed:  # nobody waits for it: it goes on, for the next time
+                    return True
+                done, of = map(int, line.split())
+                told(done, of)
+            return other.wait() == 0
         except (OSError, ValueError):
             return False
 

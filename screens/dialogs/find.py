@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from cockpit.runbook.index import Found, Index
 
 MOST = 50
-# Border, title, input, two lines for the chosen one, notes, and the keys.
-_AROUND = 8
+# Border, title, input, two lines for the chosen one, and the keys.
+_AROUND = 7
 
 
 class _Words(Answer):
@@ -84,7 +84,7 @@ class Find(ModalScreen[Path | None]):
             yield words
             yield _Found(id="offers")
             yield Static("", markup=False, id="chosen")
-            yield Static("", markup=False, id="notes", classes="bar")
+            yield Static("", markup=False, id="notes")
             how = "up, down · enter opens · esc leaves it"
             yield Static(paint.text((Safe(how), "faint")), markup=False, classes="bar")
 
@@ -92,7 +92,6 @@ class Find(ModalScreen[Path | None]):
         words = self.query_one(_Words)
         self.set_focus(words)
         words.select_all()
-        self.query_one("#notes").display = False
         self._fit_height()
         self._say_asked("")
         self._look()
@@ -102,8 +101,16 @@ class Find(ModalScreen[Path | None]):
         self._fill()
 
     def _fit_height(self) -> None:
-        height = min(20, max(4, self.app.size.height * 9 // 10 - _AROUND))
-        self.query_one(_Found).styles.height = height
+        notes = paint.fold(self._notes, self._width())[:3] if self._notes else []
+        line = self.query_one("#notes", Static)
+        line.display = bool(notes)
+        line.update(paint.text((Safe("\n".join(notes)), "faint")))
+        height = min(20, max(4, self.app.size.height * 9 // 10 - _AROUND - len(notes)))
+        self.query_one(_Found).styles.height = height - height % 2
+
+    def _width(self) -> int:
+        """Cells for a line of the list, beside its scrollbar."""
+        return max(20, self.query_one(_Found).size.width - 1)
 
     # Searching, beside the loop
 
@@ -135,6 +142,7 @@ class Find(ModalScreen[Path | None]):
 
         await asyncio.to_thread(index.refresh, told, aside=True)
         self._notes = await asyncio.to_thread(self._told, index)
+        self._fit_height()
         self._wanted.set()
 
     def _progress(self, done: int, of: int) -> None:
@@ -179,10 +187,8 @@ class Find(ModalScreen[Path | None]):
         paths = [one.path for one in found]
         lines.at = paths.index(before.path) if same and before and before.path in paths else 0
         self._fill()
-        self._say_asked(f"{self._count} runbooks" if self._count != 1 else "1 runbook")
-        notes = self.query_one("#notes", Static)
-        notes.display = bool(self._notes)
-        notes.update(paint.text((self._notes, "faint")))
+        if self._count:
+            self._say_asked(f"{self._count} runbooks" if self._count != 1 else "1 runbook")
         if self._enter and typed == self.typed:
             self._enter = False
             self.query_one(_Words).shut = False
@@ -200,7 +206,7 @@ class Find(ModalScreen[Path | None]):
             words = "" if self.shown_for is None else _NOTHING if self.typed else _NONE
             lines.show_rows([paint.row((Safe(f"  {words}"), "faint"))])
         else:
-            width = max(20, lines.size.width - 1)  # beside the scrollbar
+            width = self._width()
             rows = [
                 row
                 for place, one in enumerate(self.found)
@@ -214,7 +220,7 @@ class Find(ModalScreen[Path | None]):
         one = self.chosen()
         parts: list[Part] = []
         if one is not None:
-            width = max(20, self.query_one(_Found).size.width)
+            width = self._width()
             fixed = one.record.fixed
             said = f"Fixed last time: {fixed}" if fixed else one.record.words
             tail = paint.fit(clean_line(_short(one.path)), width)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -450,3 +451,24 @@ def test_a_gist_drops_no_word_of_the_file() -> None:
         there = set(query.tokens("\n".join([*told, *found.prose, *found.services])))
         lost = {word for word in query.tokens(text) if word not in there}
         assert lost <= {"bash", "symptoms", "what", "to", "do", "severity", "alerts"}
+
+
+def test_much_is_read_by_another_process(books: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(module._FEW + 1):
+        (books / f"{number}.md").write_text(f"# Book {number}\nword{number}\n")
+    monkeypatch.setattr(store, "put", lambda db, file: pytest.fail("it was read here"))
+    told: list[tuple[int, int]] = []
+    with closing(Index([books])) as index:
+        index.refresh(lambda done, of: told.append((done, of)), aside=True)
+        assert first(index, "word50") == "50.md"
+        assert index.count == told[-1][1] == len(BOOKS) + module._FEW + 1
+
+
+def test_where_no_other_process_can_be_had_it_is_read_here(
+    books: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_FEW", 0)
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with closing(Index([books])) as index:
+        index.refresh(aside=True)
+        assert first(index, "ledger") == "db.md"
