@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -64,7 +63,7 @@ def log_lines(start: int, count: int) -> list[Line]:
     return [Line(0, Source.STDOUT, Safe(f"line {n}")) for n in range(start, start + count)]
 
 
-async def test_a_full_log_takes_more_lines_as_fast_as_a_short_one() -> None:
+async def test_a_full_log_lays_out_only_what_is_new() -> None:
     async with long_log(KEPT) as (pilot, pane):
         laid = 0
         lay = pane._laid
@@ -76,14 +75,10 @@ async def test_a_full_log_takes_more_lines_as_fast_as_a_short_one() -> None:
 
         pane._laid = counted  # type: ignore[method-assign, assignment]
         batches, size = DROPPED // 100 + 5, 100
-        slowest = 0.0
         for batch in range(batches):
-            start = time.perf_counter()
             pane.add(log_lines(KEPT + batch * size, size))
-            slowest = max(slowest, time.perf_counter() - start)
             await pilot.pause()
         assert laid == batches * size, "lines that were there already were laid out again"
-        assert slowest < 0.2
         assert KEPT <= len(pane.rows) < KEPT + DROPPED
         assert in_sight(pane)[-1] == f"line {KEPT + batches * size - 1}"
         assert pane.line() == log_lines(KEPT + batches * size - 1, 1)[0]
