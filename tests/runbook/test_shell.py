@@ -652,7 +652,7 @@ def test_plain_commands_are_split(command: str, words: list[list[list[str]]]) ->
         *(
             "",
             " ",
-            "a $b",
+            "a ${b:-c}",
             "a `b`",
             "a > b",
             "a < b",
