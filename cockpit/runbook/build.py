@@ -539,6 +539,10 @@ class Builder:
         self, place: list[Item], group: Group, phase: Phase, title: str, said: Attributes
     ) -> None:
         source = "indented" if group.indented else "fence"
+        if group.title and all(part.note for part in group.commands):
+            step = self.sections[-1].steps[-1] if self.sections[-1].steps else None
+            if group.commands and not (step and step.title == group.title):
+                place.append(Prose(clean(group.title), Lines(group.first, group.first)))
         for part in group.parts:
             if isinstance(part, fences.Piece):
                 name = part.note if part.note and prose.expectation(part.note) is None else ""

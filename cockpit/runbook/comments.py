@@ -75,7 +75,10 @@ def groups(pieces: Sequence[fences.Piece], body: int, info: str) -> list[Group]:
                 group.parts.append(Snippet(clean(piece.text), clean_line(info), Lines(line, last)))
         group.last = max(group.last, last)
         i += 1
-    return [group for group in found if group.parts or group.title]
+    for group in found:
+        if group.title and not group.has_commands:
+            group.parts.insert(0, Prose(clean(group.title), Lines(group.first, group.first)))
+    return [group for group in found if group.parts]
 
 
 def _comments(

@@ -889,3 +889,14 @@ def test_one_problem_or_numbered_steps_are_not_several_procedures() -> None:
 def test_other_families_of_procedures(first: str, second: str) -> None:
     text = f"# X\n\n## {first}\n\n1. Run `docker ps`\n2. Wait.\n\n## {second}\n\n1. Stop.\n2. Go.\n"
     assert procedures(parse(text, "x.md")) == [first, second]
+
+
+def test_a_comment_that_titles_no_command_is_kept_to_be_read() -> None:
+    found = code("bash", "docker ps", "# Sample of old days", "$ docker ps --all")
+    kept = "".join(str(item) for _, s in found.steps() for item in s.items)
+    assert "Sample of old days" in kept
+    found = code("bash", "# All of them", "docker ps  # what runs")
+    assert [c.title for _, _, c in found.commands()] == ["what runs"]
+    assert "All of them" in [s.title for _, s in found.steps()] + [
+        str(item) for _, s in found.steps() for item in s.items
+    ]
