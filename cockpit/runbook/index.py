@@ -88,6 +88,8 @@ class Index:
         self._closed = False
         self._seen: tuple[object, list[store.Row]] = (None, [])
         self._db = self._open()
+        with contextlib.suppress(sqlite3.Error):
+            self._files()  # so that the first search need not
 
     # The file
 
