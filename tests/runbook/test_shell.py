@@ -297,6 +297,8 @@ UNKNOWN = [
     "sort -o x x",
     "echo x > config.yml",
     "echo x >> config.yml",
+    "yes | head -c 9G >> data/logs/access.log",
+    "echo x > data/state.json",
     "echo x >| config.yml",
     "tee /etc/x",
     "awk '{print > \"x\"}' y",

@@ -206,8 +206,8 @@ def is_capture(place: str) -> bool:
         return True
     if re.match(r"(?:/tmp|/var/tmp|\$\{?TMPDIR\}?)/", place):
         return not re.search(r"\.(?:sock|pid|db|sqlite)$", place)
-    if place.startswith("/") or ".." in place:
-        return False
+    if "/" in place.removeprefix("./") or ".." in place:
+        return False  # in a folder it may be one that a service has open, or reads
     return bool(
         re.search(
             r"\.(?:log|txt|out|err|csv|tsv|json|html|ya?ml\.dump|prom|pcap|trace|prof)$", place
