@@ -168,6 +168,8 @@ def test_looking_never_meets_the_gate_and_changing_always_does() -> None:
             assert command.waits is None, "runs to its end, without a terminal"
             if section.phase == "diagnosis":
                 assert command.risk is Risk.READ, command.text
+            if section.title == "Testing This Runbook":
+                assert command.risk is not Risk.READ, f"breaks it unasked: {command.text}"
             if str(step.title) == "Clean Up" or command.text == "docker compose down":
                 assert command.risk is Risk.DESTROY, command.text
             if re.match(r"docker compose (restart|stop|up)|mv|sed -i", command.text):
