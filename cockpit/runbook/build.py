@@ -89,8 +89,12 @@ class Builder:
             return
         self.direct(section, node.body)
         self._name_it(section, parent)
+        options = [child for child in node.children if child.kind is StepKind.OPTION]
+        apart = all(_has_steps(child) for child in options)
         modes = [
-            None if id(child) in procedure_nodes else self._mode(child, phase)
+            None
+            if id(child) in procedure_nodes or (apart and child.kind is StepKind.OPTION)
+            else self._mode(child, phase)
             for child in node.children
         ]
         for child, mode in zip(node.children, modes, strict=True):
@@ -135,7 +139,7 @@ class Builder:
     def _mode(self, node: Node, parent: Phase) -> StepKind | None:
         """The kind of step that a sub-heading is, None when it is a section with its own steps."""
         kind = node.kind
-        if (node.children and not self._flattened(node)) or _has_steps(node):
+        if node.children and not self._flattened(node):
             return None
         body = blocks.flat(node.body)
         lists = [block for block in body if block.kind is Kind.LIST]
@@ -575,7 +579,7 @@ def _is_task(item: Block) -> bool:
 
 
 def _has_steps(node: Node) -> bool:
-    """Whether an option has a numbered list of its own: then it is a section of several steps."""
+    """Whether an option has a numbered list of its own; where all have, each is a section."""
     return node.kind is StepKind.OPTION and any(
         block.ordered and len(block.children) > 1 for block in blocks.flat(node.body)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 
 from cockpit.runbook.model import (
@@ -14,6 +15,7 @@ from cockpit.runbook.model import (
     Section,
     Snippet,
     StepKind,
+    Waits,
 )
 from cockpit.text import Safe, clean
 
@@ -129,17 +131,44 @@ def _items(runbook: Runbook) -> Iterator[Item]:
             yield from step.items
 
 
+WIDTH = 80
+"""Columns of the outline."""
+
+
 def outline(runbook: Runbook) -> str:
-    """The runbook as indented lines: what the checklist holds and what each command would do."""
-    severity = f" ({runbook.severity})" if runbook.severity else ""
-    out = [f"{runbook.title}{severity}", ""]
+    """The runbook for reading in 80 columns: what the checklist holds, what commands would do."""
+    severity = runbook.severity or ""
+    severity = f" ({severity})" if severity.lower() not in runbook.title.lower() else ""
+    about = [
+        f"{name} {', '.join(values)}"
+        for name, values in (
+            ("services", runbook.services),
+            ("alerts", runbook.alerts),
+            ("owner", [runbook.owner] if runbook.owner else []),
+            ("tested", [runbook.last_tested.isoformat()] if runbook.last_tested else []),
+        )
+        if values
+    ]
+    out = [*_wrapped(f"{runbook.title}{severity}"), *_wrapped(" · ".join(about)), ""]
+    several = len(runbook.procedures) > 1
     for procedure in runbook.procedures:
-        if len(runbook.procedures) > 1:
-            out.append(f"= {procedure.title}")
+        if several:
+            out += [*_wrapped(f"== {procedure.title}", after="   "), ""]
         for section in procedure.sections:
-            out += _section_lines(section)
-    out += [f"warning: {warning}" for warning in runbook.warnings]
+            out += _section_lines(section, procedure.title if several else "")
+    out += [line for one in runbook.warnings for line in _wrapped(f"warning: {one}", after="  ")]
     return Safe("\n".join(out).rstrip() + "\n")
+
+
+def _wrapped(text: str, before: str = "", after: str | None = None) -> list[str]:
+    """The text in lines of the width; the first one begins with before, the others with after."""
+    return textwrap.wrap(
+        clean(text).replace("\n", " "),
+        WIDTH,
+        initial_indent=before,
+        subsequent_indent=before if after is None else after,
+        break_on_hyphens=False,
+    )
 
 
 _SIGNS = {
@@ -148,37 +177,76 @@ _SIGNS = {
     StepKind.CHECK: "[ ]",
     StepKind.MANUAL: "[ ]",
 }
+_INDENT = " " * 18
 
 
-def _section_lines(section: Section) -> list[str]:
-    out = [f"{section.title}  [{section.phase.value}]  line {section.lines.first}"]
+def _section_lines(section: Section, procedure: str) -> list[str]:
+    """A section's heading and steps; nothing of one that only says its procedure's title again."""
+    if not section.steps and not section.intro and section.title == procedure:
+        return []
+    read = "" if section.steps else ", to read"
+    tail = f"  [{section.phase.value}]  line {section.lines.first}{read}"
+    out = _wrapped(section.title)
+    if out and len(out[-1]) + len(tail) <= WIDTH:
+        out[-1] += tail
+    else:
+        out.append(f"  {tail.strip()}")
+    for item in section.intro:
+        out += _item_lines(item)
     for step in section.steps:
-        manual = (
-            "  (by hand)"
-            if step.kind in (StepKind.MANUAL, StepKind.CHECK) and not step.commands
-            else ""
-        )
-        out.append(f"  {_SIGNS[step.kind]} {step.title}{manual}")
+        manual = step.kind in (StepKind.MANUAL, StepKind.CHECK) and not step.commands
+        title = f"{step.title}  (by hand)" if manual else step.title
+        out += _wrapped(title, f"  {_SIGNS[step.kind]} ", "      ")
         for item in step.items:
-            if isinstance(item, Command):
-                out += _command_lines(item)
-            elif isinstance(item, Reference):
-                out.append(
-                    f"        -> {item.text}"
-                    + (f"  ({item.target})" if item.target else "  (leads nowhere)")
-                )
+            out += _item_lines(item)
     return [*out, ""]
+
+
+def _item_lines(item: Item) -> list[str]:
+    """A command, reference or snippet; prose is for the screen."""
+    match item:
+        case Command():
+            return _command_lines(item)
+        case Reference():
+            where = f"({item.target})" if item.target else "(leads nowhere)"
+            return _wrapped(f"-> {item.text} {where}", "      ", "         ")
+        case Snippet():
+            count = item.text.strip("\n").count("\n") + 1
+            lines = "1 line" if count == 1 else f"{count} lines"
+            name = f"{item.language.split()[0]}, " if item.language.strip() else ""
+            return _wrapped(f"[{name}{lines}, not to be run]", "      ")
+    return []
 
 
 def _command_lines(command: Command) -> list[str]:
     first, *rest = clean(command.text).split("\n")
-    marks = [command.risk.value] + ([command.waits.value] if command.waits else [])
-    marks += [f"needs {placeholder.text}" for placeholder in command.placeholders]
-    out = [
-        f"        $ {first}"
-        + (f"  (+{len(rest)} lines)" if rest else "")
-        + f"  [{', '.join(marks)}]"
-    ]
-    if command.expectation and command.expectation.text:
-        out.append(f"          expect: {command.expectation.text.splitlines()[0]}")
+    more = f"  (+{len(rest)} {'line' if len(rest) == 1 else 'lines'})" if rest else ""
+    out = _wrapped(f"$ {first}{more}", f"      {f'[{command.risk.value}]':<11} ", _INDENT + "  ")
+    notes = []
+    if command.host:
+        notes.append(f"on {command.host}")
+    if command.timeout_s:
+        notes.append(f"at most {command.timeout_s} s")
+    if command.waits:
+        notes.append(_WAITS[command.waits])
+    if command.placeholders:
+        notes.append("needs " + ", ".join(one.text for one in command.placeholders))
+    for note in notes:
+        out += _wrapped(note, _INDENT, _INDENT + "  ")
+    if command.expectation and command.expectation.text.strip():
+        lines = command.expectation.text.strip().split("\n")
+        more = f" (+{len(lines) - 2} lines)" if len(lines) > 2 else ""
+        out += _wrapped("expect: " + " ".join(lines[:2]) + more, _INDENT, _INDENT + "        ")
     return out
+
+
+_WAITS = {
+    Waits.TTY: "needs a terminal",
+    Waits.STREAM: "goes on until it is stopped",
+    Waits.PAGER: "opens a pager",
+    Waits.EDITOR: "opens an editor",
+    Waits.TUI: "fills the screen",
+    Waits.LOGIN: "asks to log in",
+    Waits.CONFIRM: "asks for a yes",
+    Waits.PROMPT: "asks for input",
+}

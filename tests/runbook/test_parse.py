@@ -826,9 +826,8 @@ def test_an_option_with_a_numbered_list_has_steps_of_its_own() -> None:
         1. Open the board.
         2. Press restart.
         ### Option 2: By hand
-        ```bash
-        docker restart api
-        ```
+        1. Run `docker restart api`.
+        2. Wait a minute.
         """
     )
     assert options(found) == ["Option 1: By the board", "Option 2: By hand"]
@@ -900,3 +899,41 @@ def test_a_comment_that_titles_no_command_is_kept_to_be_read() -> None:
     assert "All of them" in [s.title for _, s in found.steps()] + [
         str(item) for _, s in found.steps() for item in s.items
     ]
+
+
+def test_the_outline_fits_80_columns_and_says_what_a_responder_asks() -> None:
+    found = book(
+        """
+        ---
+        services: [worker]
+        ---
+        # Queue stuck (SEV2) with a title that is so long that no line of eighty columns holds it
+        ## The API is down
+        ```sh {host=prod-1 timeout=30}
+        docker logs -f <container> --since 10m 2>&1 | grep --line-buffered -i "error" # the worst
+        # Expected: no line at all
+        ```
+        If not: See Slow queries > Look
+        ## Slow queries
+        ```yaml
+        a: 1
+        ```
+        - [ ] Ask the owner
+        """
+    )
+    shown = outline(found)
+    assert max(len(line) for line in shown.splitlines()) <= 80
+    for part in (
+        "== The API is down",
+        "services worker",
+        "[read]",
+        "on prod-1",
+        "at most 30 s",
+        "goes on until it is stopped",
+        "needs <container>",
+        "expect: no line at all",
+        "-> If not: See Slow queries > Look",
+        "[yaml, 1 line, not to be run]",
+        "[ ] Ask the owner  (by hand)",
+    ):
+        assert part in shown, part
