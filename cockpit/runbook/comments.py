@@ -87,11 +87,12 @@ def _comments(
     """Sort a run of comment lines: expectation, branch, remark; or the title of what follows."""
     close = start > 0 and pieces[start - 1].kind is fences.Kind.COMMAND
     titles_next = stop < len(pieces) and pieces[stop].kind is fences.Kind.COMMAND
+    after_commands = group.has_commands
     rest: list[tuple[str, int]] = []
     expecting = listed = False
     for number, piece in enumerate(pieces[start:stop]):
         text, line = piece.text, body + piece.first
-        said = prose.expectation(text) if group.has_commands else None
+        said = prose.expectation(text) if after_commands else None
         names_next = titles_next and text.endswith(":") and number == stop - start - 1
         if said is not None and not names_next and (close or ":" in text or not titles_next):
             expecting = True

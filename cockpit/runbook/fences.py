@@ -29,7 +29,7 @@ _PROMPT = re.compile(
     r"|(?:ba)?sh-[\d.]+[$#]|[a-z][\w-]*(?:\.[\w-]+)*"
     r"(?::[~/][\w./~-]{0,60}[$#]|[ \t]+\$))[ \t]+(?=\S)"
 )
-_PROMPT_SIGN = re.compile(r"[$#%❯➜][ \t]")
+_PROMPT_SIGN = re.compile(r"[$❯➜][ \t]|@|(?<=\S)#[ \t]")
 """In every prompt of a shell, as the next in every one of a session: looked for first."""
 _SESSION_SIGN = re.compile(r">|=[#*]|In \[")
 _CONTINUED = re.compile(r"\s*>\s?")
@@ -67,6 +67,7 @@ _OPENERS = _KEYWORD_OPENS | _KEYWORD_CLOSES | _BEFORE_COMMAND
 _WHOLE = re.compile(r"[^'\"\\`$(){}<#|&;]+")
 """A line in which nothing can stay open."""
 _HEREDOC = re.compile(r"<<(-?)[ \t]*\\?(['\"]?)([A-Za-z_]\w*)\2")
+_QUOTED = re.compile(r'[^"\\`$]+')
 _WORD = re.compile(r"[^\s;&|()<>\"'`$\\#]+")
 
 
@@ -97,6 +98,7 @@ class _Scanner:
     """Reads shell line by line and knows whether a command is still open at the end of a line."""
 
     stack: list[str] = field(default_factory=list)
+    ticked: bool = False
     heredocs: list[tuple[str, bool]] = field(default_factory=list)
     depth: int = 0
     trailing: bool = False
@@ -132,18 +134,25 @@ class _Scanner:
         while i < size:
             char, top = line[i], self.stack[-1] if self.stack else ""
             if top == "'":
-                if char == "'":
-                    self.stack.pop()
+                i = line.find("'", i)
+                if i < 0:
+                    break
+                self.stack.pop()
+            elif top == '"' and (run := _QUOTED.match(line, i)):
+                i = run.end()
+                continue
             elif char == "\\":
                 if i + 1 == size:
                     self.trailing = True
                 last, at_start = "x", False
                 i += 1
             elif char == "`":
-                if "`" in self.stack:
-                    del self.stack[self.stack.index("`") :]
+                if self.ticked:
+                    while self.stack.pop() != "`":
+                        pass
                 else:
                     self.stack.append("`")
+                self.ticked = not self.ticked
                 last = "x"
             elif char == "$" and line[i + 1 : i + 2] in ("(", "{"):
                 self.stack.append(line[i + 1])

@@ -57,6 +57,7 @@ _ASSIGNED = re.compile(
     r"(?:^|[;&|(){}\n]|\b(?:then|do|else|export|local|declare|readonly|typeset)\s)"
     r"\s*(?:-\w+\s+)*([A-Za-z_]\w*)\+?="
 )
+_EXPORTED = re.compile(r"\b(?:export|declare|local)\s+([^;|&\n]+)")
 _MORE_ASSIGNED = re.compile(r"(?:\bfor|\bselect)\s+([A-Za-z_]\w*)\b|\bread\s+([^;|&<>\n]*)")
 _ASSIGNS = re.compile(r"[fsr](?:(?<=f)or|(?<=s)elect|(?<=r)ead)\s")
 _NESTED_SHELL = re.compile(
@@ -258,8 +259,7 @@ def _assignments(command: str) -> Iterator[tuple[str, int]]:
     if "=" in command:
         for match in _ASSIGNED.finditer(command):
             yield match[1], match.start(1)
-        exported = re.finditer(r"\b(?:export|declare|local)\s+([^;|&\n]+)", command)
-        for match in exported:
+        for match in _EXPORTED.finditer(command):
             for name in re.finditer(r"(?:^|\s)([A-Za-z_]\w*)=", match[1]):
                 yield name[1], match.start()
     if not _ASSIGNS.search(command):

@@ -60,7 +60,10 @@ _SEE = re.compile(
     r"(?P<where>[^.;,()\"”*_\n]{3,80})",
     re.IGNORECASE,
 )
-_BRANCH = re.compile(r"\b(?:if|when|unless|otherwise|not|no|fails?)\b", re.IGNORECASE)
+_BRANCH = re.compile(
+    r"[ifwuon](?<!\w.)(?:(?<=i)f|(?<=w)hen|(?<=u)nless|(?<=o)therwise|(?<=n)ot?|(?<=f)ails?)\b"
+)
+"""A word of a sentence in lower case; its first letter stands first, so others are run past."""
 _ANCHOR = re.compile(r"\[([^\]\[\n]{1,200})\]\((#[^)\s]{0,200})\)")
 
 
@@ -81,6 +84,7 @@ class Pointer(msgspec.Struct, frozen=True):
     line: int
 
 
+@lru_cache(maxsize=2048)
 def expectation(text: str) -> str | None:
     """What a paragraph or comment says to expect; "" when that follows in the next block."""
     head = text.strip()
@@ -216,8 +220,7 @@ def title(text: str, limit: int = 160) -> str:
 def pointers(text: str) -> list[Pointer]:
     """Where the text sends the reader: links within the file, "If …: see Recovery > Restart"."""
     found: list[Pointer] = []
-    anchors_in = "](#" in text
-    if not anchors_in and not (_BRANCH.search(text) and _SEE.search(text)):
+    if "](#" not in text and not (_BRANCH.search(text.lower()) and _SEE.search(text)):
         return found
     at = 0
     for number, line in enumerate(text.split("\n")):
@@ -225,7 +228,7 @@ def pointers(text: str) -> list[Pointer]:
         for match in anchors:
             sentence = _sentence(text, at + match.start())
             found.append(Pointer(plain(sentence), match[2], number))
-        if not anchors and _BRANCH.search(line) and (see := _SEE.search(line)):
+        if not anchors and _BRANCH.search(line.lower()) and (see := _SEE.search(line)):
             found.append(Pointer(plain(line.strip()), see["where"].strip(), number))
         at += len(line) + 1
     return found
