@@ -8,6 +8,7 @@ that they mean something on any machine; on a busy one they still rise: run it o
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import tempfile
@@ -18,7 +19,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import checklist, find, first_paint, journal_append, terminal_bytes  # noqa: E402
+from benchmarks import (  # noqa: E402
+    checklist,
+    find,
+    first_paint,
+    journal_append,
+    session,
+    terminal_bytes,
+)
 from cockpit import paths  # noqa: E402
 from cockpit.incident.events import IncidentDeclared, Severity  # noqa: E402
 from cockpit.incident.journal import Journal  # noqa: E402
@@ -96,6 +104,16 @@ def searched(directory: Path) -> Iterator[Claim]:
     yield Claim("find in 2,000 runbooks, ms of CPU, worst", found["worst_cpu_ms"], 50, beside)
 
 
+def carried() -> Iterator[Claim]:
+    here, far = asyncio.run(session.compare(20))
+    beside = f"{far.carried * 1000:.0f} ms / {far.alone * 1000:.0f} ms; "
+    beside += f"here {here.carried * 1000:.0f} ms / {here.alone * 1000:.0f} ms"
+    ratio = far.carried / far.alone
+    yield Claim("an order in a session / by itself, ssh 200 ms", ratio, 1.15, beside)
+    calls = max(here.calls_carried - here.calls_alone, far.calls_carried - far.calls_alone)
+    yield Claim("calls that a session adds to an order", calls, 0, "")
+
+
 def open_incident() -> str:
     """The name of a new incident of the state directory, declared: its clock is on the screen."""
     journal = Journal.create(paths.incidents(), slug="bench", who="nobody")
@@ -114,6 +132,7 @@ def claims(directory: Path) -> Iterator[Claim]:
     yield from saved(directory)
     yield from searched(directory)
     yield from moved()
+    yield from carried()
 
 
 def main() -> int:

@@ -122,11 +122,12 @@ ck_report() { # root id
   ck_boot
   ck_z=0; [ -f "$ck_d/out" ] && ck_z=$(( $(wc -c < "$ck_d/out") ))
   ck_t=; [ -L "$ck_d/trunc" ] && ck_t=1
-  if [ -L "$ck_d/kept" ]; then ck_link "$ck_d/kept"; ck_say "lost=$CK_L"
-  elif [ -f "$ck_d/kept" ]; then ck_say "$(tr '\n' '?' < "$ck_d/kept")"; fi
+  ck_k=
+  if [ -L "$ck_d/kept" ]; then ck_link "$ck_d/kept"; ck_k="lost=$CK_L"
+  elif [ -f "$ck_d/kept" ]; then ck_k=$(tr '\n' '?' < "$ck_d/kept"); fi
   ck_link "$ck_d/cancel"; ck_c=$CK_L
   ck_link "$1/mark"
-  ck_say "state=$CK_S rc=$CK_RC end=$CK_END size=$ck_z trunc=$ck_t cancel=$ck_c boot=$CK_BOOT mark=$CK_L"
+  ck_say "state=$CK_S rc=$CK_RC end=$CK_END size=$ck_z trunc=$ck_t cancel=$ck_c boot=$CK_BOOT mark=$CK_L $ck_k"
 }
 
 ck_sum() { # file sha256 cksum-and-length -> does the file match, by the best tool there is
