@@ -66,7 +66,8 @@ class CockpitApp(App[int]):
         Binding("ctrl+l", "repaint", "repaint", id="app.repaint", show=False,
                 tooltip="Draw everything again"),
         Binding("q", "leave", "quit", id="cockpit.quit", tooltip="Quit; the incident stays open"),
-        Binding("ctrl+q", "leave", "quit", id="cockpit.quit-anywhere", show=False, priority=True),
+        Binding("ctrl+q", "leave(True)", "quit", id="cockpit.quit-anywhere", show=False,
+                priority=True),
     ]  # fmt: skip
 
     def __init__(self, responder: Responder, opening: Opening) -> None:
@@ -198,7 +199,13 @@ class CockpitApp(App[int]):
         self.refresh(layout=True)
 
     @work(exit_on_error=False)
-    async def action_leave(self) -> None:
+    async def action_leave(self, anyhow: bool = False) -> None:
+        # A dialog that a key right before this one opened by now: `q` was meant for its line.
+        if self.screen is not self.main and not anyhow:
+            return
+        # Textual fails on a screen that is taken away while it is put up.
+        while not self.screen.is_mounted:
+            await asyncio.sleep(0.01)
         until = time.monotonic() + SAVE_PATIENCE
         while self.responder.log.unsaved and time.monotonic() < until:
             await asyncio.sleep(0.02)

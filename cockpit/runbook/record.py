@@ -87,12 +87,15 @@ class _Cache(msgspec.Struct):
 class Record:
     """What is known of a runbook. Training and test runs are counted apart.
 
-    solved: incidents resolved with a verification passed. median: from taking up the runbook until
-    users were no longer hurt. last_tried counts training and tests too. fix is what the responder
-    wrote last time; step and command the last change then ticked as done; all may be empty.
+    runs: incidents in which it was used; open: those of them that are not resolved yet, which say
+    nothing of its success. solved: incidents resolved with a verification passed. median: from
+    taking up the runbook until users were no longer hurt. last_tried counts training and tests too.
+    fix is what the responder wrote last time; step and command the last change then ticked as done;
+    all may be empty.
     """
 
     runs: int = 0
+    open: int = 0
     solved: int = 0
     median: timedelta | None = None
     last_run: datetime | None = None
@@ -104,16 +107,21 @@ class Record:
 
     @property
     def success_rate(self) -> float | None:
-        """The part of the runs that solved it, 0 to 1; None without runs."""
-        return self.solved / self.runs if self.runs else None
+        """The part of the runs now over that solved it, 0 to 1; None without such."""
+        over = self.runs - self.open
+        return self.solved / over if over else None
 
     @property
     def brief(self) -> Safe:
         """How often, and how often it helped."""
         if not self.runs:
             return Safe("never used" if not self.trainings else "only tried out")
-        times = "once" if self.runs == 1 else f"{self.runs} times"
-        return Safe(f"used {times}, {self.solved} solved it")
+        said = ["used once" if self.runs == 1 else f"used {self.runs} times"]
+        if self.runs > self.open:
+            said.append(f"{self.solved} solved it")
+        if self.open:
+            said.append(f"{self.open} still open" if self.runs > 1 else "still open")
+        return Safe(", ".join(said))
 
     @property
     def words(self) -> Safe:
@@ -294,6 +302,7 @@ def _record(found: list[Use]) -> Record:
     ]
     return Record(
         runs=len(real),
+        open=sum(use.resolved is None for use in real),
         solved=sum(use.solved for use in real),
         median=timedelta(seconds=statistics.median(spans)) if spans else None,
         last_run=max((use.last for use in real), default=None),

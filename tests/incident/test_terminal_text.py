@@ -13,7 +13,10 @@ from cockpit.incident.terminal_text import spoken
 SESSIONS = {
     "a question": (b"Name? sam\r\nhello sam\r\n", "Name? sam\nhello sam\n"),
     "colours": (b"\x1b[01;32mok\x1b[0m \x1b]0;a title\x07done\r\n", "ok done\n"),
-    "an editor": (b"before\r\n\x1b[?1049h\x1b[2J\x1b[5;1Hdrawn\x1b[?1049lafter\r\n", "before\nafter\n"),
+    "an editor": (
+        b"before\r\n\x1b[?1049h\x1b[2J\x1b[5;1Hdrawn\x1b[?1049lafter\r\n",
+        "before\nafter\n",
+    ),
     "an editor that was cut off": (b"before\r\n\x1b[?1049h\x1b[2Jdrawn", "before\n"),
     "a cleared screen": (b"old\r\n\x1b[H\x1b[2Jnew\r\n", "new\n"),
     "a mistyped word": (b"$ lx\b \bs\r\nfile\r\n", "$ ls\nfile\n"),

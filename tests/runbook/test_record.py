@@ -101,7 +101,14 @@ def test_resolved_without_a_verification_is_not_solved(home: Path) -> None:
     incident(home, opened(), *ran("two"), VERIFIED, *ran("three"), unverified, day=4)
     incident(home, opened(), *ran("four"), ticked(), VERIFIED, day=5)  # still open
     found = records().of(Path(BOOK))
-    assert (found.runs, found.solved) == (3, 0)
+    assert (found.runs, found.open, found.solved, found.success_rate) == (3, 1, 0, 0.0)
+    assert found.brief == "used 3 times, 0 solved it, 1 still open"
+
+
+def test_an_incident_under_way_says_nothing_of_success(home: Path) -> None:
+    incident(home, opened(), *ran("one"), ticked())
+    found = records().of(Path(BOOK))
+    assert (found.brief, found.success_rate) == ("used once, still open", None)
 
 
 def test_mitigated_ends_the_clock_and_the_median_is_of_all_runs(home: Path) -> None:

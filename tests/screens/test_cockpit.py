@@ -438,3 +438,19 @@ def test_a_command_on_its_way_is_said_in_plain_words() -> None:
     assert words == "sending to prod-1; x stops it"
     words = "".join(part[0] for part in verdict(replace(run, state=RunState.STOPPING))).strip()
     assert words == "stopping on prod-1"
+
+
+async def test_a_q_typed_ahead_of_a_dialog_does_not_leave(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, _, _):
+        for key in ("i", "q"):  # in one go, as a slow link delivers them
+            pilot.app.simulate_key(key)
+        await dialog(pilot, Form)
+        assert pilot.app.is_running
+
+
+async def test_leaving_while_a_dialog_opens_is_no_failure(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, _, _):
+        for key in ("i", "ctrl+q"):
+            pilot.app.simulate_key(key)
+        await until(pilot, lambda: not pilot.app.is_running)
+        assert pilot.app.return_code == 0
