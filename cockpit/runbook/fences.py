@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from cockpit.runbook import output, programs
+from cockpit.runbook import output, plain, programs
 from cockpit.runbook.programs import names_of
 
 SHELL = names_of(
@@ -63,9 +63,6 @@ _KEYWORD_CLOSES = frozenset({"fi", "done", "esac"})
 _BEFORE_COMMAND = frozenset(
     {"if", "while", "until", "then", "do", "else", "elif", "!", "{", "time"}
 )
-_OPENERS = _KEYWORD_OPENS | _KEYWORD_CLOSES | _BEFORE_COMMAND
-_WHOLE = re.compile(r"[^'\"\\`$(){}<#|&;]+")
-"""A line in which nothing can stay open."""
 _HEREDOC = re.compile(r"<<(-?)[ \t]*\\?(['\"]?)([A-Za-z_]\w*)\2")
 _QUOTED = re.compile(r'[^"\\`$]+')
 _WORD = re.compile(r"[^\s;&|()<>\"'`$\\#]+")
@@ -225,7 +222,7 @@ def split(lines: Sequence[str]) -> Iterator[Piece]:
         elif text.startswith("#"):
             yield Piece(Kind.COMMENT, text.lstrip("#").strip(), i, i)
             i += 1
-        elif _WHOLE.fullmatch(text) and text.split(None, 1)[0] not in _OPENERS:
+        elif plain.split(text):
             yield Piece(Kind.COMMAND, text, i, i)
             i += 1
         else:

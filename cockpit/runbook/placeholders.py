@@ -47,10 +47,12 @@ _WORDS = re.compile(
     r"(?!\s*=)"
     r")(?![A-Za-z0-9_])"
 )
-_SIGN = re.compile(
-    r"[<\[$YyXMIHAN](?:(?<=[<\[$])|(?<=Y)(?:OUR|YYY)|(?<=y)our|(?<=X)X|(?<=M)E\b|(?<=I)[PD]\b"
-    r"|(?<=N)AME\b|(?<=H)OST\b|(?<=A)DDRESS\b)"
+_NAMED_SIGN = (
+    r"(?<=Y)(?:OUR|YYY)|(?<=y)our|(?<=X)X|(?<=M)E\b|(?<=I)[PD]\b|(?<=N)AME\b|(?<=H)OST\b"
+    r"|(?<=A)DDRESS\b|(?<=R)EPLACE|(?<=I)NSERT|(?<=P)ASTE|(?<=F)IXME"
 )
+_NAMED = re.compile(rf"[YyXMINHARPF](?:{_NAMED_SIGN})")
+_SIGN = re.compile(rf"[<\[$YyXMINHARPF](?:(?<=[<\[$])|{_NAMED_SIGN})")
 """In every command with a gap; starts with single characters, so that others are run past."""
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)([^}\n]*)\}|([A-Za-z_]\w*))")
 _ASSIGNED = re.compile(
@@ -212,7 +214,7 @@ def _gaps(command: str, known: Collection[str], variables: bool = True) -> Itera
 
 
 def _written(command: str, where: str) -> Iterator[_Gap]:
-    for match in _ANGLE.finditer(command):
+    for match in _ANGLE.finditer(command) if "<" in command else ():
         name, start = match[1], match.start()
         after = command[match.end() : match.end() + 1]
         if where[start] != "n" and (name.lower() in _HTML or "</" in command[start:]):
@@ -224,12 +226,12 @@ def _written(command: str, where: str) -> Iterator[_Gap]:
         ):
             continue  # `sort <in>out` reads and writes files
         yield _Gap(name, match[0], start, match.end(), where[start])
-    for match in _SQUARE.finditer(command):
+    for match in _SQUARE.finditer(command) if "[" in command else ():
         words = [word for word in re.split(r"[-_ /.]+", match[1]) if word]
         several = len(words) > 1 and all(len(word) > 1 for word in words)
         if several or match[1].lower() in _NAMES:
             yield _Gap(match[1], match[0], match.start(), match.end(), where[match.start()])
-    for match in _WORDS.finditer(command):
+    for match in _WORDS.finditer(command) if _NAMED.search(command) else ():
         if "X" in match[0] and set(match[0]) <= set("X.:-") and "mktemp" in command:
             continue
         if match[0].endswith(("IP", "NAME", "ID", "HOST", "ADDRESS")) and re.search(

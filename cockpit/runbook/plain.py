@@ -7,6 +7,7 @@ some ten times as long and must give the same answer for what is split here: a t
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from cockpit.runbook.programs import names_of
 
@@ -33,6 +34,7 @@ _GRAMMAR = names_of(
 """Words that are no program where a command starts."""
 
 
+@lru_cache(maxsize=1024)
 def split(text: str) -> Pipelines | None:
     """The commands in a text with their words, quotes removed; None where a grammar is needed."""
     if _WORDS.fullmatch(text):

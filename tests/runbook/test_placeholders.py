@@ -22,6 +22,8 @@ FOUND = {
     "psql -U ${DB_USER}": ["${DB_USER}"],
     "tar -tf backup-YYYYMMDD.tar.gz": ["YYYYMMDD"],
     "connect RELAYIP:25": ["RELAYIP"],
+    "export TOKEN=REPLACE_WITH_TOKEN": ["REPLACE_WITH_TOKEN"],
+    "curl -H PASTE-KEY-HERE x": ["PASTE-KEY-HERE"],
     "grep '<PID>' '<PID>'": ["<PID>"],
     "cat <<EOF\n$WHO\nEOF": ["$WHO"],
     "docker exec -e X=$X app": ["$X"],
