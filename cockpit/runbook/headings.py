@@ -46,7 +46,7 @@ _STRONG: tuple[tuple[Phase, str], ...] = (
         r")?(?:incident|shift|resol)|retrospective|lessons learned|follow[- ]?up|"
         r"(?:root[- ]cause|rca)\b.*|incident (?:report|review)",
     ),
-    (Phase.ROLLBACK, r"roll[- ]?back|back[- ]?out|revert(?:ing)?|undo"),
+    (Phase.ROLLBACK, r"roll[- ]?back|back[- ]?out|revert(?:ing)?|undo|reversi[óo]n"),
     (
         Phase.PREREQUISITES,
         r"pre[- ]?requi?sites?|requirements?|before (?:you (?:start|begin)|starting)|"
@@ -68,18 +68,19 @@ _STRONG: tuple[tuple[Phase, str], ...] = (
     (
         Phase.SYMPTOMS,
         r"symptoms?|detection|alerts?|signs?|indicators?|how to (?:detect|recogni[sz]e)|"
-        r"triggers?|what you(?:'ll)? see|problem|issue",
+        r"(?<!manual )triggers?|what you(?:'ll)? see|problem|issue|s[íi]ntomas?|symptome|"
+        r"sympt[ôo]mes|sintomas",
     ),
     (
         Phase.VERIFICATION,
-        r"verif\w*|validat\w*|confirm\w*|post-?(?:restart|deploy\w*|fix|change|restore) "
-        r"(?:checks?|verification)|smoke tests?|health checks?|success criteria|how to "
+        r"verif\w*|v[ée]rification|pr[üu]fung|validat\w*|confirm\w*|"
+        r"post-?(?:restart|deploy\w*|fix|change|restore) (?:checks?|verification)|smoke tests?|health checks?|success criteria|how to "
         r"verify|testing the fix|is it fixed",
     ),
     (
         Phase.DIAGNOSIS,
-        r"diagnos\w*|investigat\w*|triage|troubleshoot\w*|debug\w*|immediate "
-        r"(?:actions?|response|steps)|initial (?:response|assessment|checks?|triage)|"
+        r"diagn[oóô]s\w*|diagnose|fehlersuche|causas?(?: comunes)?|investigat\w*|triage|"
+        r"troubleshoot\w*|debug\w*|immediate (?:actions?|response|steps)|initial (?:response|assessment|checks?|triage)|"
         r"analysis|logs?|assess(?:ment)?|first (?:response|steps|five minutes|checks?)|"
         r"identify\w*|possible causes?|common causes?|causes?|quick (?:checks?|"
         r"diagnos\w*)|log analysis",
@@ -89,11 +90,13 @@ _STRONG: tuple[tuple[Phase, str], ...] = (
         r"recover\w*|resolutions?|resolv\w*|solutions?|mitigat\w*|remediat\w*|fix(?:es|"
         r"ing)?|repairs?|restor\w*|workarounds?|manual steps|recovery (?:steps|options|"
         r"procedures?)|what to do(?: if .*)?|how to (?:fix|resolve|recover)|remedy|"
-        r"corrective actions?",
+        r"corrective actions?|(?:immediate )?containment|resoluci[óo]n|recuperaci[óo]n|"
+        r"resolu[çc][ãa]o|recupera[çc][ãa]o|soluci[óo]n(?:es)?|r[ée]solution|behebung|wiederherstellung",
     ),
     (
         Phase.PREVENTION,
-        r"prevent\w*|maintenance|hardening|long[- ]term (?:fix|solution)|avoid\w*|"
+        r"prevent\w*|prevenci[óo]n|pr[ée]vention|vorbeugung|maintenance|hardening|"
+        r"long[- ]term (?:fix|solution)|avoid\w*|"
         r"monitoring (?:&|and) (?:prevention|alerting)|backup schedule.*|regular tasks|"
         r"best practices",
     ),
@@ -122,7 +125,7 @@ _WEAK: tuple[tuple[Phase, str], ...] = (
     (Phase.PREREQUISITES, r"pre-?requi?sit|pre-?shift|pre-?flight"),
     (Phase.MISTAKES, r"mistake|pitfall|gotcha"),
     (Phase.ESCALATION, r"escalat|contact|communicat|getting help"),
-    (Phase.SYMPTOMS, r"symptom|alert"),
+    (Phase.SYMPTOMS, r"symptom|^(?:the )?alerts?\b|\balerts?$"),
     (
         Phase.VERIFICATION,
         r"verif|validat(?:ion|e) (?:fix|recovery|service|restore)|post-?(?:restart|"

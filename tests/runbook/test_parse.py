@@ -937,3 +937,23 @@ def test_the_outline_fits_80_columns_and_says_what_a_responder_asks() -> None:
         "[ ] Ask the owner  (by hand)",
     ):
         assert part in shown, part
+
+
+@pytest.mark.parametrize(
+    ("title", "phase"),
+    [
+        ("Diagnóstico", Phase.DIAGNOSIS),
+        ("Síntomas", Phase.SYMPTOMS),
+        ("Resolución", Phase.RECOVERY),
+        ("Verificación", Phase.VERIFICATION),
+        ("Prevención", Phase.PREVENTION),
+        ("Wiederherstellung", Phase.RECOVERY),
+        ("Immediate containment", Phase.RECOVERY),
+        ("Manual trigger", Phase.PROCEDURE),
+        ("Resend the alert mail", Phase.PROCEDURE),
+        ("Alert details", Phase.SYMPTOMS),
+    ],
+)
+def test_the_phase_of_a_heading(title: str, phase: Phase) -> None:
+    found = parse(f"# X\n\n## {title}\n\n```sh\ndocker ps\n```\n", "x.md")
+    assert [command.phase for _, _, command in found.commands()] == [phase]
