@@ -343,6 +343,8 @@ class Responder:
         for name, value in values.items():
             plain = f"{name}={value}"
             kept = value if self.log.clean(plain) == plain else ""
+            if not kept:
+                self.log.hide(value)
             if self.incident.values.get((path, name), "") != kept:
                 self.log.append(e.ValueGiven(name=self.log.clean(name), value=kept, runbook=path))
 

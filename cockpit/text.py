@@ -413,7 +413,8 @@ class Redactor:
             text = _assigned().sub(self._replace_assigned, text)
         return text
 
-    def _mark(self, rule: str, secret: str) -> str:
+    def mark(self, rule: str, secret: str) -> str:
+        """What stands for a secret that was found by that rule."""
         import hmac  # pulls in OpenSSL, which the start need not wait for
 
         digest = hmac.digest(self._salt, secret.encode("utf-8", "surrogatepass"), "sha256")
@@ -427,7 +428,7 @@ class Redactor:
         if rule == "option" and _PROSE.fullmatch(secret):
             return found[0]
         start, end = (at - found.start() for at in found.span(group))
-        return found[0][:start] + self._mark(rule, secret) + found[0][end:]
+        return found[0][:start] + self.mark(rule, secret) + found[0][end:]
 
     def _replace_assigned(self, found: re.Match[str]) -> str:
         group = found.lastgroup or "bare"
@@ -448,7 +449,7 @@ class Redactor:
         ):
             return found[0]
         start = found.start(group) - found.start()
-        return found[0][:start] + self._mark("value", value) + found[0][start + len(value) :]
+        return found[0][:start] + self.mark("value", value) + found[0][start + len(value) :]
 
     def _without_keys(self, text: str) -> str:
         """Private keys in PEM form, also when a cut took their first or last lines."""
@@ -467,7 +468,7 @@ class Redactor:
                     end = body.end()
             else:
                 start, end = self._key_above(text, at, edge.start()), edge.end()
-            kept += [text[at:start], self._mark("pem", text[start:end])]
+            kept += [text[at:start], self.mark("pem", text[start:end])]
             at = end
         return "".join([*kept, text[at:]])
 

@@ -19,9 +19,11 @@ from cockpit.config import Config
 from cockpit.incident import events as e
 from cockpit.incident.incident import RunState, fold
 from cockpit.incident.journal import list_incidents, read
+from cockpit.incident.timeline import line
 from cockpit.responder import CannotRun, Chosen, Responder
 from cockpit.runbook import parse, placeholders
 from cockpit.target import guard
+from screens.panes.run_rows import verdict
 from tests.screens.tmux import Terminal, cockpit
 from tests.target import ground
 
@@ -215,6 +217,20 @@ async def test_values_are_remembered_and_secrets_are_not(
     await again.close()
 
 
+async def test_a_secret_that_was_given_is_not_written_down_with_the_command(
+    responder: Responder,
+) -> None:
+    chosen = command(responder, "NOTE")
+    responder.remember({"DB_PASSWORD": "hunter2"}, chosen)
+    await run(responder, "NOTE", ": mysql -phunter2 kamiyo")
+    await responder.close()
+    assert responder.folder is not None
+    for file in ("journal.jsonl", "incident.md"):
+        assert "hunter2" not in (responder.folder / file).read_text()
+    (run_,) = responder.incident.runs.values()
+    assert run_.asked.command.startswith(": mysql -p[REDACTED:given:")
+
+
 async def test_what_is_gone_from_the_host_is_asked_about_before_anything_runs_without_it(
     responder: Responder, tmp_path: Path
 ) -> None:
@@ -324,6 +340,9 @@ async def test_what_the_author_says_of_a_command_counts(responder: Responder) ->
     await run(responder, "sleep 30")
     (last,) = responder.incident.runs.values()
     assert (last.state, last.exit_status) == (RunState.STOPPED, 143)
+    assert "stopped at its time limit, exit 143" in "".join(words for words, _ in verdict(last))
+    lines = [line(entry.record.event, responder.incident) for entry in responder.incident.entries]
+    assert any("stopped at its time limit, exit 143" in words for words in lines)
     assert time.monotonic() - start < 10
     assert asked(responder, "uptime").intent.host == "db-1"
     assert responder.prepared(command(responder, "uptime")).host == "db-1"

@@ -359,6 +359,7 @@ def _after(run: Run, event: e.Event) -> Run:
                 size=end.size,
                 truncated=end.truncated,
                 tail=end.tail,
+                why="timeout" if how == "timeout" else "",
             )
         case _:
             return run

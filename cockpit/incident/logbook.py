@@ -26,6 +26,7 @@ READ_PAUSE = 0.5
 LOCK_PATIENCE = 0.5
 SAVE_PATIENCE = 3.0
 LAST_PATIENCE = 5.0
+HIDDEN_FROM = 4
 
 
 T = TypeVar("T")
@@ -56,6 +57,7 @@ class Logbook:
         self._journal: Journal | None = None
         self._follower: Follower | None = None
         self._redact: Redactor | None = None
+        self._hidden: set[str] = set()
         self._seen = 0
         self._written: dict[str, str] = {}
         self._markdown_trouble = ""
@@ -170,7 +172,15 @@ class Logbook:
         """A person's or a machine's text as it may be written: cleaned and redacted."""
         self.begin()
         assert self._redact is not None
-        return str(self._redact(clean(text.strip())))
+        cleaned = clean(text.strip())
+        for secret in self._hidden:
+            cleaned = Safe(cleaned.replace(secret, self._redact.mark("given", secret)))
+        return str(self._redact(cleaned))
+
+    def hide(self, secret: str) -> None:
+        """Keeps out of all that is written from now on what no rule would know for a secret."""
+        if len(secret) >= HIDDEN_FROM:
+            self._hidden.add(secret)
 
     def _listen(self, journal: Journal) -> None:
         loop = asyncio.get_running_loop()

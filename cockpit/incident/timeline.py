@@ -46,6 +46,8 @@ def outcome(how: str, exit_status: int | None) -> str:
         return status
     if how == "left":
         return "left with ~."
+    if how == "timeout":
+        how = "stopped at its time limit"
     return how if exit_status is None else f"{how}, {status}"
 
 

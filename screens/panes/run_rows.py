@@ -151,7 +151,7 @@ def verdict(run: Run) -> tuple[Part, ...]:
         case RunState.UNKNOWN:
             return (INDENT, ""), (Safe("UNKNOWN "), "bad"), (clean_line(run.why), "")
         case RunState.STOPPED | RunState.NEVER_STARTED:
-            words = Safe(outcome(run.state.value, run.exit_status) + took)
+            words = clean_line(outcome(run.why or run.state.value, run.exit_status) + took)
             return (INDENT, ""), (words, "warn")
         case _:
             stop = "" if run.state is RunState.STOPPING else "; x stops it"
