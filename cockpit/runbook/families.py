@@ -24,6 +24,12 @@ _PROBLEM = re.compile(
     r"|^(?:high|low|slow|no|empty|stale|missing|duplicate)\b.+|full\b|\b[45]\d\d\b|[45]xx)",
     re.IGNORECASE,
 )
+_NO_PROBLEM = re.compile(
+    r"(?!missing)\w+ing\b|(?:check|identify|verify|investigate|fix|resolve|debug|diagnose|look|review"
+    r"|find|monitor|test|report|log|common|known|other|possible|potential|general)\b",
+    re.IGNORECASE,
+)
+"""How a heading starts that is about problems and names none."""
 _HOW_TO = re.compile(r"how (?:to|do (?:i|we|you))\b", re.IGNORECASE)
 _ALERT = re.compile(
     r"(?:alert|scenario|incident|playbook|runbook|case)\s*(?:#?\d+\s*)?[:–—-]\s*\S", re.I
@@ -115,6 +121,7 @@ def _names_problem(node: Node) -> bool:
         node.kind is None
         and headings.strong(node.title) is None
         and bool(_PROBLEM.search(node.title))
+        and not _NO_PROBLEM.match(node.title)
         and len(node.title) <= 80
     )
 

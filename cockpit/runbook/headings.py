@@ -74,13 +74,14 @@ _STRONG: tuple[tuple[Phase, str], ...] = (
     (
         Phase.VERIFICATION,
         r"verif\w*|v[ée]rification|pr[üu]fung|validat\w*|confirm\w*|"
-        r"post-?(?:restart|deploy\w*|fix|change|restore) (?:checks?|verification)|smoke tests?|health checks?|success criteria|how to "
-        r"verify|testing the fix|is it fixed",
+        r"post-?(?:restart|deploy\w*|fix|change|restore) (?:checks?|verification)|"
+        r"smoke tests?|health checks?|success criteria|how to verify|testing the fix|is it fixed",
     ),
     (
         Phase.DIAGNOSIS,
         r"diagn[oóô]s\w*|diagnose|fehlersuche|causas?(?: comunes)?|investigat\w*|triage|"
-        r"troubleshoot\w*|debug\w*|immediate (?:actions?|response|steps)|initial (?:response|assessment|checks?|triage)|"
+        r"troubleshoot\w*|debug\w*|immediate (?:actions?|response|steps)|"
+        r"initial (?:response|assessment|checks?|triage)|"
         r"analysis|logs?|assess(?:ment)?|first (?:response|steps|five minutes|checks?)|"
         r"identify\w*|possible causes?|common causes?|causes?|quick (?:checks?|"
         r"diagnos\w*)|log analysis",

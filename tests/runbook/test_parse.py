@@ -957,3 +957,8 @@ def test_the_outline_fits_80_columns_and_says_what_a_responder_asks() -> None:
 def test_the_phase_of_a_heading(title: str, phase: Phase) -> None:
     found = parse(f"# X\n\n## {title}\n\n```sh\ndocker ps\n```\n", "x.md")
     assert [command.phase for _, _, command in found.commands()] == [phase]
+
+
+def test_headings_about_problems_that_name_none_are_not_procedures() -> None:
+    text = "# X\n\n## Investigating problems\n\n- a\n\n## Fixing issues\n\n- b\n"
+    assert procedures(parse(text, "x.md")) == []
