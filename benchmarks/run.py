@@ -24,6 +24,7 @@ from benchmarks import (  # noqa: E402
     find,
     first_paint,
     journal_append,
+    parse,
     session,
     terminal_bytes,
 )
@@ -36,6 +37,7 @@ SIZE = (120, 40)
 SECONDS = 5.0
 APPENDS = 1000
 PAIRS = 15
+PARSED = 200
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,11 @@ def carried() -> Iterator[Claim]:
     yield Claim("calls that a session adds to an order", calls, 0, "")
 
 
+def read() -> Claim:
+    ratio, beside = parse.ratios(PARSED)
+    return Claim("read our runbooks / markdown-it-py alone", ratio, 3.3, beside)
+
+
 def open_incident() -> str:
     """The name of a new incident of the state directory, declared: its clock is on the screen."""
     journal = Journal.create(paths.incidents(), slug="bench", who="nobody")
@@ -131,6 +138,7 @@ def claims(directory: Path) -> Iterator[Claim]:
     yield written("open incident and runbook", argv, "Checkout is down")
     yield from saved(directory)
     yield from searched(directory)
+    yield read()
     yield from moved()
     yield from carried()
 
