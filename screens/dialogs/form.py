@@ -104,8 +104,8 @@ class Form(ModalScreen[dict[str, str] | None]):
             lines = self.preview(self.values | typed).split("\n")
             if len(lines) > PREVIEW_LINES:
                 lines[PREVIEW_LINES - 1 :] = [f"… {len(lines) - PREVIEW_LINES + 1} more lines"]
-            shown = paint.text((Safe("\n".join(lines)), "code"))
-            self.query_one("#preview", Static).update(shown)
+            whole = Safe("\n".join(lines))
+            self.query_one("#preview", Static).update(paint.text((whole, "code")))
 
     def _take(self, text: str) -> None:
         field = self.fields[self.at]
