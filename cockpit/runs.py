@@ -406,7 +406,8 @@ class Runs:
         """Waits until the runs of a runbook on a host that were taken up again are over, or not."""
         until = time.monotonic() + HEARING
         while time.monotonic() < until and any(
-            run.asked.step is not None
+            run.asked.keeps
+            and run.asked.step is not None
             and (run.asked.step.runbook, run.asked.host) == (runbook, host)
             and time.monotonic() - self._taken_up.get(run.job, -HEARING) < HEARING
             for run in self._log.incident.running()
