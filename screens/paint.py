@@ -116,8 +116,10 @@ def fold(words: Safe, width: int) -> list[Safe]:
 def fold_parts(parts: Sequence[Part], width: int, hang: int = 0) -> list[tuple[Part, ...]]:
     """As fold, for one line of several looks; the lines after the first begin `hang` cells in."""
     whole = "".join(words for words, _ in parts)
+    width = max(8, width)
+    hang = min(hang, width - 4)
     lines = []
-    for number, (start, end) in enumerate(_breaks(whole, max(8, width), hang)):
+    for number, (start, end) in enumerate(_breaks(whole, width, hang)):
         lead = ((Safe(" " * hang), ""),) if number and hang else ()
         lines.append((*lead, *_between(parts, start, end)))
     return lines
@@ -146,7 +148,7 @@ def _breaks(line: str, width: int, hang: int) -> Iterator[tuple[int, int]]:
         cut = blank if blank > start else max(start + 1, cut)
         yield start, cut
         start = cut + len(line[cut:]) - len(line[cut:].lstrip(" "))
-        room = max(4, width - hang)
+        room = width - hang
         if start >= len(line):
             return
     yield start, len(line)

@@ -106,7 +106,11 @@ def bare(item: Prose) -> str:
 
 
 def _blocks(lines: list[str], place: _Place) -> Iterator[Row]:
-    if len(place.lead) < DEEPEST and all(re.match(r"\s*>", line) for line in lines):
+    if (
+        len(place.lead) < DEEPEST
+        and place.room > NARROW
+        and all(re.match(r"\s*>", line) for line in lines)
+    ):
         inner = [re.sub(r"^\s*> ?", "", line) for line in lines]
         quoted = _Place(place.width, place.indent, (*place.lead, (BAR, "faint")))
         yield from _blocks(inner, quoted)
@@ -131,7 +135,8 @@ def _lines(lines: list[str], place: _Place) -> Iterator[Row]:
         if sign:
             mark = "-" if sign[2] in "*+•" else sign[2]
             box = f"[{sign[3].strip() or ' '}] " if sign[3] else ""
-            head = f"{sign[1][:6]}{mark} {box}"
+            head = f"{mark} {box}"
+            head = sign[1][: max(0, min(6, place.room - len(head) - 8))] + head
             parts, hang = [(Safe(head), "")], len(head)
             line = line[sign.end() :]
         parts += inline(line)
