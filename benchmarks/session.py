@@ -28,7 +28,6 @@ from cockpit.target.target import Channel, Local, Target  # noqa: E402
 from tests.lab.proxy import Proxy  # noqa: E402
 from tests.target import ground  # noqa: E402
 
-
 PAUSE = 0.5
 """Between two orders: the next channel is opened beforehand, as while a responder reads."""
 

@@ -353,3 +353,11 @@ def test_a_shipped_runbook_on_the_real_host(home: Path, service: Lab) -> None:
     assert done.exit_code == 0
     after = service.run("docker ps -a --no-trunc --format '{{.ID}} {{.State}}' | sort").stdout
     assert before == after
+
+
+def test_what_was_to_hold_after_a_change_is_not_judged_without_it(home: Path) -> None:
+    book(home, f"touch {home}/mark", f"ls {home}/mark", "# Expected: exit status 0")
+    change, look = tried(home)
+    assert change["outcome"] == "not run"
+    assert look["outcome"] == "ok"
+    assert "not judged" in look["why"]

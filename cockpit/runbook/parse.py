@@ -20,6 +20,11 @@ _SEVERITY = re.compile(
     r"\s*\|?\s*(?P<value>[^|\n]{1,80})",
     re.IGNORECASE | re.MULTILINE,
 )
+_LEVEL = re.compile(
+    r"\b(?:[PS]\d|SEV|critical|high|medium|low|warning|major|minor|urgent|page|ticket|info)",
+    re.IGNORECASE,
+)
+_TABLE_RULE = re.compile(r"[^\n]*\n[ \t>]*\|?[ \t:]*--")
 _READ = re.compile(r"\$\{?([A-Za-z_]\w*)")
 _SEVERITY_IN_TITLE = re.compile(r"[\[(\s](P[0-4]|SEV-?[0-5])\b", re.IGNORECASE)
 
@@ -171,7 +176,9 @@ def _top(root: tree.Node, first: tree.Node | None) -> list[tree.Node]:
 
 def _severity(text: str, title: str) -> Safe | None:
     head = "\n".join(text.split("\n", 60)[:60])
-    if match := _SEVERITY.search(head):
+    for match in _SEVERITY.finditer(head):
+        if _TABLE_RULE.match(head, match.end()) and not _LEVEL.search(match["value"]):
+            continue  # two headings of columns
         value = headings.plain(match["value"]).strip(" *_`:")
         if value and not re.fullmatch(r"\W*|(?i:impact|response.*|level|description)", value):
             return clean_line(value)

@@ -228,7 +228,9 @@ def pointers(text: str) -> list[Pointer]:
         for match in anchors:
             sentence = _sentence(text, at + match.start())
             found.append(Pointer(plain(sentence), match[2], number))
-        if not anchors and _BRANCH.search(line.lower()) and (see := _SEE.search(line)):
+        branch = None if anchors else _BRANCH.search(line.lower())
+        # "If …: see X" sends somewhere; "customers see X, not Y" does not.
+        if branch and (see := _SEE.search(line, branch.end())):
             found.append(Pointer(plain(line.strip()), see["where"].strip(), number))
         at += len(line) + 1
     return found

@@ -111,3 +111,11 @@ def test_who_has_no_runbooks_is_told_where_was_looked_and_how_to_name_more(
     assert "./docs/runbooks" in words
     assert "cockpit.yaml" in words
     assert "runbooks:" in words
+
+
+def test_what_ships_is_for_who_has_no_runbooks(tmp_path: Path) -> None:
+    shipped = [file.path for file in library.walk([library.shipped()]).files]
+    assert shipped
+    assert [file.path for file in library.walk([tmp_path, library.shipped()]).files] == shipped
+    own = write(tmp_path / "own.md")
+    assert [file.path for file in library.walk([tmp_path, library.shipped()]).files] == [own]

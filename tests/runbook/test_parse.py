@@ -962,3 +962,22 @@ def test_the_phase_of_a_heading(title: str, phase: Phase) -> None:
 def test_headings_about_problems_that_name_none_are_not_procedures() -> None:
     text = "# X\n\n## Investigating problems\n\n- a\n\n## Fixing issues\n\n- b\n"
     assert procedures(parse(text, "x.md")) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "severity"),
+    [
+        ("| Severity | What it means |\n|---|---|\n| P0 | all is down |", None),
+        ("| Severity | P1 |\n|---|---|\n| Owner | sam |", "P1"),
+        ("| Key | Value |\n|---|---|\n| **Severity** | critical |", "critical"),
+    ],
+)
+def test_the_heading_of_a_column_is_no_severity(table: str, severity: str | None) -> None:
+    assert parse(f"# Handbook\n\n{table}\n", "x.md").severity == severity
+
+
+def test_customers_who_see_something_are_no_reference() -> None:
+    text = "## Symptoms\n- Customers see the shop, not the prices\n\n## Recovery\n### The shop\n"
+    book = parse(f"# T\n{text}", "x.md")
+    assert not [item for section in book.sections() for item in section.intro
+                if isinstance(item, Reference)]  # fmt: skip
