@@ -182,5 +182,5 @@ def _severity(text: str, title: str) -> Safe | None:
         value = headings.plain(match["value"]).strip(" *_`:")
         if value and not re.fullmatch(r"\W*|(?i:impact|response.*|level|description)", value):
             return clean_line(value)
-    match = _SEVERITY_IN_TITLE.search(f" {title}")
-    return clean_line(match[1].upper()) if match else None
+    told = _SEVERITY_IN_TITLE.search(f" {title}")
+    return clean_line(told[1].upper()) if told else None
