@@ -319,7 +319,8 @@ class _Walk:
         if ">>" not in sign[0] and self._empties(node):
             return destroy(f"empties {place}")
         if is_capture(place):
-            return None
+            typed = ">>" not in sign[0] and not place.endswith(".log") and self._typed(node)
+            return change(f"writes a text of the runbook to {place}") if typed else None
         if ">>" in sign[0]:
             return change(f"appends to {place}")
         if not place.startswith(("/", "$")) or re.match(
@@ -327,6 +328,18 @@ class _Walk:
         ):
             return change(f"writes {place}")
         return change(f"overwrites {place}")
+
+    def _typed(self, node: Node) -> bool:
+        """Whether what is written stands in the command itself, and is no output kept for later."""
+        parent = node.parent
+        body = parent.children[0] if parent is not None and parent.children else None
+        if body is None or body.type != "command":
+            return False
+        name = self._text(body).split(None, 1)[0]
+        fed = (
+            any(child.type == "heredoc_redirect" for child in parent.children) if parent else False
+        )
+        return name in ("echo", "printf") or (name == "cat" and fed)
 
     def _empties(self, node: Node) -> bool:
         parent = node.parent

@@ -681,3 +681,119 @@ def test_plain_commands_are_split(command: str, words: list[list[list[str]]]) ->
 )
 def test_what_needs_a_grammar_is_not(command: str) -> None:
     assert plain.split(command) is None
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "aws s3 rb s3://bucket --force",
+        "az network nsg rule delete -g web --nsg-name n -n ssh",
+        "gcloud compute instance-groups managed delete web",
+        "rake db:drop",
+        "rails db:reset",
+        "bundle exec rake geo:db:drop",
+        "uv run python -c \"import shutil; shutil.rmtree('x')\"",
+        "poetry run ./manage.py flush",
+        "knife ssh role:db 'sudo rm -rf /var/lib/data'",
+        "aws-vault exec prod -- aws s3 rm s3://b/k",
+        "kafka-topics.sh --bootstrap-server b:9092 --delete --topic t",
+        "restore-db.sh",
+        "argocd app sync web --prune",
+        "kubectl apply --prune -f all.yaml -l app=web",
+        "terraform apply -replace=aws_instance.web",
+        "patronictl reinit main db-2",
+        "rabbitmqctl reset",
+        "nodetool removenode 1234",
+        "zfs rollback tank/data@monday",
+        "podman system reset",
+        "gpg --delete-secret-keys ops",
+        "celery -A app purge -f",
+        "crictl rmi --prune",
+        "curl -X POST http://es:9200/_snapshot/s/1/_restore",
+        "git gc --prune=now",
+    ],
+)
+def test_losing_is_seen_behind_groups_runners_and_flags(command: str) -> None:
+    assert judge(command).risk is Risk.DESTROY
+
+
+@pytest.mark.parametrize(
+    ("command", "risk"),
+    [
+        ("az network traffic-manager endpoint update -n a --weight 0", Risk.CHANGE),
+        ("psql -c \"\\COPY t FROM 'x.csv'\"", Risk.CHANGE),
+        ("openssl req -new -newkey rsa:2048 -keyout k -out c -subj /CN=x", Risk.CHANGE),
+        ("openssl x509 -in c -noout -dates", Risk.READ),
+        ("git branch -d done", Risk.CHANGE),
+        ("git restore --staged x", Risk.CHANGE),
+        ("git rm --cached x", Risk.CHANGE),
+        ("./restore.sh --dry-run latest", Risk.CHANGE),
+        ("./restore.sh --dry-run=no latest", Risk.DESTROY),
+        ("velero restore describe monday", Risk.READ),
+        ("velero restore create --from-backup monday", Risk.DESTROY),
+        ("kubectl delete pod x --dry-run=client", Risk.READ),
+        ("kubectl delete pod x --dry-run=none", Risk.DESTROY),
+        ("npm prune", Risk.CHANGE),
+        ("gds aws prod -- kubectl get pods", Risk.READ),
+        ("bundle exec rails runner x.rb", Risk.CHANGE),
+        ("mc ls local/bucket", Risk.READ),
+        ("echo 1 > /tmp/flag", Risk.CHANGE),
+        ("printf 'a b' > notes.txt", Risk.CHANGE),
+        ("cat > /tmp/job.sh <<'EOF'\nls\nEOF", Risk.CHANGE),
+        ("echo started > run.log", Risk.READ),
+        ("echo started >> /tmp/notes.txt", Risk.READ),
+        ("ps aux > /tmp/ps.txt", Risk.READ),
+        ("ps aux | grep x > /tmp/ps.txt", Risk.READ),
+    ],
+)
+def test_what_only_looks_like_more_or_less(command: str, risk: Risk) -> None:
+    assert judge(command).risk is risk
+
+
+@pytest.mark.parametrize(
+    ("command", "waits"),
+    [
+        ("helm upgrade web ./web -f values.yaml", None),
+        ("gh workflow run x.yml -f env=prod", None),
+        ("scanner -r src -f json -o out.json", None),
+        ("toolkit apps logs web -f", Waits.STREAM),
+        ("npm run dev", Waits.STREAM),
+        ("npm run build", None),
+        ("npm run dev:stop", None),
+        ("uvicorn app:app --port 1", Waits.STREAM),
+        ("gunicorn -D app:app", None),
+        ("ollama serve", Waits.STREAM),
+        ("consul monitor", Waits.STREAM),
+        ("az monitor metrics list", None),
+        ("docker start -ai box", Waits.TTY),
+        ("docker compose up --abort-on-container-exit", None),
+        ("git revert abc", Waits.EDITOR),
+        ("git revert --no-edit abc", None),
+        ("mv -i a b", Waits.CONFIRM),
+        ("pip uninstall x", Waits.CONFIRM),
+        ("pip uninstall -y x", None),
+        ("gcloud compute instances delete web", Waits.CONFIRM),
+        ("gcloud compute instances delete web --quiet", None),
+        ("patronictl switchover main", Waits.CONFIRM),
+        ("patronictl switchover --force main", None),
+        ("patronictl list", None),
+        ("terraform apply", Waits.CONFIRM),
+        ("terraform apply plan.out", None),
+        ("terraform force-unlock 1", Waits.CONFIRM),
+        ("argocd login a --username u --password p", None),
+        ("gcloud auth application-default login", Waits.LOGIN),
+        ("echo 'select 1' | railway connect db", None),
+        ("timeout 1 telnet db 5432", None),
+        ("tcpdump -r x.pcap", None),
+        ("tcpdump -i eth0 -c 10", None),
+        ("tcpdump -i eth0", Waits.STREAM),
+        ("openssl req -new -key k -out c", Waits.PROMPT),
+        ("ssh-copy-id web", Waits.PROMPT),
+        ("ansible-vault edit x", Waits.EDITOR),
+        ("kafka-console-consumer --topic t", Waits.STREAM),
+        ("echo x | socat - UNIX-CONNECT:/run/s", None),
+        ("gcloud compute ssh web --command 'df -h'", None),
+    ],
+)
+def test_what_waits_and_what_only_looks_so(command: str, waits: Waits | None) -> None:
+    assert judge(command).waits is waits

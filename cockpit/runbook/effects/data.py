@@ -54,7 +54,7 @@ def sql(text: str) -> Effect:
             elif words[0] not in _DOT_READS:
                 effect = effect.and_(change(f"{words[0]} writes a file or runs something"))
         elif words[0].startswith("\\"):
-            if re.match(r"\\(?:!|i|ir|o|copy|g|gexec|w|e)(?![a-z])", words[0]):
+            if re.match(r"\\(?:!|i|ir|o|(?i:copy)|g|gexec|w|e)(?![a-z])", words[0]):
                 effect = effect.and_(change(f"{words[0]} writes or runs something"))
         elif found := _SQL_WRITES.search(statement):
             effect = effect.and_(change(f"the SQL says {found[0].upper()}"))
@@ -86,10 +86,10 @@ _MYSQL = names_of(
 )
 
 
-@rule("psql mysql mariadb clickhouse-client cqlsh cockroach")
+@rule("psql gitlab-psql mysql mariadb clickhouse-client cqlsh cockroach")
 def _sql_client(call: Call) -> Effect:
     name = call.words[0].rpartition("/")[2]
-    if name == "psql":
+    if name in ("psql", "gitlab-psql"):
         texts = _all(call, "-c", "--command")
         if call.has("-l", "--list"):
             return read("psql -l lists databases")
@@ -285,7 +285,10 @@ def _git(call: Call) -> Effect:
         return read(f"git {verb} only reads")
     loses = (
         (verb == "reset" and sub.has("--hard"))
-        or verb in ("clean", "filter-branch", "filter-repo", "rm", "restore", "gc", "prune")
+        or verb in ("clean", "filter-branch", "filter-repo", "prune")
+        or (verb == "rm" and not sub.has("--cached"))
+        or (verb == "restore" and (not sub.has("--staged", "-S") or sub.has("--worktree", "-W")))
+        or (verb == "gc" and sub.has("--prune"))
         or (
             verb == "push"
             and (
@@ -293,7 +296,10 @@ def _git(call: Call) -> Effect:
                 or any(w.startswith(("+", ":")) for w in words)
             )
         )
-        or (verb == "branch" and sub.has("-D", "-d", "--delete", "-M"))
+        or (
+            verb == "branch"
+            and (sub.has("-D", "-M") or (sub.has("-d", "--delete") and sub.has("-f", "--force")))
+        )
         or (verb == "update-ref" and sub.has("-d"))
         or (verb == "checkout" and ("--" in args or "." in words or sub.has("-f", "--force")))
         or (verb == "stash" and first in ("drop", "clear"))
@@ -323,6 +329,8 @@ def _git(call: Call) -> Effect:
             return read(f"git {verb} lists")
     if verb == "commit" and not sub.has("-m", "-F", "--message", "--no-edit", "-C"):
         return change("git commit opens an editor", Waits.EDITOR)
+    if verb == "revert" and not sub.has("--no-edit", "-n", "--no-commit", "--abort", "--quit"):
+        return change("git revert opens an editor", Waits.EDITOR)
     if verb == "rebase" and sub.has("-i", "--interactive"):
         return change("git rebase -i opens an editor", Waits.EDITOR)
     if verb == "add" and sub.has("-p", "-i"):
@@ -371,34 +379,24 @@ def _package_files(call: Call) -> Effect:
     )
 
 
-@rule("terraform tofu terragrunt pulumi")
+@rule("terraform tofu terragrunt pulumi tf")
 def _terraform(call: Call) -> Effect:
     name = call.words[0].rpartition("/")[2]
     words = call.positional()
     verb = words[0] if words else ""
     sure = any(w.startswith(("-auto-approve", "--auto-approve", "--yes", "-y")) for w in call.args)
+    asks = None if sure or call.piped else Waits.CONFIRM
     if verb == "destroy" or call.has("-destroy"):
-        return destroy(
-            f"{name} destroy removes resources", None if sure or call.piped else Waits.CONFIRM
-        )
+        return destroy(f"{name} destroy removes resources", asks)
     if verb in ("apply", "up"):
-        return change(
-            f"{name} {verb} changes resources", None if sure or call.piped else Waits.CONFIRM
-        )
+        planned = name != "pulumi" and len(words) > 1  # a saved plan is applied without asking
+        asks = None if planned else asks
+        if any(word.startswith(("-replace", "--replace")) for word in call.args):
+            return destroy(f"{name} {verb} -replace destroys a resource and makes it anew", asks)
+        return change(f"{name} {verb} changes resources", asks)
+    if verb == "force-unlock":
+        return change(f"{name} force-unlock", None if call.has("-force") else Waits.CONFIRM)
     return by_verb(call, name)
-
-
-@rule("npm yarn pnpm make just task rake npx bundle mvn gradle composer")
-def _scripts(call: Call) -> Effect:
-    effect = by_verb(call, call.words[0].rpartition("/")[2])
-    if call.words[0].startswith("make") and call.has("-n", "--dry-run"):
-        return read("make -n only shows")
-    name = call.words[0].rpartition("/")[2]
-    if effect.risk is Risk.READ and (
-        name in ("make", "just", "task", "rake", "bundle", "npx") or "run" in call.args
-    ):
-        return change(f"{name} runs what its file says", effect.waits)
-    return effect
 
 
 @rule("stripe")
@@ -412,18 +410,45 @@ def _stripe(call: Call) -> Effect:
     return by_verb(call, "stripe")
 
 
-@rule("aws gcloud az heroku gh flyctl doctl vercel firebase netlify supabase wrangler railway")
+@rule(
+    "aws gcloud az heroku gh flyctl fly doctl vercel firebase netlify supabase wrangler railway "
+    "argocd velero flux istioctl pip pip3 oci hcloud"
+)
 def _cloud(call: Call) -> Effect:
     name = call.words[0].rpartition("/")[2]
     words = call.positional(
         names_of("--profile --region --project --output --query --resource-group -g -a --app")
     )
-    if "login" in words[:3] or words[:1] == ("configure",):
+    if words in (("configure",), ("configure", "sso")):
         return change(f"{name} logs in", Waits.LOGIN)
     if name == "aws" and words[:1] == ("s3",) and call.has("--delete"):
         return destroy("aws s3 sync --delete removes objects")
-    if words[:2] == ("compute", "ssh") or words[:2] == ("ssm", "start-session"):
-        return change(f"{name} opens a shell", Waits.TTY)
-    if any(word in ("ssh", "connect") for word in words):
-        return change(f"{name} opens a session", Waits.TTY)
-    return by_verb(call, name)
+    if words[:2] in (("compute", "ssh"), ("ssm", "start-session"), ("ecs", "execute-command")):
+        inner = call.value("--command")
+        tty = None if inner and not call.has("--interactive") else Waits.TTY
+        return replace(call.script(inner) if inner else change(f"{name} opens a shell"), waits=tty)
+    if any(word in ("ssh", "connect") for word in words[:3]):
+        return change(f"{name} opens a session", None if call.piped else Waits.TTY)
+    effect = by_verb(call, name)
+    return replace(effect, waits=effect.waits or _asks_first(call, name, effect.risk))
+
+
+def _asks_first(call: Call, name: str, risk: Risk) -> Waits | None:
+    """Whether a client asks before it deletes."""
+    sure = call.has(
+        "-y",
+        "--yes",
+        "-q",
+        "--quiet",
+        "-f",
+        "--force",
+        "-s",
+        "--silent",
+        "--confirm",
+        "--assumeyes",
+    )
+    deletes = any(re.match("delete|remove|uninstall|destroy", word) for word in call.args)
+    silent = name in ("aws", "heroku", "wrangler", "vercel")
+    if risk is not Risk.DESTROY or not deletes or silent or sure or call.piped:
+        return None
+    return Waits.CONFIRM

@@ -74,6 +74,10 @@ def docker(call: Call) -> Effect:
         return change("docker login stores a password", None if given else Waits.LOGIN)
     if verb in _READ and group not in ("builder",):
         return read(f"{what} only reads", _follows(verb, sub))
+    if group == "system" and verb == "reset":
+        return destroy(f"{what} deletes all containers, images and volumes")
+    if verb == "start" and sub.has("-a", "-i", "--attach", "--interactive"):
+        return change("docker start stays attached", Waits.TTY)
     if verb in _STOPS:
         return _on(change(f"{what} interrupts a container"), sub)
     if verb == "cp":
@@ -204,7 +208,10 @@ def _compose(call: Call, args: Sequence[str]) -> Effect:
     if verb in ("restart", "stop", "pause"):
         return replace(change(f"{what} interrupts a service"), containers=services)
     if verb == "up":
-        waits = None if sub.has("-d", "--detach", "--wait", "--no-start") else Waits.STREAM
+        ends = ("--abort-on-container-exit", "--exit-code-from", "--abort-on-container-failure")
+        waits = None
+        if not sub.has("-d", "--detach", "--wait", "--no-start", *ends):
+            waits = Waits.STREAM
         again = sub.has("--force-recreate", "--build", "-V", "--renew-anon-volumes")
         effect = change("docker compose up creates or recreates containers", waits)
         if sub.has("-V", "--renew-anon-volumes"):
@@ -265,6 +272,10 @@ def kubectl(call: Call) -> Effect:
         return change(f"{name} run starts a pod", Waits.TTY if call.has("-t", "-i") else None).and_(
             inner
         )
+    if call.value("--dry-run") in ("client", "server"):
+        return read(f"{name} {verb} --dry-run only shows what it would do")
+    if verb == "apply" and call.has("--prune"):
+        return destroy(f"{name} apply --prune deletes what is not in the files")
     if verb == "delete" or (verb == "adm" and second == "drain") or verb == "drain":
         return destroy(f"{name} {verb} removes what runs")
     if verb == "replace" and call.has("--force"):

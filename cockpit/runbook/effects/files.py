@@ -32,7 +32,8 @@ def _copy(call: Call) -> Effect:
         return (
             destroy(f"{name} throws the file away") if name == "mv" else read("copies to nowhere")
         )
-    return change(f"{name} writes files")
+    asks = name in ("mv", "cp") and call.has("-i") and not call.piped
+    return change(f"{name} writes files", Waits.CONFIRM if asks else None)
 
 
 @rule("dd")

@@ -26,7 +26,7 @@ READ_ONLY = names_of(
     xzcat yes yq zcat zgrep zless zmore iostat htop atop btop iotop iftop nethogs ctop k9s
     lazydocker glances ncdu nmon dry dive tcpdump tshark ngrep bzcat md5 jmap jcmd mysqldump
     sensors timedatectl loginctl lshw dmidecode lsipc apachectl-status pg_controldata nmap
-    openssl
+    lnav gotop bpytop btm nvtop pg_top pg_activity systemd-cgtop bmon nload
     """
 )
 
@@ -36,7 +36,8 @@ _STREAMS = names_of("watch tcpdump tshark ngrep yes ping ping6 mtr")
 
 _TUI = names_of(
     "top htop atop btop iotop iftop nethogs ctop k9s lazydocker glances ncdu nmon "
-    "dry dive slabtop mc tig "
+    "dry dive slabtop tig nload bmon iptraf iptraf-ng lnav gotop bpytop btm nvtop innotop mytop "
+    "pg_top pg_activity powertop systemd-cgtop "
     "nmtui alsamixer tmux screen aptitude lazygit"
 )
 
@@ -63,8 +64,9 @@ _DESTROY_VERBS = re.compile(
     r"flush\w*|truncate|erase|"
     r"nuke|teardown|tear-down|clean|cleanup|clobber|recycle|restore|revoke|reboot|"
     r"shutdown|evict|drain|deregister|"
-    r"autoremove|force-delete|kill|obliterate|reset-db|detach|expire|factory-reset)(?:[-_:.]|$)|"
-    r"\w+[-_:](?:delete|destroy|remove|purge|drop|prune|wipe|terminate|restore|nuke|"
+    r"autoremove|force-delete|kill|obliterate|reset-db|detach|expire|factory-reset|rmi|rmp|rb|"
+    r"delete-\w+)(?:[-_:.]|$)|"
+    r"[\w:-]+[-_:](?:delete|destroy|remove|purge|drop|prune|wipe|terminate|restore|nuke|"
     r"teardown|clean|reset)$"
 )
 
@@ -131,50 +133,103 @@ def _waits_by_name(name: str, call: Call) -> Waits | None:
     if name == "mtr":
         return None if call.has("-r", "--report", "-c") else Waits.TUI
     if name in ("tcpdump", "tshark", "ngrep"):
-        return None if call.has("-c", "-r", "-n") and call.value("-c") else Waits.STREAM
+        ends = call.value("-c") or call.has("-r") or (call.has("-G") and call.has("-W"))
+        return None if ends else Waits.STREAM
     if name in ("vmstat", "iostat", "mpstat", "pidstat", "sar", "free"):
         numbers = [word for word in call.args if word.isdigit()]
         if name == "free":
             return Waits.STREAM if call.has("-s") and not call.has("-c") else None
         return Waits.STREAM if len(numbers) == 1 else None
-    if name == "openssl" and "s_client" in call.args and not call.piped:
-        return Waits.TTY
     if name == "yes" or (name == "sleep" and "infinity" in call.args):
         return Waits.STREAM
     return None
 
 
 def script_file(call: Call, name: str) -> Effect:
-    if _DESTROY_SCRIPT.search(name) or any(_DESTROY_VERBS.match(word) for word in call.args[:2]):
+    loses = _DESTROY_SCRIPT.search(name) or any(_loses(word) for word in call.args[:2])
+    if (loses or _LOSING_FLAGS & set(call.args)) and not _only_tries(call):
         return destroy(f"the name of {name} says that it deletes or overwrites")
     return change(f"{name} is a script that cockpit cannot look into")
 
 
 def by_verb(call: Call, name: str) -> Effect:
     """A program with sub-commands that we only know by their names."""
-    follows = (
-        Waits.STREAM
-        if call.has("--follow") or "-f" in call.args[2:] or "--watch" in call.args
-        else None
-    )
     words = [word for word in call.positional() if "=" not in word and "/" not in word][:4]
-    for word in words[:3]:
-        if _DESTROY_VERBS.match(word):
+    leads = _leading(call) if name in _NESTED else words[:3]
+    reads = name in _UNKNOWN_READERS and _reading(words, [*words[:3], *leads])
+    follows = Waits.STREAM if _goes_on(call, name, words) else None
+    for number, word in enumerate([*words[:3], *leads[3:]]):
+        if _loses(word) and not (reads and words[number + 1 : number + 2] == [reads]):
+            if _only_tries(call):
+                return change(f"{name} {word} only tries")
             return destroy(f"{name} {word} deletes or overwrites")
+    if _LOSING_FLAGS & set(call.args) and not _only_tries(call):
+        return destroy(f"{name} {min(_LOSING_FLAGS & set(call.args))} deletes or overwrites")
     if any(word in ("ssh", "console", "shell", "dbshell", "rsh", "attach") for word in words):
-        return change(f"{name} opens a session", Waits.TTY)
-    if "login" in words[:2]:
-        return change(f"{name} logs in", Waits.LOGIN)
-    if name in _UNKNOWN_READERS and words:
-        verb = next(
-            (word for word in words if word.split("-")[0] in _READ_VERBS or word in _READ_VERBS), ""
+        return change(f"{name} opens a session", None if call.piped else Waits.TTY)
+    if "login" in words[:3]:
+        given = call.piped or call.has(
+            "-p", "--password", "--password-stdin", "--token", "--with-token", "--access-token"
         )
-        if verb and not any(word.split("-")[0] in _WRITE_VERBS for word in words[:3]):
-            return read(f"{name} {verb} only reads", follows)
+        return change(f"{name} logs in", None if given else Waits.LOGIN)
+    if reads:
+        return read(f"{name} {reads} only reads", follows)
     if name in _UNKNOWN_READERS:
         return change(f"{name} {' '.join(words[:2])}".strip() + " may change something", follows)
+    if name.endswith((".sh", ".py", ".rb", ".pl", ".ps1")) or _DESTROY_SCRIPT.search(name):
+        return script_file(call, name)
     return change(f"cockpit does not know what {name} does", follows)
 
+
+def _loses(word: str) -> bool:
+    return bool(_DESTROY_VERBS.match(word)) and word.split("-")[0] not in _READ_VERBS
+
+
+def _only_tries(call: Call) -> bool:
+    given = call.value("--dry-run", "--dryrun")
+    tries = call.has("--dry-run", "--dryrun", "--noop", "--what-if", "--whatif")
+    return tries and given not in ("no", "false", "none")
+
+
+def _leading(call: Call) -> list[str]:
+    """The words before the first flag: a group, its groups, and the verb."""
+    out: list[str] = []
+    for word in call.args:
+        if word.startswith("-") and out:
+            break
+        if not word.startswith("-") and "=" not in word and "/" not in word:
+            out.append(word)
+    return out[:6]
+
+
+def _reading(words: list[str], before: list[str]) -> str:
+    """The word that says that the call only reads, unless one says that it writes."""
+    verb = next((word for word in words if {word, word.split("-")[0]} & _READ_VERBS), "")
+    return "" if any(word.split("-")[0] in _WRITE_VERBS for word in before) else verb
+
+
+def _goes_on(call: Call, name: str, words: list[str]) -> bool:
+    if call.has("--follow") or "--watch" in call.args:
+        return True
+    logs = bool({"log", "logs", "tail", "events", "observe"} & set(words))
+    if logs and ({"-f", "-w"} & set(call.args) or (name == "heroku" and call.has("-t", "--tail"))):
+        return True
+    if name == "pm2" and logs and not call.has("--nostream"):
+        return True
+    if (
+        name in ("wrangler", "railway", "fly", "flyctl")
+        and logs
+        and not call.has("-n", "--no-tail")
+    ):
+        return name != "railway" or len(words) < 2
+    ends = {words[0], words[-1]} if words and name not in _NESTED else set(words[-1:])
+    return bool(ends & {"serve", "runserver", "tunnel", "port-forward", "monitor"})
+
+
+_NESTED = names_of("aws gcloud az doctl oci ibmcloud hcloud linode-cli openstack eksctl")
+"""Programs whose verb stands after one to four words for what it is done to."""
+
+_LOSING_FLAGS = names_of("--delete --purge --drop --destroy --wipe --prune --force-delete")
 
 _WRITE_VERBS = names_of(
     "set create update apply put patch add enable disable start stop restart scale run exec import "

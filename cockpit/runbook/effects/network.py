@@ -35,7 +35,8 @@ def _http(call: Call) -> Effect:
     if method and method not in ("GET", "HEAD", "OPTIONS"):
         words = " ".join(call.positional()).lower()
         if re.search(
-            r"/(?:delete|destroy|purge|drop|flush|shutdown|restore|_delete_by_query)\b", words
+            r"/_?(?:delete|destroy|purge|drop|flush|shutdown|restore|cleanup|delete_by_query)\b",
+            words,
         ):
             return destroy(f"{name} asks a service to delete")
         return change(f"{name} sends a {method} request")
@@ -64,6 +65,6 @@ def _connect(call: Call) -> Effect:
             f"{name} opens a connection", None if call.has("-z") or call.piped else Waits.TTY
         )
     if name == "socat":
-        return change("socat connects two places", Waits.STREAM)
+        return change("socat connects two places", None if call.piped else Waits.STREAM)
     waits = None if call.piped or (name == "sftp" and call.has("-b")) else Waits.TTY
     return (read if name == "telnet" else change)(f"{name} opens a session", waits)

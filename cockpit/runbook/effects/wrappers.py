@@ -107,7 +107,7 @@ def _command(call: Call) -> Effect:
 def _timeout(call: Call) -> Effect:
     rest = call.after(names_of("-k -s --signal --kill-after"), 1)
     effect = call.argv(rest) if rest else read("timeout alone does nothing")
-    ends = effect.waits in (Waits.STREAM, Waits.TUI)
+    ends = effect.waits in (Waits.STREAM, Waits.TUI, Waits.TTY)
     return replace(effect, waits=None) if ends else effect
 
 
