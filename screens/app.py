@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -27,6 +27,7 @@ from cockpit.text import Safe, clean_line
 from screens.cockpit import CockpitScreen
 from screens.driver import driver_class, driver_of
 from screens.lines import Lines
+from screens.typed_ahead import TypedAhead
 
 UNSAVED = 3
 _SIGNS = {
@@ -79,6 +80,13 @@ class CockpitApp(App[int]):
         self.theme = responder.config.theme or "ansi-dark"
         self.animation_level = "none"
         self.set_keymap(dict(responder.config.keymap))
+        self._typed = TypedAhead(self, super().on_event)
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
+            await self._typed.take(event)
+        else:
+            await super().on_event(event)
 
     def get_default_screen(self) -> Screen[Any]:
         return self.main

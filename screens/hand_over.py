@@ -42,6 +42,8 @@ _TIDY: Final = (
 class Opening(ModalScreen[None]):
     """While a terminal is opened: what is typed ahead is for nobody here, and does nothing."""
 
+    AUTO_FOCUS = ""
+
     def __init__(self, where: Safe) -> None:
         super().__init__(classes="panel")
         self.where = where

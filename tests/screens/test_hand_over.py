@@ -85,7 +85,8 @@ def events(tmp_path: Path) -> list[dict[str, object]]:
 
 def is_whole(terminal: Terminal) -> None:
     """Nothing but cockpit's own screen is there: nothing is left of what others drew."""
-    screen = terminal.wait(r"\A no severity .*saved *\n")
+    terminal.wait("Opening a terminal", gone=True)
+    screen = terminal.wait(r"\A no severity .*saved *\n(.|\n)*q quit *\n*\Z")
     lines = screen.rstrip("\n").split("\n")
     assert re.search(r"q quit *$", lines[-1]), screen
     for word in (

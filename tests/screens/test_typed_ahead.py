@@ -1,0 +1,120 @@
+"""Keys that arrive together, from a slow link or a fast typist: each does what it was for."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+
+from screens.app import CockpitApp
+from screens.dialogs.answer import Answer
+from screens.dialogs.find import Find
+from screens.dialogs.form import Form
+from screens.dialogs.gate import Gate
+from tests.screens.test_cockpit import opened, until
+
+pytestmark = pytest.mark.anyio
+
+BOOK = """# Disk full
+## Diagnosis
+### Step 1: Look
+```bash
+ls {scratch}/<DIRECTORY>
+```
+### Step 2: Look again
+```bash
+echo again
+```
+### Step 3: Make room
+```bash
+touch {scratch}/made
+```
+"""
+
+
+def typed(pilot: Pilot[int], text: str) -> None:
+    """All of it in one go."""
+    names = {" ": "space", "\n": "enter", "\x1b": "escape"}
+    for char in text:
+        pilot.app.post_message(events.Key(names.get(char, char), char))
+
+
+def line(pilot: Pilot[int]) -> str:
+    answers = pilot.app.screen.query(Answer)
+    return answers.first().value if answers else ""
+
+
+@pytest.mark.parametrize(
+    ("keys", "dialog", "found"),
+    [
+        ("iqueue is full", Form, "queue is full"),
+        ("Uexport fix B", Form, "export fix B"),
+        ("Bmemory", Find, "memory"),
+        ("jsx is for later", Form, "x is for later"),
+        ("\nqd", Form, "qd"),
+    ],
+    ids=["note", "update", "runbook", "skip", "value"],
+)
+async def test_text_typed_with_the_key_of_its_dialog_lands_in_its_line(
+    tmp_path: Path, keys: str, dialog: type, found: str
+) -> None:
+    async with opened(tmp_path, BOOK) as (pilot, responder, _):
+        typed(pilot, keys)
+        await until(pilot, lambda: line(pilot) == found)
+        assert isinstance(pilot.app.screen, dialog)
+        assert not responder.incident.steps
+        assert not responder.incident.runs
+
+
+async def test_a_text_pasted_with_the_key_of_its_dialog_lands_in_its_line(tmp_path: Path) -> None:
+    async with opened(tmp_path, BOOK) as (pilot, _, _):
+        typed(pilot, "i")
+        pilot.app.post_message(events.Paste("queue is full"))
+        await until(pilot, lambda: line(pilot) == "queue is full")
+
+
+async def test_several_dialogs_in_one_go(tmp_path: Path) -> None:
+    async with opened(tmp_path, BOOK) as (pilot, responder, _):
+        typed(pilot, "S2iqueue is full")
+        await until(pilot, lambda: line(pilot) == "queue is full")
+        assert responder.incident.severity == "P2"
+        assert not responder.incident.steps
+
+
+async def test_a_slow_command_does_not_hold_the_keys_after_it(tmp_path: Path) -> None:
+    async with opened(tmp_path, BOOK) as (pilot, responder, main):
+        typed(pilot, "j")
+        await until(pilot, lambda: main.checklist.chosen() is not None)
+        slow = asyncio.Event()
+
+        async def run(*_: object) -> str:
+            await slow.wait()
+            return ""
+
+        responder.run = run  # type: ignore[assignment,method-assign]
+        began = asyncio.get_running_loop().time()
+        typed(pilot, "\nj")
+        await until(pilot, lambda: main.checklist.here()[1].title == "Step 3: Make room")  # type: ignore[index]
+        assert asyncio.get_running_loop().time() - began < 1
+        slow.set()
+
+
+async def test_the_gate_takes_nothing_that_was_typed_ahead_of_it(tmp_path: Path) -> None:
+    async with opened(tmp_path, BOOK) as (pilot, responder, _):
+        typed(pilot, "jj\nyyy")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Gate))
+        await pilot.pause(0.3)
+        assert isinstance(pilot.app.screen, Gate)
+        assert not responder.incident.runs
+        assert not (tmp_path / "made").exists()
+
+
+async def test_keys_without_a_dialog_are_not_held(tmp_path: Path) -> None:
+    async with opened(tmp_path, BOOK) as (pilot, responder, main):
+        typed(pilot, "jjkj kk ")
+        await until(pilot, lambda: len(responder.incident.steps) == 2)
+        assert isinstance(pilot.app, CockpitApp)
+        assert pilot.app.screen is main
