@@ -34,7 +34,7 @@ _NAMES = names_of(
     "node database db container service port url token key domain email region version tag pid "
     "container_id service_name instance cluster bucket table"
 )
-_ANGLE = re.compile(r"(?<!<)<(?=[A-Za-z_])([^<>\n|;&`$]{0,79}[^<>\n|;&`$\s])>")
+_ANGLE = re.compile(r"(?<!<)<(?=[^\W\d])((?:[^<>\n|;&`$]|(?<=\w)\|(?=\w)){0,79}[^<>\n|;&`$\s])>")
 _SQUARE = re.compile(r"(?<![\w\])}$*.])\[([A-Za-z][A-Za-z0-9_ /.-]{1,60})\]")
 _WORDS = re.compile(
     r"(?<![A-Za-z0-9_${])(?:"
@@ -62,6 +62,8 @@ _ASSIGNED = re.compile(
 _EXPORTED = re.compile(r"\b(?:export|declare|local)\s+([^;|&\n]+)")
 _MORE_ASSIGNED = re.compile(r"(?:\bfor|\bselect)\s+([A-Za-z_]\w*)\b|\bread\s+([^;|&<>\n]*)")
 _ASSIGNS = re.compile(r"[fsr](?:(?<=f)or|(?<=s)elect|(?<=r)ead)\s")
+_SEPARATES = re.compile(r"[;&|\n]")
+"""In `D=x; rm $D`; in `D=x rm $D` the shell puts in what D was before."""
 _NESTED_SHELL = re.compile(
     r"\b(?:ba|da|z|k|a)?sh\b[^|;&\n]*?\s-\w*c\b|\b(?:ssh|eval|su|xargs|parallel|watch)\s"
 )
@@ -252,7 +254,9 @@ def _variables(command: str, where: str, known: Collection[str]) -> Iterator[_Ga
             continue
         if shown == match[0]:
             continue  # asks what the variable holds
-        if name in ENVIRONMENT or name in known or given.get(name, start) < start:
+        if name in ENVIRONMENT or name in known:
+            continue
+        if name in given and _SEPARATES.search(command, given[name], start):
             continue
         yield _Gap(name, match[0], start, match.end(), where[start])
 

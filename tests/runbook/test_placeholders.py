@@ -28,11 +28,18 @@ FOUND = {
     "cat <<EOF\n$WHO\nEOF": ["$WHO"],
     "docker exec -e X=$X app": ["$X"],
     "rm <p>": ["<p>"],
+    "restart <pod|deployment> db": ["<pod|deployment>"],
+    "restart <имя-сервиса>": ["<имя-сервиса>"],
+    "D=/x rm -rf $D/*": ["$D"],
+    "D=$D/x; ls": ["$D"],
 }
 NOT_FOUND = [
     "docker ps --format '{{.Names}}'",
     "sort < in > out",
     "sort <in>out",
+    "sort <in|tee>out",
+    "sort <in | uniq >out",
+    "D=/x; rm -rf $D/*",
     "cmd 2>&1",
     "diff <(a) <(b)",
     "cat <<EOF\nx\nEOF",
