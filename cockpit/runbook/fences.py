@@ -16,6 +16,8 @@ SHELL = names_of(
     "sh bash shell zsh ksh console shell-session shellsession sh-session bash-session terminal "
     "shellscript commandline cli cmd command"
 )
+WINDOWS = names_of("powershell pwsh ps1 posh bat batch dos winbatch")
+"""Shells of which a line is a command here too where it only calls a program: `docker ps`."""
 UNTAGGED = frozenset({"", "text", "txt", "plaintext", "plain", "none", "default", "raw"})
 
 _UNIT_LINES = 300
@@ -277,6 +279,8 @@ def read(
     reads somewhere.
     """
     rest = [Piece(Kind.OTHER, "\n".join(lines), 0, len(lines) - 1)] if lines else []
+    if language in WINDOWS:
+        return _plain_calls(lines, also)
     shell = language in SHELL
     if not (shell or language in UNTAGGED) or any(line.startswith("#!") for line in lines[:2]):
         return rest
@@ -300,6 +304,30 @@ def read(
     ):
         return rest
     return list(_without_output(pieces, lines, shell, also))
+
+
+_OF_WINDOWS = re.compile(r"[`^]\s*\Z|\$env:|\$\w+\s*=|%\w+%|\||\\\w|[({]\s*\Z|\s-[A-Z][a-z]{2}")
+
+
+def _plain_calls(lines: Sequence[str], also: frozenset[str]) -> list[Piece]:
+    """Lines of a shell of Windows: those that call a program as any shell does are commands."""
+    pieces: list[Piece] = []
+    goes_on = False
+    for i, line in enumerate(lines):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            kind = Kind.COMMENT if text else Kind.BLANK
+            pieces.append(Piece(kind, text.lstrip("#").strip(), i, i))
+            goes_on = False
+            continue
+        own = _OF_WINDOWS.search(text)
+        call = not own and not goes_on and programs.certain(text, also)
+        if call and (piece := _unit([text], 0, 1)[0]).last == 0:
+            pieces.append(Piece(Kind.COMMAND, piece.text, i, i, piece.note))
+        else:
+            pieces.append(Piece(Kind.OTHER, line, i, i))
+        goes_on = text.endswith(("`", "^"))
+    return pieces
 
 
 def _without_output(

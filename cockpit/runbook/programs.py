@@ -131,6 +131,7 @@ _LACKING = re.compile(
     r"|apt|apt-get|yum|dnf|brew|snap)"
 )
 _SETS = re.compile(r"[A-Za-z_]\w*\+?=")
+_TAKES_OUTPUT = re.compile(r"[A-Za-z_]\w*\+?=\"?\$\(\s*[\w./-]")
 _FUNCTION = re.compile(r"(?:function\s+)?[\w-]+\s*\(\)\s*\{?")
 
 
@@ -186,6 +187,8 @@ def certain(command: str, also: frozenset[str] = frozenset()) -> bool:
     if not plausible(text):
         return False
     first = text.split(None, 1)[0]
+    if "://" in first and "=" not in first:
+        return False
     name = program(text)
     if re.match(r"(?:\./|~/|\.\./)[\w.-]", first) or first.endswith((".sh", ".py")):
         return True
@@ -197,7 +200,7 @@ def certain(command: str, also: frozenset[str] = frozenset()) -> bool:
         )
     if name in KNOWN or name in also:
         return True
-    return is_assignment(text) and "$(" in text
+    return bool(_TAKES_OUTPUT.match(text)) or (is_assignment(text) and "$(" in text)
 
 
 def new(command: str) -> bool:

@@ -127,3 +127,16 @@ def test_a_program_that_only_this_file_knows() -> None:
 def test_windows_of_work_stay_bounded() -> None:
     block = ["echo 'a"] * 4_001
     assert sum(piece.last - piece.first + 1 for piece in read(block, "bash")) == len(block)
+
+
+def test_of_a_shell_of_windows_only_calls_that_any_shell_makes_the_same() -> None:
+    block = (
+        "Set-Location C:\\shop\ndocker compose up -d db  # first\n$env:TAG = '3'\nrm -Recurse out\n"
+        "docker run `\n  alpine ls\ngit log | Select-Object -First 3\ncd C:\\shop\npnpm install"
+    )
+    assert commands(block, "powershell") == ["docker compose up -d db", "pnpm install"]
+
+
+def test_a_variable_takes_what_a_command_of_several_lines_prints() -> None:
+    unit = "token=$(\n  scripts/secret.rb \\\n  <(aws s3 cp s3://$STAGE-state/keys.yml -) \\\n)"
+    assert commands(unit, "") == [unit]
