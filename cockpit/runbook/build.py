@@ -64,6 +64,7 @@ class Builder:
     last_command: tuple[list[Item], int] | None = None
     awaited: tuple[list[Item], int] | None = None
     procedure_level: int = 0
+    forbidden: bool = False
     warnings: list[str] = field(default_factory=list)
     _read_before: dict[int, list[fences.Piece]] = field(default_factory=dict)
 
@@ -160,7 +161,9 @@ class Builder:
 
     def _told(self, text: str, in_list: bool, phase: Phase) -> tuple[prose.Found, ...]:
         """The commands in a text; none where it tells of commands without telling to run them."""
-        return () if phase in WARNING else prose.commands(text, self.also, in_list)
+        return (
+            () if self.forbidden or phase in WARNING else prose.commands(text, self.also, in_list)
+        )
 
     def _has_commands(self, block: Block, phase: Phase = Phase.OTHER) -> bool:
         if block.kind in (Kind.FENCE, Kind.INDENTED):
@@ -225,7 +228,10 @@ class Builder:
                     pending, label = [], ""
                 case Kind.LIST:
                     self._flush(section, pending)
+                    before = content[number - 1] if number else block
+                    self.forbidden = before.kind is Kind.PARAGRAPH and prose.forbids(before.text)
                     self._list(section, block)
+                    self.forbidden = False
                     pending = []
                 case _:
                     pending.append(block)

@@ -43,6 +43,15 @@ _TOLD = re.compile(
     r"command|commands|through|by|from|is|test|see|review|watch)|[:→>(—–-]|^)\s*[*_]*\s*$",
     re.IGNORECASE,
 )
+_FORBIDS = re.compile(
+    r"(?:^|[.!?;:,(–—-]\s*|\b(?:please|but|and|so)\s+)"
+    r"(?:do not|don['’]?t|never|must not|avoid)\b(?!\s+(?:forget|hesitate|skip|omit|panic|worry))"
+    r"(?P<rest>[^.!?;:–—]*)\Z",
+    re.IGNORECASE,
+)
+_GOES_ON = re.compile(r",\s+(?!(?:or|and|nor|even|ever)\b)[a-z]|\b(?:but|instead|then)\b")
+"""After what is forbidden: "Do not restart, run `x`"."""
+_MENTIONED = re.compile(r"\s+commands?\b", re.IGNORECASE)
 _NOTHING = re.compile(r"[ \n.*_;,)]*\Z")
 _NEAR = 300
 """Characters before a code span that can say what it is for."""
@@ -117,6 +126,10 @@ def output_follows(text: str) -> bool:
     )
 
 
+_LONGEST = 20_000
+"""Characters of a paragraph in which commands are looked for."""
+
+
 @lru_cache(maxsize=4096)
 def commands(text: str, also: frozenset[str], in_list: bool) -> tuple[Found, ...]:
     """Commands that a paragraph or list item tells the reader to run.
@@ -124,7 +137,7 @@ def commands(text: str, also: frozenset[str], in_list: bool) -> tuple[Found, ...
     in_list: text of a list item, where a command is mostly there to be run; in a paragraph the
     words before it must say so.
     """
-    if "`" not in text and "\n" not in text:
+    if ("`" not in text and "\n" not in text) or len(text) > _LONGEST:
         return ()
     found = list(_bare(text, also))
     taken = {line for item in found for line in range(item.line, item.last + 1)}
@@ -147,10 +160,12 @@ def _is_command(
     before = re.sub(r"^\s*\[[ xX]\]\s*", "", before)
     after = not _NOTHING.match(text, match.end())
     whole = not before.strip(" -*(") and not after
-    if programs.lacks_argument(code):
+    if programs.lacks_argument(code) or _is_forbidden(text[: match.start()]):
         return False
     if " " not in code:
-        single = (whole and in_list and not programs.is_file(code)) or _SINGLE.search(before)
+        single = (whole and in_list and not programs.is_file(code)) or (
+            _SINGLE.search(before) and not _MENTIONED.match(text, match.end())
+        )
         return (
             bool(single) and programs.certain(code, also) and code not in ("true", "false", "root")
         )
@@ -161,6 +176,21 @@ def _is_command(
     if not programs.certain(code, also):
         return False
     return whole or bool(_TOLD.search(before)) or (in_list and not after)
+
+
+def _is_forbidden(before: str) -> bool:
+    """Whether the sentence up to a command says not to run it: "Never run `a`, `b` or"."""
+    near = re.sub(r"[*_]+", "", _CODE.sub("\0", before[-_NEAR:]))
+    match = _FORBIDS.search(" ".join(near.split()))
+    return bool(match) and not _GOES_ON.search(match["rest"] if match else "")
+
+
+def forbids(text: str) -> bool:
+    """Whether a paragraph forbids what the list below it names: "Do not, to free space:"."""
+    head = re.sub(r"[*_]+", "", text).strip()
+    return head.endswith(":") and bool(
+        _FORBIDS.match(re.split(r"(?<=[.!?])\s", head)[-1].replace(",", "").rstrip(":"))
+    )
 
 
 def _looks_new(code: str) -> bool:

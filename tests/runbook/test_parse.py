@@ -981,3 +981,19 @@ def test_customers_who_see_something_are_no_reference() -> None:
     book = parse(f"# T\n{text}", "x.md")
     assert not [item for section in book.sections() for item in section.intro
                 if isinstance(item, Reference)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Do not run `docker compose down -v`, `git reset --hard` or `git clean -fd` here.", []),
+        ("- Never run `docker volume prune`; run `docker system df`.", ["docker system df"]),
+        ("- If it hangs, do not wait, run `docker ps -a`", ["docker ps -a"]),
+        ("- Don't forget to run `make backup`", ["make backup"]),
+        ("Do **not**, to win space:\n\n- `docker volume prune -f`: it takes the data", []),
+        ("To win space:\n\n- `docker image prune -f`", ["docker image prune -f"]),
+        ("To run `etcdctl` commands, log in with `ssh node-1`.", ["ssh node-1"]),
+    ],
+)
+def test_what_a_sentence_forbids_or_only_names_is_not_to_be_run(text: str, told: list[str]) -> None:
+    assert texts(book(f"# T\n\n## Recovery\n\n{text}\n")) == told
