@@ -12,18 +12,20 @@ from cockpit.text import Safe, clean_line
 
 
 def summary(incident: Incident) -> Safe:
-    """Severity, status, since when, where, and what still runs."""
-    parts = [incident.severity.value if incident.severity else "no severity"]
-    parts.append(incident.status.value)
+    """Whether it is a training, severity, since when, status, where, and what still runs.
+
+    Without a severity it is not declared, which its name says already.
+    """
+    parts = ["training"] if incident.training else []
+    parts += [incident.severity.value] if incident.severity else []
     if incident.started:
         parts.append(f"since {incident.started:%Y-%m-%d %H:%M} UTC")
+    parts.append(incident.status.value)
     if incident.host:
         parts.append(f"on {incident.host}")
     running = len(incident.running())
     if running:
         parts.append(f"{running} running")
-    if incident.training:
-        parts.append("training")
     return clean_line(" · ".join(parts))
 
 

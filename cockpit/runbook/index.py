@@ -32,6 +32,13 @@ class Found:
     near: bool = False
 
     @property
+    def named(self) -> Safe:
+        """The title, with the severity before it where it does not say that itself."""
+        if self.severity.lower() in self.title.lower():
+            return self.title
+        return Safe(f"{self.severity} {self.title}")
+
+    @property
     def why(self) -> Safe:
         """Such as `symptom: "database is locked"`."""
         if not self.field:
@@ -43,7 +50,7 @@ class Found:
         """For a plain terminal: what it is, why it was found with its record, and what fixed it."""
         told = " · ".join(part for part in (self.why, self.record.words) if part)
         fixed = self.record.fixed
-        lines = [clean_line(f"{self.severity} {self.title}  {self.path}".strip()), Safe(told)]
+        lines = [clean_line(f"{self.named}  {self.path}"), Safe(told)]
         return lines + ([Safe(f"fixed last time: {fixed}")] if fixed else [])
 
     def as_json(self) -> dict[str, object]:

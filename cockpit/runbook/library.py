@@ -49,10 +49,11 @@ def shipped() -> Path:
 
 def folders(config: Config) -> list[Path]:
     """Where runbooks are looked for: in the order of cockpit.yaml, then ./runbooks and
-    ./docs/runbooks, then what comes with cockpit. They need not exist.
+    ./docs/runbooks, the handbook, then what comes with cockpit. They need not exist.
     """
     here = [Path(os.path.abspath(name)) for name in _HERE if os.path.isdir(name)]  # noqa: PTH100, PTH112
-    return list(dict.fromkeys([*config.runbooks, *here, shipped()]))
+    handbook = [config.handbook] if config.handbook else []
+    return list(dict.fromkeys([*config.runbooks, *here, *handbook, shipped()]))
 
 
 def advice(config: Config) -> Safe:

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from cockpit.runbook import headings, query
-from cockpit.runbook.gist import FIELDS
+from cockpit.runbook.gist import FIELDS, split
 from cockpit.runbook.store import COLUMNS
 
 _WEIGHTS = (10.0, 8.0, 5.0, 4.0, 3.0, 3.0, 2.0, 1.0)
@@ -147,10 +147,18 @@ def why(asked: query.Query, texts: Sequence[str]) -> tuple[str, str]:
                 best, name, line, at = count, field, one, lowered.index(hits[0])
     if not best:
         return "", ""
+    if name == "alerts":
+        line, at = _as_named(line), 0
     name = (
         "step" if name == "commands" and line.lstrip().startswith("#") else _NAMES.get(name, name)
     )
     return name, _excerpt(line, at)
+
+
+def _as_named(line: str) -> str:
+    """An alert's name without the words that it was split into for the search."""
+    cuts = (at for at, sign in enumerate(line) if sign == " ")
+    return next((line[:at] for at in cuts if split(line[:at]) == line[at + 1 :]), line)
 
 
 def _excerpt(line: str, at: int) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -31,6 +32,10 @@ class Offer(Generic[T]):
 
 class _Offers(Lines, can_focus=False):
     """The list; the cursor is driven from the input."""
+
+
+def _cut(words: Safe, width: int) -> Safe:
+    return words if cell_len(words) <= width else paint.fit(words, width)
 
 
 class Choose(ModalScreen[T | None], Generic[T]):
@@ -73,6 +78,10 @@ class Choose(ModalScreen[T | None], Generic[T]):
         self.set_focus(self.query_one(Answer))
         self.query_one(_Offers).styles.height = max(2, min(12, len(self.offers)))
         self._fill()
+        self.call_after_refresh(self._fill)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._fill)
 
     def _matching(self) -> list[tuple[int, Offer[T]]]:
         """What has all the words: as they were typed first, then in the name, then elsewhere."""
@@ -96,12 +105,13 @@ class Choose(ModalScreen[T | None], Generic[T]):
             return
         if lines.at not in [index for index, _ in matching]:
             lines.at = matching[0][0]
+        width = max(20, lines.size.width - 3)
         lines.show_rows(
             [
                 paint.row(
                     (Safe("> " if index == lines.at else "  "), "key"),
-                    (offer.words, "strong" if index == lines.at else ""),
-                    (Safe(f"  {offer.more}"), "faint"),
+                    (_cut(offer.words, width), "strong" if index == lines.at else ""),
+                    (_cut(Safe(f"  {offer.more}"), width - cell_len(offer.words)), "faint"),
                     stop=index,
                 )
                 for index, offer in matching

@@ -278,7 +278,7 @@ _NONE = "Reading the runbooks for the first time."
 
 def _rows(one: Found, width: int, place: int, *, chosen: bool) -> list[Row]:
     """Title and place; then why it was found, and its record."""
-    title = f"{one.severity} {one.title}".strip()
+    title = one.named
     where = clean_line(one.path.name)
     left = max(10, width - 2)
     room = left - cell_len(title) - 2

@@ -214,7 +214,7 @@ class Gate(ModalScreen[guard.Pass | None]):
             self._show("question", clean_line(self.asked.reason_wanted), "warn")
         else:
             names = " or ".join(clean_line(name) for name in self.asked.names)
-            self._show("question", Safe(f"Type {names} and press enter:"), "strong")
+            self._show("question", Safe(f"Type the name: {names}"), "strong")
 
     def _show(self, where: str, words: Safe, look: str) -> None:
         if self._words.get(where) != (words, look):

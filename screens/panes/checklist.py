@@ -66,6 +66,7 @@ class Checklist(Lines):
         self._known: Known | None = None
         self._sheet: Sheet | None = None
         self._revealed: tuple[object, ...] | None = None
+        self._seen_step: tuple[object, ...] | None = None
         self._facts_of: tuple[tuple[object, ...], Facts] | None = None
 
     def on_mount(self) -> None:
@@ -169,6 +170,7 @@ class Checklist(Lines):
     def reveal(self) -> None:
         """Has what is under the cursor in sight; of a high step what the command says, once."""
         super().reveal()
+        self._reveal_step()
         run = self.run_here()
         news = (run.job, run.state) if run else None
         if news == self._revealed:
@@ -177,6 +179,21 @@ class Checklist(Lines):
         span, y = self.span(self.at), self._command_row()
         if news and y is not None and span and span[1] >= round(self.scroll_y) + self.size.height:
             self.scroll_to(y=y, animate=False, immediate=True)
+
+    def _reveal_step(self) -> None:
+        """Has as much of the open step in sight as goes with what is under the cursor, once."""
+        under, height = self.span(self.at), self.size.height
+        if under is None or not isinstance(self.at, Place):
+            return
+        spans = [self._spans[stop] for stop in self._stops if _of(stop) == _of(self.at)]
+        first, last = min(one for one, _ in spans), max(one for _, one in spans)
+        if (seen := (self.at, first, last, height)) == self._seen_step:
+            return
+        top = min(last - height + 1, first if under[1] < first + height else under[0])
+        if top > round(self.scroll_y):
+            self.scroll_to(y=top, animate=False, immediate=True)
+        if top <= round(self.scroll_y):  # what has just been laid out may not be scrolled to yet
+            self._seen_step = seen
 
     def next_step(self) -> None:
         """Moves on to the step after this one, past options that are not needed any more."""
@@ -359,3 +376,8 @@ class Checklist(Lines):
 
         assert self.places is not None
         return progress.of_all(sections, self._learn(self.places.book).marks)
+
+
+def _of(stop: object) -> tuple[Kind, str] | None:
+    """The step or text that a stop belongs to."""
+    return (stop.kind, stop.id) if isinstance(stop, Place) else None

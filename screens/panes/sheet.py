@@ -51,11 +51,10 @@ class Sheet:
         if kept != self._laid_for:
             self._laid, self._laid_for = {}, kept
         self._places, self._here, self._width = places, here, width
-        severity = f" ({places.book.severity})" if places.book.severity else ""
-        rows = [
-            paint.row((line, "strong"))
-            for line in paint.fold(Safe(f" {places.book.title}{severity}"), width - 1)
-        ]
+        title, severity = places.book.title, places.book.severity or ""
+        if severity.lower() not in title.lower():
+            title = Safe(f"{title} ({severity})")
+        rows = [paint.row((line, "strong")) for line in paint.fold(Safe(f" {title}"), width - 1)]
         rows += [
             paint.row((line, "warn"))
             for warning in places.book.warnings

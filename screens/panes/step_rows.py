@@ -143,9 +143,13 @@ def _tail(
         return Safe("(by hand)" if by_hand else ""), "faint"
     if state is not None or not ran:
         return Safe(""), ""
-    bad = sum(run.state is not RunState.DONE or bool(run.exit_status) for run in ran)
+    if any(run.state is RunState.UNKNOWN for run in ran):
+        return Safe("unknown how it ended"), "bad"
+    bad = sum(run.state is RunState.DONE and bool(run.exit_status) for run in ran)
     if bad:
         return Safe(f"{bad} failed" if len(runs) > 1 else "failed"), "bad"
+    if cut := next((run.state for run in ran if run.state is not RunState.DONE), None):
+        return Safe(cut.value), "warn"
     return Safe(f"ran {len(ran)} of {len(runs)}" if len(runs) > 1 else "ran"), "faint"
 
 
@@ -195,7 +199,7 @@ def _command(
     stop = Place(Kind.STEP, step.id, number)
     run = facts.runs.get(command.id)
     rows: list[Row] = []
-    if command.title and command.title.rstrip(":") != step.title:
+    if command.title and not _said(command.title, step, number):
         look = "" if here or run is None else "faint"
         titles = paint.fold(command.title, width - 7)
         rows += [
@@ -210,6 +214,19 @@ def _command(
     elif here and command.expectation:
         rows += run_rows.expectation(command.expectation.text, width, stop)
     return rows
+
+
+def _said(title: Safe, step: Step, number: int) -> bool:
+    """Whether the step's title, or what is read before a command, says what it is for."""
+    words, before = title.rstrip(":…"), -1
+    for item in step.items:
+        if isinstance(item, Command):
+            before += 1
+            if before == number:
+                break
+        elif isinstance(item, Prose) and words in " ".join(item.text.split()):
+            return True
+    return words == step.title
 
 
 def _text(

@@ -156,7 +156,7 @@ def test_a_pasted_log_line_finds_the_runbook(index: Index, line: str, name: str)
     [
         ("database is locked", 'symptom: "OperationalError: database is locked"'),
         ("ledger", 'title: "Ledger database lost"'),
-        ("KubePodCrashLooping", 'alert: "KubePodCrashLooping Kube Pod Crash Looping"'),
+        ("KubePodCrashLooping", 'alert: "KubePodCrashLooping"'),
         ("option restart", 'heading: "Option 1: Restart the service"'),
         ("previous gateway", 'command: "kubectl logs --previous gateway-0"'),
         ("relay people", 'text: "Ask the relay\'s people."'),
@@ -164,6 +164,13 @@ def test_a_pasted_log_line_finds_the_runbook(index: Index, line: str, name: str)
 )
 def test_it_says_why(index: Index, text: str, why: str) -> None:
     assert index.search(text)[0].why == why
+
+
+def test_a_severity_is_named_once(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# Broker down (P2)\n")
+    (tmp_path / "b.md").write_text("# Broker slow\n\n**Severity:** P1\n")
+    found, _ = look([tmp_path], "broker")
+    assert {one.named for one in found} == {"Broker down (P2)", "P1 Broker slow"}
 
 
 def test_the_title_weighs_more_than_prose_however_long(index: Index) -> None:

@@ -98,6 +98,8 @@ def test_runbooks_of_the_team_come_before_those_here_and_those_that_ship(
     here = [tmp_path / "runbooks", tmp_path / "docs" / "runbooks"]
     assert library.folders(team) == [tmp_path / "team", *here, library.shipped()]
     assert library.folders(Config()) == [*here, library.shipped()]
+    told = Config(handbook=tmp_path / "ON_CALL.md")
+    assert library.folders(told) == [*here, tmp_path / "ON_CALL.md", library.shipped()]
     twice = Config(runbooks=(tmp_path / "runbooks",))
     assert library.folders(twice).count(tmp_path / "runbooks") == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from cockpit.incident.incident import Incident, Mark
+from cockpit.incident.events import CommandRequested
+from cockpit.incident.incident import Incident, Mark, Run, RunState
 from cockpit.runbook.model import Lines as Source
 from cockpit.runbook.model import Prose, Runbook, Section
 from cockpit.runbook.parse import parse
 from cockpit.text import Safe
-from screens.dialogs.choose import Choose
+from screens.dialogs.choose import Choose, Offer
 from screens.dialogs.form import Form
 from screens.dialogs.gate import Gate
 from screens.lines import Lines
@@ -483,3 +485,60 @@ async def test_on_a_small_terminal_the_output_comes_in_sight_and_reading_on_is_l
         responder.note("something happened")
         await pilot.pause(0.6)
         assert in_sight(main.checklist) == before
+
+
+async def test_of_an_open_step_all_that_fits_is_in_sight(tmp_path: Path) -> None:
+    told = "\n".join(f"| {n} | row |" for n in range(9))
+    before = "\n".join(f"### Step {n}: Look\n```bash\necho {n}\n```\n" for n in range(9))
+    book = (
+        f"# B\n## Diagnosis\n{before}### Step 9: Count\n```bash\necho a\n```\n"
+        f"```bash\necho b\n```\n| n | what |\n|---|---|\n{told}\n"
+    )
+    async with opened(tmp_path, book, (80, 24)) as (pilot, _, main):
+        await press(pilot, *["j"] * 9)
+        assert "> [ ] Step 9: Count" in in_sight(main.checklist)
+        await until(pilot, lambda: "8  row" in in_sight(main.checklist))
+        main.checklist.scroll_to(y=0, animate=False, immediate=True)
+        main.checklist.refill()
+        await pilot.pause(0.1)
+        assert "> [ ] Step 9: Count" in in_sight(main.checklist)
+
+
+def ended(state: RunState, exit_status: int | None = None) -> Run:
+    asked = CommandRequested(
+        job="j", host="h", command="c", risk="read", gate="not asked", root="/", boot=""
+    )
+    return Run(seq=1, at=datetime.now(UTC), asked=asked, state=state, exit_status=exit_status)
+
+
+@pytest.mark.parametrize(
+    ("runs", "words"),
+    [
+        ([ended(RunState.STOPPED, 143)], "  stopped"),
+        ([ended(RunState.UNKNOWN)], "  unknown how it ended"),
+        ([ended(RunState.STOPPED, 143), ended(RunState.DONE, 1)], "  1 failed"),
+        ([ended(RunState.DONE, 0), None], "  ran 1 of 2"),
+    ],
+)
+def test_a_closed_step_says_how_its_commands_ended(runs: list[Run | None], words: str) -> None:
+    step = next(iter(parse(SHOP, "b.md").steps()))[1]
+    assert plain([step_rows.closed(step, None, runs, False, 80)]).endswith(words)
+
+
+async def test_what_stands_above_a_command_is_not_said_twice(tmp_path: Path) -> None:
+    book = (
+        "# B (P2)\n## Diagnosis\n### Step 1: Look\n```bash\necho a\n```\n"
+        "Then look there:\n\n```bash\necho b\n```\n"
+    )
+    async with opened(tmp_path, book) as (_, _, main):
+        assert shown(main.checklist).count("Then look there") == 1
+        assert "B (P2)\n" in shown(main.checklist), "the severity stands in the title"
+
+
+async def test_a_choice_too_wide_for_its_line_ends_in_an_ellipsis(tmp_path: Path) -> None:
+    async with opened(tmp_path, SHOP, (60, 20)) as (pilot, _, _):
+        offers = [Offer(Safe("Option 1"), Safe("words " * 20), 1)]
+        pilot.app.push_screen(Choose(Safe("Which?"), offers))
+        await dialog(pilot, Choose)
+        rows = pilot.app.screen.query_one("#offers", Lines)
+        await until(pilot, lambda: shown(rows).rstrip().endswith("…"))

@@ -189,7 +189,7 @@ async def test_a_name_typed_under_half_a_command_runs_nothing(size: tuple[int, i
         await pilot.press(*["pagedown"] * 12)
         await pilot.pause(0.1)
         assert "the-end" in drawn(pilot.app)
-        assert "Type prod-1" in drawn(pilot.app)
+        assert "Type the name: prod-1" in drawn(pilot.app)
         await pilot.press("enter")
         await pilot.pause()
         assert given[0] is not None
