@@ -83,7 +83,8 @@ _STRONG: tuple[tuple[Phase, str], ...] = (
         r"troubleshoot\w*|debug\w*|immediate (?:actions?|response|steps)|"
         r"initial (?:response|assessment|checks?|triage)|"
         r"analysis|logs?|assess(?:ment)?|first (?:response|steps|five minutes|checks?)|"
-        r"identify\w*|possible causes?|common causes?|causes?|quick (?:checks?|"
+        r"checks?(?: (?:the )?(?:logs?|status|state))?|identify\w*|"
+        r"possible causes?|common causes?|causes?|quick (?:checks?|"
         r"diagnos\w*)|log analysis",
     ),
     (
@@ -128,9 +129,14 @@ _WEAK: tuple[tuple[Phase, str], ...] = (
     (Phase.ESCALATION, r"escalat|contact|communicat|getting help"),
     (Phase.SYMPTOMS, r"symptom|^(?:the )?alerts?\b|\balerts?$"),
     (
+        Phase.DIAGNOSIS,
+        r"\bconfirm (?:the |that )?(?:\w+ )?(?:source|cause|problem|issue|symptoms?|alert|outage|"
+        r"incident|failure|scope|impact)\b",
+    ),
+    (
         Phase.VERIFICATION,
         r"verif|validat(?:ion|e) (?:fix|recovery|service|restore)|post-?(?:restart|"
-        r"deploy\w*|fix) check|smoke test|confirm",
+        r"deploy\w*|fix) check|smoke test|confirm|\bqa\b|quality (?:gate|check)",
     ),
     (
         Phase.DIAGNOSIS,
@@ -161,6 +167,7 @@ _AFTER = re.compile(
     r"templates?|commands?|notes?|tasks?|methods?|workflow|path|matrix|criteria|playbook|and|&|/|,|"
     r"or|info\w*|tests?|contacts?|assessment|levels?|solutions?|causes?|resolution|recovery|"
     r"troubleshooting|diagnosis|analysis|verification|validation|summary|if needed|when to|"
+    r"signals?|"
     r"\([^)]*\)|:))*\s*$",
     re.IGNORECASE,
 )
@@ -183,6 +190,15 @@ _LEADS = re.compile(
     r"|(?P<rollback>roll[- ]?back\b|revert\b))",
     re.IGNORECASE,
 )
+_TURNS = re.compile(
+    r"(?P<verification>(?:verify|confirm|validate|check)\s+(?:for\s+|the\s+)?"
+    r"(?:fix|recovery|resolution|restor\w+|repair)\b)"
+    r"|(?P<recovery>(?:(?:quick|immediate|emergency|safe|manual)\s+)?"
+    r"(?:fix|repair|recover|resolve|mitigat\w+|remediat\w+|restore|restart|clean(?:[ -]?up)?)\b"
+    r"|.*\b(?:clean-?up|manual (?:intervention|recovery|fail-?over))\b)",
+    re.IGNORECASE,
+)
+"""How a step is called that ends an investigation: what follows is no longer looking."""
 WEAK_PARENTS = frozenset({Phase.PROCEDURE, Phase.OTHER, Phase.OVERVIEW})
 """Phases that a sub-heading which names another one takes over."""
 
@@ -253,10 +269,15 @@ def phase(title: str, parent: Phase | None) -> Phase:
     own = strong(title)
     if parent in _STICKY:
         return parent
+    if parent is Phase.VERIFICATION and named(title).lower().startswith("check"):
+        return parent
     if parent is not None and (kind(title) or own is None):
         lead = _LEADS.match(named(title))
         if lead:
             return Phase(lead.lastgroup or "")
+        turn = _TURNS.match(named(title)) if parent is Phase.DIAGNOSIS and kind(title) else None
+        if turn:
+            return Phase(turn.lastgroup or "")
         if parent not in WEAK_PARENTS:
             return parent
     guess = own or weak(title)

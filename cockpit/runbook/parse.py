@@ -15,9 +15,13 @@ LIMIT = 5 * 1024 * 1024
 
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _SEVERITY = re.compile(
-    r"^[ \t>|*_-]*(?:alert )?(?:severity|priority|sev(?:erity)? level|incident "
+    r"^[ \t>|*_#-]*(?:alert )?(?:severity|priority|sev(?:erity)? level|incident "
     r"level)[*_]*[ \t]*[:|][*_]*"
     r"\s*\|?\s*(?P<value>[^|\n]{1,80})",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SEVERITY_SECTION = re.compile(
+    r"^#+[ \t]*(?:alert )?(?:severity|priority)[ \t]*#*\n\s*(?![-*+] |#)(?P<value>[^|\n]{1,60})$",
     re.IGNORECASE | re.MULTILINE,
 )
 _LEVEL = re.compile(
@@ -182,5 +186,8 @@ def _severity(text: str, title: str) -> Safe | None:
         value = headings.plain(match["value"]).strip(" *_`:")
         if value and not re.fullmatch(r"\W*|(?i:impact|response.*|level|description)", value):
             return clean_line(value)
+    section = _SEVERITY_SECTION.search(head)
+    if section and _LEVEL.match(value := headings.plain(section["value"])):
+        return clean_line(value)
     told = _SEVERITY_IN_TITLE.search(f" {title}")
     return clean_line(told[1].upper()) if told else None

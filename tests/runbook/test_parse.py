@@ -997,3 +997,62 @@ def test_customers_who_see_something_are_no_reference() -> None:
 )
 def test_what_a_sentence_forbids_or_only_names_is_not_to_be_run(text: str, told: list[str]) -> None:
     assert texts(book(f"# T\n\n## Recovery\n\n{text}\n")) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "severity"),
+    [
+        ("## Severity\n\nCritical", "Critical"),
+        ("## Severity\n\n**P2**\n", "P2"),
+        ("## Severity: high", "high"),
+        ("## Severity\n\nIt depends on who is hit.", None),
+        ("## Severity\n\n- P1: all are hit\n- P2: some are", None),
+        ("## Severity\n\n### P1\n\nAll are hit.", None),
+    ],
+)
+def test_a_section_that_only_says_the_severity(text: str, severity: str | None) -> None:
+    assert book(f"# Worker down\n\n{text}\n").severity == severity
+
+
+@pytest.mark.parametrize(
+    ("parents", "title", "phase"),
+    [
+        (["Detailed Investigation"], "Step 2: Look at the queue", Phase.DIAGNOSIS),
+        (["Detailed Investigation"], "Step 3: Quick Cleanup", Phase.RECOVERY),
+        (["Investigation"], "Step 4: Fix the queue", Phase.RECOVERY),
+        (["Investigation"], "Step 5: Verify Recovery", Phase.VERIFICATION),
+        (["Investigation"], "1. Verify the worker", Phase.DIAGNOSIS),
+        (["Immediate Actions"], "Step 3: No luck - Manual Intervention", Phase.RECOVERY),
+        ([], "1. Confirm the source", Phase.DIAGNOSIS),
+        ([], "Confirm the fix", Phase.VERIFICATION),
+        ([], "Detection signal", Phase.SYMPTOMS),
+        ([], "Manual QA Checklist", Phase.VERIFICATION),
+        (["Verification"], "Check the logs", Phase.VERIFICATION),
+    ],
+)
+def test_the_phase_of_a_step_and_of_a_heading(parents: list[str], title: str, phase: Phase) -> None:
+    above = "\n".join(f"## {parent}\n" for parent in parents)
+    runbook = book(f"# Worker down\n\n{above}\n### {title}\n\n```bash\nls -l\n```\n")
+    assert [command.phase for _, _, command in runbook.commands()] == [phase]
+
+
+def test_a_label_check_below_a_symptom_is_diagnosis() -> None:
+    runbook = book("""
+        # Shop
+
+        ## Cart is empty
+
+        **Symptom**: customers see no goods
+
+        **Check**:
+        ```bash
+        docker compose ps cart
+        ```
+
+        **Fix**:
+        ```bash
+        docker compose restart cart
+        ```
+    """)
+    phases = [command.phase for _, _, command in runbook.commands()]
+    assert phases == [Phase.DIAGNOSIS, Phase.RECOVERY]
