@@ -83,7 +83,9 @@ class Builder:
             self.procedure_level = 0
         section = self.open(node, phase)
         kind = node.kind
-        single = (not node.children or self._flattened(node)) and not _has_steps(node)
+        single = (not node.children or self._flattened(node)) and not (
+            _has_steps(node) or self._offers(node)
+        )
         explicit = node.pseudo or re.match(r"\W*(?:step|option)\b", node.title, re.IGNORECASE)
         if kind and single and explicit:
             self._whole(section, node, kind, phase)
@@ -127,6 +129,18 @@ class Builder:
         """A step whose only sub-headings are bold labels stays one step."""
         return bool(node.kind) and all(child.pseudo for child in node.children)
 
+    def _offers(self, node: Node) -> bool:
+        """Whether a code block below the heading names options by comments: "# Option 1: …"."""
+        return any(
+            sum(
+                group.has_commands and headings.kind(group.title) is StepKind.OPTION
+                for group in self._groups(block)
+            )
+            > 1
+            for block in blocks.flat(node.body)
+            if block.kind is Kind.FENCE and "#" in block.text
+        )
+
     def open(self, node: Node, phase: Phase) -> DraftSection:
         """A new section; what follows goes into it."""
         section = DraftSection(
@@ -140,7 +154,7 @@ class Builder:
     def _mode(self, node: Node, parent: Phase) -> StepKind | None:
         """The kind of step that a sub-heading is, None when it is a section with its own steps."""
         kind = node.kind
-        if node.children and not self._flattened(node):
+        if (node.children and not self._flattened(node)) or self._offers(node):
             return None
         body = blocks.flat(node.body)
         lists = [block for block in body if block.kind is Kind.LIST]

@@ -34,6 +34,7 @@ _HOW_TO = re.compile(r"how (?:to|do (?:i|we|you))\b", re.IGNORECASE)
 _ALERT = re.compile(
     r"(?:alert|scenario|incident|playbook|runbook|case)\s*(?:#?\d+\s*)?[:–—-]\s*\S", re.I
 )
+_CASE = re.compile(r"(?:scenario|case|situation)\s+#?(?:\d+|[a-h])\b", re.IGNORECASE)
 _WAY = re.compile(
     r"(?:via|using|through)\s+\S|(?:manual(?:ly)?|automatic(?:ally)?|by hand)\s*(?:\(.*\))?$",
     re.IGNORECASE,
@@ -127,7 +128,8 @@ def _names_problem(node: Node) -> bool:
 
 
 def _says_how(node: Node) -> bool:
-    return bool(_HOW_TO.match(node.title) or _ALERT.match(node.title))
+    says = _HOW_TO.match(node.title) or _ALERT.match(node.title)
+    return node.kind is not StepKind.OPTION and bool(says)
 
 
 def _is_numbered_list(node: Node) -> bool:
@@ -141,15 +143,18 @@ def _is_numbered_list(node: Node) -> bool:
 def mark(nodes: Sequence[Node]) -> None:
     """Say of every heading whether it is a step or an option.
 
-    Options may do without the word: siblings such as "Via the console" and "Via the API".
+    Options may do without the word: siblings such as "Via the console" and "Via the API", or
+    "Scenario A" and "Scenario B" below one step.
     """
-    waiting = [nodes]
+    waiting = [(False, nodes)]
     while waiting:
-        siblings = waiting.pop()
+        in_step, siblings = waiting.pop()
         for node in siblings:
             node.kind = headings.kind(node.title)
+            if in_step and _CASE.match(node.title):
+                node.kind = StepKind.OPTION
             if node.children:
-                waiting.append(node.children)
+                waiting.append((node.kind is StepKind.STEP, node.children))
         ways = [node for node in siblings if node.kind is None and _WAY.match(node.title)]
         if len(ways) > 1:
             for node in ways:

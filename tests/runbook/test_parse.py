@@ -1056,3 +1056,43 @@ def test_a_label_check_below_a_symptom_is_diagnosis() -> None:
     """)
     phases = [command.phase for _, _, command in runbook.commands()]
     assert phases == [Phase.DIAGNOSIS, Phase.RECOVERY]
+
+
+def test_comments_that_name_options_make_a_step_a_section_with_them() -> None:
+    runbook = book("""
+        # Queue
+
+        ## Recovery
+
+        ### Step 1: Make room
+
+        ```bash
+        # Before: how much is there?
+        df -h
+        # Option 1: Drop the cache
+        docker compose exec cache redis-cli FLUSHALL
+        # Option 2: Move the log away
+        mv /srv/log /mnt/log
+        ```
+
+        ### Step 2: Look again
+
+        ```bash
+        df -h
+        ```
+    """)
+    titles = {step.title: step.kind for _, step in runbook.steps()}
+    assert titles["Option 1: Drop the cache"] is StepKind.OPTION
+    assert titles["Option 2: Move the log away"] is StepKind.OPTION
+    assert titles["Step 2: Look again"] is StepKind.STEP
+
+
+def test_cases_below_a_step_are_its_options_and_elsewhere_are_not() -> None:
+    cases = "".join(
+        f"#### Scenario {letter}: queue {letter}\n\n```bash\nls {letter}\n```\n\n"
+        for letter in "AB"
+    )
+    runbook = book(f"# Queue\n\n## Recovery\n\n### Step 2: Start it by hand\n\n{cases}")
+    assert [step.kind for _, step in runbook.steps()] == [StepKind.OPTION, StepKind.OPTION]
+    runbook = book(f"# Queue\n\n## Incidents\n\n{cases.replace('####', '###')}")
+    assert StepKind.OPTION not in {step.kind for _, step in runbook.steps()}
