@@ -1,6 +1,6 @@
 """What must be filled in before a command can run, and filling it in as one value for the shell.
 
-Rules of DESIGN section 6: `<x>`, `[your-x]`, `YOUR_X`, unset `$VAR`. A raw `<x>` left in a command
+Rules of DESIGN section 6: `<x>`, `[your-x]`, `YOUR_X`, unset `$VAR`; and `/path/to/x`. A raw `<x>` left in a command
 is a redirection, so nothing that still has one may run.
 """
 
@@ -45,14 +45,16 @@ _WORDS = re.compile(
     r"|X{2,}(?:[.:-]X{2,})+|X{3,}"
     r"|(?:SERVER|HOST|CONTAINER|POD|NODE|RELAY|TARGET|DB|SERVICE)_?(?:IP|NAME|ID|HOST|ADDRESS)"
     r"(?!\s*=)"
+    r"|/path/to(?:/[\w.-]*[\w-])+"
     r")(?![A-Za-z0-9_])"
 )
 _NAMED_SIGN = (
     r"(?<=Y)(?:OUR|YYY)|(?<=y)our|(?<=X)X|(?<=M)E\b|(?<=I)[PD]\b|(?<=N)AME\b|(?<=H)OST\b"
     r"|(?<=A)DDRESS\b|(?<=R)EPLACE|(?<=I)NSERT|(?<=P)ASTE|(?<=F)IXME"
+    r"|(?<=/)path/to/"
 )
-_NAMED = re.compile(rf"[YyXMINHARPF](?:{_NAMED_SIGN})")
-_SIGN = re.compile(rf"[<\[$YyXMINHARPF](?:(?<=[<\[$])|{_NAMED_SIGN})")
+_NAMED = re.compile(rf"[YyXMINHARPF/](?:{_NAMED_SIGN})")
+_SIGN = re.compile(rf"[<\[$YyXMINHARPF/](?:(?<=[<\[$])|{_NAMED_SIGN})")
 """In every command with a gap; starts with single characters, so that others are run past."""
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)([^}\n]*)\}|([A-Za-z_]\w*))")
 _ASSIGNED = re.compile(

@@ -19,6 +19,10 @@ _LABEL = re.compile(
 )
 
 
+_BOLD_NUMBER = re.compile(r"(?:\*\*|__)\s*(?P<number>\d{1,2})[.)]\s*(?:\*\*|__)[.)]?\s+(?=\S)")
+"""How a numbered step begins that its author would not have renumbered: "**2.** Open a tunnel:"."""
+
+
 @dataclass(slots=True)
 class Node:
     """A heading with what stands directly below it and the headings under it."""
@@ -64,6 +68,10 @@ def tree(found: Sequence[Block], title: str) -> Node:
 def _pseudo(found: Sequence[Block], number: int) -> tuple[str, str] | None:
     """A paragraph that is a heading in bold, and what follows it in the same paragraph."""
     block = found[number]
+    if block.kind is Kind.PARAGRAPH and (counted := _BOLD_NUMBER.match(block.text)):
+        text = block.text[counted.end() :]
+        title = f"{counted['number']}. {prose.title(text)}"
+        return title, "" if headings.plain(text).rstrip(":.") == prose.title(text) else text
     match = _LABEL.match(block.text) if block.kind is Kind.PARAGRAPH else None
     if not match or prose.expectation(block.text) is not None:
         return None

@@ -1096,3 +1096,30 @@ def test_cases_below_a_step_are_its_options_and_elsewhere_are_not() -> None:
     assert [step.kind for _, step in runbook.steps()] == [StepKind.OPTION, StepKind.OPTION]
     runbook = book(f"# Queue\n\n## Incidents\n\n{cases.replace('####', '###')}")
     assert StepKind.OPTION not in {step.kind for _, step in runbook.steps()}
+
+
+def test_numbers_in_bold_make_steps() -> None:
+    runbook = book("""
+        # Dump
+
+        ## Restore one table
+
+        Some words on this.
+
+        **1.** Read the words above first.
+
+        **2.** Open a tunnel:
+
+        ```
+        make tunnel PORT=5432
+        ```
+
+        **3.** Put it back.
+
+        ```
+        pg_restore --dbname=shop dump.sql
+        ```
+    """)
+    titles = [step.title for _, step in runbook.steps()]
+    assert titles == ["1. Read the words above first.", "2. Open a tunnel", "3. Put it back."]
+    assert texts(runbook) == ["make tunnel PORT=5432", "pg_restore --dbname=shop dump.sql"]

@@ -28,6 +28,8 @@ FOUND = {
     "cat <<EOF\n$WHO\nEOF": ["$WHO"],
     "docker exec -e X=$X app": ["$X"],
     "rm <p>": ["<p>"],
+    "cd /path/to/shop && ls": ["/path/to/shop"],
+    "tar -xf '/path/to/dump.tar.gz'": ["/path/to/dump.tar.gz"],
     "restart <pod|deployment> db": ["<pod|deployment>"],
     "restart <имя-сервиса>": ["<имя-сервиса>"],
     "D=/x rm -rf $D/*": ["$D"],
@@ -61,6 +63,7 @@ NOT_FOUND = [
     "echo $ENVIRONMENT_NAME",
     "grep DB_HOST .env",
     "ls # <comment>",
+    "ls /srv/path/to/x /path/top",
 ]
 
 
