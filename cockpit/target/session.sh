@@ -77,13 +77,15 @@ ck_write() {
   printf 'kept=%s cwd=%s' "${CK_T#,}" "$ck_d" >| "$CK_O/kept";
 };
 
-# Only in the shell of the command itself: a subshell may have a trap of its own.
+# Only in the shell of the command itself: a subshell may have a trap of its own. A function of the
+# command that is called like a program would be taken for it here.
 ck_keep() {
   CK_S=$?;
   ck_l=${BASHPID-};
   [ "$ck_l" ] || { read -r ck_l < /proc/self/stat && ck_l=${ck_l%% *}; } || ck_l=$$;
   [ "$ck_l" = "$$" ] || return "$CK_S";
   ( CK_F=$IFS; set +eufxC; IFS=' '; umask 077;
+    unset -f cd echo export ln mkdir printf pwd rm sed;
     [ -d "$CK_O" ] || mkdir -p "$CK_O";
     CK_N=; ck_write >| "$CK_O/state" || {
       IFS=' '; for ck_l in $CK_N; do command unset "$ck_l"; done; PATH=$CK_P;

@@ -113,6 +113,15 @@ async def test_an_exported_value_with_which_no_program_can_be_started_carries_ov
     assert await book.says('echo "${N-unset} $P"') == "unset plain\n"
 
 
+@pytest.mark.parametrize("name", ["cd", "echo", "pwd", "printf", "sed", "rm"])
+async def test_a_function_called_like_a_program_spoils_nothing(
+    book: Book, name: str, tmp_path: Path
+) -> None:
+    await book.run(f'cd {tmp_path}; {name}() {{ command true wrong; }}; X="it\'s"')
+    assert book.kept == session.Kept(str(tmp_path), ("X",))
+    assert await book.says('pwd; echo "$X"') == f"{tmp_path}\nit's\n"
+
+
 async def test_an_empty_variable_is_not_named_as_one_that_is_there(book: Book) -> None:
     await book.run("POD=$(true); export DIR=; FULL=x")
     assert book.kept.variables == ("FULL",)
