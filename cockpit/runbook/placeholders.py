@@ -1,7 +1,7 @@
 """What must be filled in before a command can run, and filling it in as one value for the shell.
 
-Rules of DESIGN section 6: `<x>`, `[your-x]`, `YOUR_X`, unset `$VAR`; and `/path/to/x`. A raw `<x>` left in a command
-is a redirection, so nothing that still has one may run.
+Rules of DESIGN section 6: `<x>`, `[your-x]`, `YOUR_X`, unset `$VAR`; and `/path/to/x`. A raw `<x>`
+left in a command is a redirection, so nothing that still has one may run.
 """
 
 from __future__ import annotations
