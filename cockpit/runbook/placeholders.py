@@ -56,7 +56,7 @@ _NAMED_SIGN = (
 _NAMED = re.compile(rf"[YyXMINHARPF/](?:{_NAMED_SIGN})")
 _SIGN = re.compile(rf"[<\[$YyXMINHARPF/](?:(?<=[<\[$])|{_NAMED_SIGN})")
 """In every command with a gap; starts with single characters, so that others are run past."""
-_VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)([^}\n]*)\}|([A-Za-z_]\w*))")
+_VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*+)([^}\n]{0,200}+)\}|([A-Za-z_]\w*+))")
 _ASSIGNED = re.compile(
     r"(?:^|[;&|(){}\n]|\b(?:then|do|else|export|local|declare|readonly|typeset)\s)"
     r"\s*(?:-\w+\s+)*([A-Za-z_]\w*)\+?="

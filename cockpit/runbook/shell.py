@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache, reduce
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 _DEPTH = 6
 """Shells within shells that are followed; deeper ones count as change."""
-_LONGEST = 100_000
+_LONGEST = 20_000
+"""Characters; a command of a runbook is shorter, and the time to judge may grow with the square."""
 
 _DANGER = re.compile(
     r"\brm\s+-\w*[rf]|\bmkfs|\bdd\s+[^|;]*of=|\bDROP\s+(?:TABLE|DATABASE)|"
@@ -118,6 +119,7 @@ def _parsed(text: str, depth: int) -> Effect:
 class _Walk:
     source: bytes
     depth: int
+    redirects: dict[int, list[Node]] = field(default_factory=dict)
 
     def judge(self, root: Node) -> Effect:
         effect = read("does nothing")
@@ -194,8 +196,9 @@ class _Walk:
             while after is not None and after.type in ("redirected_statement",):
                 after = after.parent
             if after is not None and after.type == "pipeline":
-                last = self._text(after.children[-1]).split()
-                fills = self._text(node).split()[:1] == ["yes"] and after.children[-1] != node
+                end = after.children[-1]
+                last = self._text(end).split()
+                fills = self._text(node).split()[:1] == ["yes"] and end != node
                 if fills or (last and last[0] == "head"):
                     return replace(effect, waits=None)
             sibling = node.next_sibling
@@ -222,7 +225,7 @@ class _Walk:
         """Whether the input of the command is the output of another one."""
         child, parent = node, node.parent
         while parent is not None:
-            if parent.type == "pipeline" and parent.children and parent.children[0] != child:
+            if parent.type == "pipeline" and parent.child(0) != child:
                 return True
             if parent.type == "redirected_statement" and any(
                 other.type in ("heredoc_redirect", "herestring_redirect")
@@ -243,11 +246,8 @@ class _Walk:
             "pipeline",
             "heredoc_redirect",
         ):
-            around += [above] if above.type == "heredoc_redirect" else above.children
+            around += [above] if above.type == "heredoc_redirect" else self._redirects(above)
             above = above.parent
-        for other in [*around]:
-            if other.type == "redirected_statement" and other != node:
-                around += [child for child in other.children if child.type.endswith("redirect")]
         for other in around:
             if other.type == "heredoc_redirect":
                 for body in other.children:
@@ -263,6 +263,16 @@ class _Walk:
                 said = [self._word(child) for child in before.named_children]
                 if said and said[0] in ("echo", "printf") and len(said) > 1:
                     yield "text", " ".join(said[1:])
+
+    def _redirects(self, above: Node) -> list[Node]:
+        """The redirections below a pipeline or a redirected statement; found once for each."""
+        if above.id not in self.redirects:
+            found: list[Node] = []
+            for child in above.children:
+                inner = child.children if child.type == "redirected_statement" else [child]
+                found += [it for it in inner if it.type.endswith("redirect")]
+            self.redirects[above.id] = found
+        return self.redirects[above.id]
 
     def _fed(self, words: Sequence[str], kind: str, text: str, effect: Effect) -> Effect:
         """The effect of a shell or database client with what it is given to run."""
