@@ -256,7 +256,8 @@ def _admin(call: Call) -> Effect:
         ):
             return read(f"mysqladmin {verb} only reads")
     if name in ("mongodump", "mongoexport", "pg_basebackup"):
-        return change(f"{name} writes a backup")
+        asks = Waits.PROMPT if name == "pg_basebackup" and call.has("-W", "--password") else None
+        return change(f"{name} writes a backup", asks)
     if name.startswith("pg_ctl") and "status" in words:
         return read("pg_ctl status only reads")
     return change(f"{name} changes the database server")

@@ -32,7 +32,8 @@ def _power(call: Call) -> Effect:
 
 @rule(
     "mkfs mkswap fdisk sfdisk gdisk parted lvremove vgremove pvremove userdel groupdel deluser "
-    "dropdb dropuser pg_resetwal pg_rewind pg_restore mongorestore mysqlimport cryptsetup "
+    "dropdb dropuser pg_resetwal pg_rewind pg_archivecleanup pg_restore "
+    "mongorestore mysqlimport cryptsetup "
     "mkfs.ext4 mkfs.xfs mkfs.ext3 mkfs.btrfs mkfs.vfat xfs_repair e2fsck fsck postsuper"
 )
 def _wipes(call: Call) -> Effect:
@@ -48,6 +49,9 @@ def _wipes(call: Call) -> Effect:
         )
     if name == "postsuper" and not call.has("-d"):
         return change("postsuper changes the mail queue")
+    if name == "pg_archivecleanup":
+        dry = call.has("-n", "--dry-run")
+        return read("pg_archivecleanup -n lists") if dry else destroy("deletes archived WAL")
     if name in ("pg_restore",) and call.has("-l", "--list"):
         return read("pg_restore -l lists a dump")
     if name in ("pg_restore", "mongorestore", "mysqlimport"):

@@ -63,6 +63,10 @@ def _in_place(call: Call) -> Effect:
 @rule("npm yarn pnpm bun make just task rake mvn gradle composer")
 def _scripts(call: Call) -> Effect:
     name = call.words[0].rpartition("/")[2]
+    if name in ("npm", "yarn", "pnpm", "bun") and call.args[:1] in (("exec",), ("dlx",)):
+        rest = replace(call, words=(name, *call.args[1:]))
+        inner = rest.after(_VALUED)
+        return call.argv(inner) if inner else by_verb(call, name)
     if call.words[0].startswith("make") and call.has("-n", "--dry-run"):
         return read("make -n only shows")
     effect = by_verb(call, name)
@@ -82,3 +86,14 @@ def _scripts(call: Call) -> Effect:
     ):
         return replace(effect, risk=Risk.CHANGE, because=f"{name} runs what its file says")
     return effect
+
+
+@rule("next vite nuxt nuxi astro remix gatsby")
+def _site(call: Call) -> Effect:
+    """The tools of web pages: each builds, or serves until it is stopped."""
+    name = call.words[0].rpartition("/")[2]
+    verb = next((word for word in call.args if not word.startswith("-")), "")
+    if call.has("--help", "--version", "-v"):
+        return read(f"{name} prints its help")
+    serves = verb in _ENDLESS or (not verb and name == "vite")
+    return change(f"{name} runs what is built", Waits.STREAM if serves else None)
