@@ -56,6 +56,13 @@ def main(
     was given; 3 when events could not be saved.
     """
     if context.invoked_subcommand is not None:
+        options = {"--host": host, "--runbook": runbook, "--incident": incident, "--new": new}
+        for name, given in {**options, "--training": training}.items():
+            if given:
+                raise Mistake(
+                    f"{name} opens the full screen; before {context.invoked_subcommand} it does"
+                    f" nothing. See: cockpit {context.invoked_subcommand} --help"
+                )
         return
     settings = _config(config)
     _need_terminal()
@@ -67,7 +74,7 @@ def main(
     sys.exit(_open(settings, host, runbook, folder, new=new, training=training))
 
 
-@main.command()
+@main.command(short_help="Practise on this machine.")
 def demo() -> None:
     """Practise on a training incident on this machine; breaks only a scratch service of its own."""
     from cockpit.runbook.library import shipped
@@ -77,7 +84,7 @@ def demo() -> None:
     sys.exit(_open(_config(None), "", book, None, new=False, training=True))
 
 
-@main.command()
+@main.command(short_help="Write a team's runbooks and cockpit.yaml.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def init(folder: Path) -> None:
     """Write a team's start into DIR: runbooks, an on-call handbook, and a commented cockpit.yaml.
@@ -122,10 +129,11 @@ def _open(
 
 
 def _config(explicit: Path | None) -> Config:
+    """The configuration; --config may stand before the name of a command or after it."""
     from cockpit.config import ConfigError, load
 
     try:
-        return load(explicit)
+        return load(explicit or click.get_current_context().find_root().params["config"])
     except ConfigError as error:
         raise Mistake(str(error)) from None
 
@@ -226,7 +234,7 @@ def incident_export(name: str, output: Path | None) -> None:
     click.echo(f"Saved to {output}")
 
 
-@incident.command("verify")
+@incident.command("verify", short_help="Check that a journal is whole.")
 @click.argument("name")
 def incident_verify(name: str) -> None:
     """Check that the journal of an incident is whole; exit status 1 when it is not."""
@@ -253,10 +261,10 @@ def _read(name: str) -> tuple[Path, Incident]:
 
 @main.group()
 def runbook() -> None:
-    """Read runbooks."""
+    """Find, list, show and test runbooks."""
 
 
-@runbook.command("show")
+@runbook.command("show", short_help="What cockpit takes from runbooks.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One list with a record a file.")
 def runbook_show(files: tuple[Path, ...], as_json: bool) -> None:
@@ -279,7 +287,7 @@ def runbook_show(files: tuple[Path, ...], as_json: bool) -> None:
         click.echo(json.dumps(records, indent=1))
 
 
-@runbook.command("test")
+@runbook.command("test", short_help="Run what only reads, for real.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--host", default="", help="Where to run it; without, on this machine.")
 @click.option("--value", "values", multiple=True, metavar="NAME=VALUE", help="For a placeholder.")
@@ -317,7 +325,7 @@ def _book(file: Path) -> Runbook:
         raise Mistake(str(error)) from None
 
 
-@main.command()
+@main.command(short_help="Find in daylight what would fail at 3am.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--host", default="", help="Ask this host which containers and programs it has.")
 @click.option("--compose", type=click.Path(path_type=Path), help="Compose file to compare with.")
@@ -342,31 +350,31 @@ def lint(
     sys.exit(status)
 
 
-@runbook.command("find")
+@runbook.command("find", short_help="Those that fit, best first.")
 @click.argument("words", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="One list with a record a runbook.")
-@click.pass_context
-def runbook_find(context: click.Context, words: tuple[str, ...], as_json: bool) -> None:
+@click.option("--config", type=click.Path(path_type=Path), help="cockpit.yaml to use.")
+def runbook_find(words: tuple[str, ...], as_json: bool, config: Path | None) -> None:
     """The runbooks that fit words, an alert's name or a log line, best first.
 
     Exit status 1 when there is none.
     """
-    _tell_runbooks(context, " ".join(words), as_json=as_json)
+    _tell_runbooks(config, " ".join(words), as_json=as_json)
 
 
-@runbook.command("list")
-@click.pass_context
-def runbook_list(context: click.Context) -> None:
+@runbook.command("list", short_help="All of them, each with its record.")
+@click.option("--config", type=click.Path(path_type=Path), help="cockpit.yaml to use.")
+def runbook_list(config: Path | None) -> None:
     """All runbooks, those used last first, each with its record."""
-    _tell_runbooks(context, "", as_json=False)
+    _tell_runbooks(config, "", as_json=False)
 
 
-def _tell_runbooks(context: click.Context, words: str, *, as_json: bool) -> None:
+def _tell_runbooks(config: Path | None, words: str, *, as_json: bool) -> None:
     import json
 
     from cockpit.runbook import index, library
 
-    settings = _config(context.find_root().params["config"])
+    settings = _config(config)
     found, passed = index.look(library.folders(settings), words)
     if as_json:
         click.echo(json.dumps([one.as_json() for one in found], indent=1))

@@ -254,15 +254,25 @@ def mistakes(config: Config) -> list[str]:
         for binding in owner.BINDINGS
         if isinstance(binding, Binding) and binding.id
     }
-    where = config.path.name if config.path else "cockpit.yaml"
     found = []
     asked = [("keymap", id, known) for id in config.keymap if id not in known]
     if config.theme and config.theme not in BUILTIN_THEMES:
         asked.append(("theme", config.theme, set(BUILTIN_THEMES)))
     for key, name, possible in asked:
         near = get_close_matches(name, possible, 1, 0.0)
+        where = _where(config, name)
         found.append(f"{where}: {key}: there is no {name}; the nearest is {near[0]}")
     return found
+
+
+def _where(config: Config, word: str) -> str:
+    """The file of the configuration, with the line where a word stands."""
+    if config.path is None:
+        return "cockpit.yaml"
+    lines = config.path.read_text("utf-8").split("\n")
+    numbers = (n for n, line in enumerate(lines, 1) if word in line.partition("#")[0])
+    line = next(numbers, None)
+    return f"{config.path.name}:{line}" if line else config.path.name
 
 
 def _say_goodbye(responder: Responder, running: int, unsaved: int) -> None:

@@ -62,11 +62,6 @@ def _spans(text: Safe, redact: Redactor) -> str:
     )
 
 
-def stamp(at: datetime | None) -> str:
-    """A time for a header."""
-    return f"{at:%Y-%m-%d %H:%M:%S}" if at else "not yet"
-
-
 def _head(incident: Incident, redact: Redactor, trouble: str) -> str:
     followed = incident.runbook.title if incident.runbook else "Incident"
     title = prose(incident.title or f"{followed} (not declared)", redact)
@@ -86,9 +81,11 @@ def _head(incident: Incident, redact: Redactor, trouble: str) -> str:
     ]
     lines += [f"- **{name}:** {value or 'none'}" for name, value in rows]
     lines += ["", "All times are UTC.", "", "| Time | When | Since start |", "|---|---|---|"]
+    missing = "not recorded" if incident.resolved else "not yet"
     for name, at in _times(incident).items():
         since = duration(at - incident.started) if at and incident.started else ""
-        lines.append(f"| {name} | {stamp(at)} | {since} |")
+        when = f"{at:%Y-%m-%d %H:%M:%S}" if at else missing
+        lines.append(f"| {name} | {when} | {since} |")
     return "\n".join(lines)
 
 
@@ -113,9 +110,10 @@ _DURATIONS = (
 def _summary(incident: Incident, redact: Redactor) -> str:
     lines = ["| Duration | | Definition |", "|---|---|---|"]
     times = _times(incident)
+    missing = "not known" if incident.resolved else "not yet known"
     for name, start, end, definition in _DURATIONS:
         first, last = times[start], times[end]
-        value = duration(last - first) if first and last else "not yet known"
+        value = duration(last - first) if first and last else missing
         lines.append(f"| {name} | {value} | {definition} |")
     if incident.resolution:
         done = incident.resolution
@@ -223,9 +221,15 @@ def _steps(incident: Incident, redact: Redactor) -> str:
     if not incident.steps:
         return ""
     words = {Mark.DONE: "[x]", Mark.SKIPPED: "[-] skipped:", Mark.FAILED: "[!] failed:"}
+    newest = {(run.asked.step, run.asked.command_id): run for run in incident.runs.values()}
+    failed = {}
+    for (step, _), run in newest.items():
+        if run.state is RunState.DONE and run.exit_status:
+            command = code_span(redact(clean_line(_first(run.asked.command))))
+            failed[step] = f" ({command}: {ended(run)})"
     lines = ["## Steps", ""]
-    for state in incident.steps.values():
-        reason = f" ({prose(state.reason, redact)})" if state.reason else ""
+    for ref, state in incident.steps.items():
+        reason = f" ({prose(state.reason, redact)})" if state.reason else failed.get(ref, "")
         lines.append(f"- {words[state.mark]} {prose(state.title, redact)}{reason}")
     return "\n".join(lines)
 

@@ -118,7 +118,8 @@ class Record:
             return Safe("never used" if not self.trainings else "only tried out")
         said = ["used once" if self.runs == 1 else f"used {self.runs} times"]
         if self.runs > self.open:
-            said.append(f"{self.solved} solved it")
+            once = "solved it" if self.solved else "did not solve it"
+            said.append(once if self.runs == 1 else f"{self.solved} solved it")
         if self.open:
             said.append(f"{self.open} still open" if self.runs > 1 else "still open")
         return Safe(", ".join(said))

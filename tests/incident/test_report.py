@@ -8,6 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from msgspec.structs import replace
 
 from cockpit.incident import events as e
 from cockpit.incident.incident import Incident, fold
@@ -72,6 +73,28 @@ def test_the_header_has_severity_service_times_and_durations_with_their_definiti
     assert "| Time to mitigate | 20 min 0 s | from detected to mitigated |" in text
     assert "| Time to resolve | 30 min 0 s | from started to resolved |" in text
     assert "- **Cause:** file moved" in text
+
+
+def test_what_was_never_recorded_is_not_awaited_once_it_is_over() -> None:
+    assert "| acknowledged | not yet |" in report(told(e.IncidentStarted()), lambda run: b"")
+    over = report(
+        told(e.IncidentStarted(), e.IncidentResolved(cause="w", fix="x")), lambda run: b""
+    )
+    assert "| acknowledged | not recorded |" in over
+    assert "not yet" not in over
+
+
+def test_a_step_done_although_its_command_failed_says_so() -> None:
+    run = replace(asked(), step=STEP, command_id="c1")
+    ended = replace(finished(), exit_status=7)
+    done = e.StepDone(step=STEP, title="Ask again")
+    assert "- [x] Ask again (`docker compose ps`: exit 7)" in report(
+        told(e.IncidentStarted(), run, ended, done), lambda run: b""
+    )
+    again = replace(run, job="j2"), replace(finished(), job="j2"), done
+    assert "- [x] Ask again\n" in report(
+        told(e.IncidentStarted(), run, ended, *again), lambda run: b""
+    )
 
 
 def test_the_timeline_says_the_day_where_it_changes_and_utc_once() -> None:

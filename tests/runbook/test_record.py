@@ -91,7 +91,7 @@ def test_what_solved_it_and_how_long_it_took(home: Path) -> None:
     assert found.last_run == BEGAN + timedelta(minutes=6)
     assert found.fix == "restarted kamiyo"
     assert (found.step, found.command) == ("Option 2: Restart", "docker restart kamiyo")
-    assert found.words == "used once, 1 solved it, median 5 min, last 2026-11-03"
+    assert found.words == "used once, solved it, median 5 min, last 2026-11-03"
     assert found.fixed == "restarted kamiyo · Option 2: Restart: docker restart kamiyo"
 
 
