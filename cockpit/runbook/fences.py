@@ -306,7 +306,10 @@ def read(
     return list(_without_output(pieces, lines, shell, also))
 
 
-_OF_WINDOWS = re.compile(r"[`^]\s*\Z|\$env:|\$\w+\s*=|%\w+%|\||\\\w|[({]\s*\Z|\s-[A-Z][a-z]{2}")
+_OF_WINDOWS = re.compile(
+    r"[`^]\s*\Z|\$env:|\$\w+\s*=|%\w+%|\||\\\w|[({]\s*\Z|\s-[A-Z][a-z]{2}|\A[(\[@:{!]"
+    r"|\A(?:if|for|foreach|while|function|param|try|return|set|setx|call|rem|goto|exit)\b"
+)
 
 
 def _plain_calls(lines: Sequence[str], also: frozenset[str]) -> list[Piece]:
@@ -321,7 +324,8 @@ def _plain_calls(lines: Sequence[str], also: frozenset[str]) -> list[Piece]:
             goes_on = False
             continue
         own = _OF_WINDOWS.search(text)
-        call = not own and not goes_on and programs.certain(text, also)
+        known = programs.program(text) in programs.KNOWN and programs.plausible(text)
+        call = not (own or goes_on) and (known or programs.certain(text, also))
         if call and (piece := _unit([text], 0, 1)[0]).last == 0:
             pieces.append(Piece(Kind.COMMAND, piece.text, i, i, piece.note))
         else:

@@ -6,7 +6,17 @@ import hashlib
 import re
 from pathlib import Path
 
-from cockpit.runbook import attributes, blocks, build, comments, draft, families, headings, tree
+from cockpit.runbook import (
+    attributes,
+    bare,
+    blocks,
+    build,
+    comments,
+    draft,
+    families,
+    headings,
+    tree,
+)
 from cockpit.runbook.model import Phase, Runbook
 from cockpit.text import Safe, clean_line
 
@@ -99,10 +109,12 @@ def parse(text: str, path: str, sha256: str = "") -> Runbook:
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
     meta, body, warnings = _front_matter(text)
     found = blocks.read(body)
+    used = comments.programs_used(found)
+    found = bare.code(found, used)
     named = _title(found, meta, path)
     root = tree.tree(found, named)
     first = _title_node(root)
-    builder = build.Builder(comments.programs_used(found), frozenset(_READ.findall(body)))
+    builder = build.Builder(used, frozenset(_READ.findall(body)))
     builder.procedures.append((named, 1))
     top = _top(root, first)
     families.mark(root.children)

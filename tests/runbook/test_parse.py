@@ -1123,3 +1123,19 @@ def test_numbers_in_bold_make_steps() -> None:
     titles = [step.title for _, step in runbook.steps()]
     assert titles == ["1. Read the words above first.", "2. Open a tunnel", "3. Put it back."]
     assert texts(runbook) == ["make tunnel PORT=5432", "pg_restore --dbname=shop dump.sql"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("With Compose:\n\ndocker compose pull <tag>\ndocker compose up -d", 2),
+        ("With Compose:\n\ndocker compose up -d\n\ndocker compose ps", 2),
+        ("docker compose up -d", 0),
+        ("What you need:\n\nkubectl is installed on your machine", 0),
+        ("What you need:\n\nkubectl access to the cluster.", 0),
+        ("What it does:\n\nmake dumps\nand move them", 0),
+        ("Then:\n\n- a\n- b\n\ndocker compose up -d", 0),
+    ],
+)
+def test_commands_without_markup_below_a_colon(text: str, told: int) -> None:
+    assert len(texts(book(f"# T\n\n## Recovery\n\n{text}\n"))) == told
