@@ -134,7 +134,9 @@ class StepKeys(Asking):
     async def _run(self, command: str, chosen: Chosen | None, terminal: str) -> str | None:
         from screens.hand_over import HandOver, Opening
 
+        host = self.responder.host_of(chosen)
         terminal = terminal or await self.responder.why_terminal(command, chosen)
+        self._nobody_went_on(host, chosen)
         hand = HandOver(self.app) if terminal else None
         size = hand.size() if hand else (0, 0)
         stale = self._staleness(chosen)
@@ -157,6 +159,14 @@ class StepKeys(Asking):
             self._terminal_is_away = False
             if opening.is_current:
                 opening.dismiss()
+
+    def _nobody_went_on(self, host: str, chosen: Chosen | None) -> None:
+        """Raises CannotRun where another dialog or host was opened while this one was asked.
+
+        Nothing may come up under the fingers of somebody who types something else by now.
+        """
+        if self.app.screen is not self or self.responder.host_of(chosen) != host:
+            raise CannotRun(f"You went on while {host} was asked: nothing was run. enter runs it.")
 
     def _runs_already(self, chosen: Chosen | None) -> bool:
         """Whether this very command of the runbook runs on its host already."""
@@ -182,7 +192,9 @@ class StepKeys(Asking):
 
         known: tuple[str, ...] = ()
         if chosen is not None:
+            host = self.responder.host_of(chosen)
             await self.responder.caught_up(chosen)
+            self._nobody_went_on(host, chosen)
             known = self.responder.session(chosen).variables
         gaps = placeholders.find(text, known)
         if not gaps:

@@ -118,3 +118,29 @@ async def test_keys_without_a_dialog_are_not_held(tmp_path: Path) -> None:
         await until(pilot, lambda: len(responder.incident.steps) == 2)
         assert isinstance(pilot.app, CockpitApp)
         assert pilot.app.screen is main
+
+
+@pytest.mark.parametrize("key", ["i", "H"])
+async def test_a_gate_never_comes_up_under_the_fingers_of_somebody_who_went_on(
+    tmp_path: Path, key: str
+) -> None:
+    async with opened(tmp_path, BOOK) as (pilot, responder, _):
+        asked = responder.why_terminal
+        said = asyncio.Event()
+
+        async def slow(*given: object) -> str:
+            await said.wait()
+            return await asked(*given)  # type: ignore[arg-type]
+
+        responder.why_terminal = slow  # type: ignore[assignment,method-assign]
+        typed(pilot, "jj\n")
+        await pilot.pause(0.3)
+        typed(pilot, key)
+        await until(pilot, lambda: bool(pilot.app.screen.query(Answer)))
+        said.set()
+        typed(pilot, "why")
+        await until(pilot, lambda: line(pilot) == "why")
+        await pilot.pause(0.3)
+        assert not isinstance(pilot.app.screen, Gate)
+        assert not responder.incident.runs
+        assert not (tmp_path / "made").exists()
