@@ -27,10 +27,11 @@ def code(found: Sequence[Block], also: frozenset[str]) -> tuple[Block, ...]:
     for block in found:
         if block.children:
             block = replace(block, children=code(block.children, also))
-        elif out and block.kind is Kind.PARAGRAPH and _calls(block.text, also):
+        elif out and block.kind is Kind.PARAGRAPH:
             before = out[-1]
             introduced = before.kind is Kind.PARAGRAPH and before.text.rstrip("* ").endswith(":")
-            if introduced or (before.kind is Kind.INDENTED and before.info):
+            introduced = introduced or (before.kind is Kind.INDENTED and bool(before.info))
+            if introduced and _calls(block.text, also):
                 block = replace(block, kind=Kind.INDENTED, body=block.first, info="sh")
         out.append(block)
     return tuple(out)

@@ -49,6 +49,7 @@ _FORBIDS = re.compile(
     r"(?P<rest>[^.!?;:–—]*)\Z",
     re.IGNORECASE,
 )
+_NEGATES = re.compile(r"not\b|n['’]?t\b|never|avoid", re.IGNORECASE)
 _GOES_ON = re.compile(r",\s+(?!(?:or|and|nor|even|ever)\b)[a-z]|\b(?:but|instead|then)\b")
 """After what is forbidden: "Do not restart, run `x`"."""
 _MENTIONED = re.compile(r"\s+commands?\b", re.IGNORECASE)
@@ -160,7 +161,9 @@ def _is_command(
     before = re.sub(r"^\s*\[[ xX]\]\s*", "", before)
     after = not _NOTHING.match(text, match.end())
     whole = not before.strip(" -*(") and not after
-    if programs.lacks_argument(code) or _is_forbidden(text[: match.start()]):
+    if programs.lacks_argument(code) or _is_forbidden(
+        text[max(0, match.start() - _NEAR) : match.start()]
+    ):
         return False
     if " " not in code:
         single = (whole and in_list and not programs.is_file(code)) or (
@@ -180,7 +183,9 @@ def _is_command(
 
 def _is_forbidden(before: str) -> bool:
     """Whether the sentence up to a command says not to run it: "Never run `a`, `b` or"."""
-    near = re.sub(r"[*_]+", "", _CODE.sub("\0", before[-_NEAR:]))
+    if not _NEGATES.search(before):
+        return False
+    near = re.sub(r"[*_]+", "", _CODE.sub("\0", before))
     match = _FORBIDS.search(" ".join(near.split()))
     return bool(match) and not _GOES_ON.search(match["rest"] if match else "")
 

@@ -132,7 +132,8 @@ def test_windows_of_work_stay_bounded() -> None:
 def test_of_a_shell_of_windows_only_calls_that_any_shell_makes_the_same() -> None:
     block = (
         "Set-Location C:\\shop\ndocker compose up -d db  # first\n$env:TAG = '3'\nrm -Recurse out\n"
-        "docker run `\n  alpine ls\ngit log | Select-Object -First 3\nif (Test-Path x) { rm x }\nstripe login\ncd C:\\shop\npnpm install"
+        "docker run `\n  alpine ls\ngit log | Select-Object -First 3\nif (Test-Path x) { rm x }\n"
+        "stripe login\ncd C:\\shop\npnpm install"
     )
     assert commands(block, "powershell") == [
         "docker compose up -d db",
