@@ -19,7 +19,7 @@ from textual.worker import Worker
 from screens.lines import Lines
 
 _LOOK_S: Final = 0.01
-_LOOKS: Final = 8
+_LOOKS: Final = 5
 """How often is looked whether what a key began asks something. A loop that is busy looks later."""
 _LOOKS_AT_A_DIALOG: Final = 200
 

@@ -110,8 +110,9 @@ def fill(
 
     values: by the name of the placeholder. A value is quoted for the place where it stands; a
     `$VAR` is replaced as well. Raises Missing when a value is missing, or when it would be read a
-    second time by an inner shell (`sh -c "…"`, ssh) and holds more than letters, digits and
-    @%+=:,./-_. partly: for the screen, leaves what has no value as it stands.
+    second time (by an inner shell as in `sh -c "…"` and ssh, or between backquotes) and holds more
+    than letters, digits and @%+=:,./-_. partly: for the screen, leaves what has no value as it
+    stands.
     """
     nested = bool(_NESTED_SHELL.search(command))
     out: list[str] = []
@@ -124,10 +125,10 @@ def fill(
             raise Missing(f"{gap.text} has no value yet")
         if "\0" in value:
             raise Missing(f"the value for {gap.text} holds a NUL byte, which no command can carry")
-        if nested and not _PLAIN.match(value):
+        if not _PLAIN.match(value) and (nested or _is_read_twice(command, gap)):
+            where = "in a command that a second shell reads" if nested else "where it is read twice"
             raise Missing(
-                f"{gap.text} stands in a command that a second shell reads; its value may hold "
-                f"only "
+                f"{gap.text} stands {where}; its value may hold only "
                 "letters, digits and @%+=:,./-_. Press e to write the command by hand."
             )
         out += command[at : gap.start], _quoted(value, gap)
@@ -193,6 +194,23 @@ def _quoted(value: str, gap: _Gap) -> str:
             return _one_line(value, gap)
         case _:
             return shlex.quote(value)
+
+
+def _is_read_twice(command: str, gap: _Gap) -> bool:
+    """Whether one way of quoting is not enough there; rather yes than no."""
+    before, after = command[: gap.start], command[gap.end :]
+    match gap.where:
+        case "r":
+            return False
+        case "h":
+            inside = "$(" in before
+        case "'":
+            inside = "$'" in before
+        case '"':
+            inside = before.rfind("${") > before.rfind("}")
+        case _:
+            inside = before.endswith("\\")
+    return inside or ("`" in before and "`" in after)
 
 
 def _one_line(value: str, gap: _Gap) -> str:

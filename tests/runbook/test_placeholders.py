@@ -94,6 +94,24 @@ def test_a_value_that_an_inner_shell_would_read_again_must_be_plain() -> None:
             fill("ssh web 'ls <dir>'", {"dir": value})
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "echo `ls <x>`",
+        'echo "`ls "<x>"`"',
+        "cat <<EOF\n$(ls <x>)\nEOF",
+        'echo "${A:-<x>}"',
+        "printf %s $'<x>'",
+        "printf %s \\<x>",
+    ],
+)
+def test_a_value_where_quoting_once_is_not_enough_must_be_plain(command: str) -> None:
+    assert fill(command, {"x": "/var/log"}) == command.replace("<x>", "/var/log")
+    for value in ("a`id`b", "$(id)", "it's"):
+        with pytest.raises(Missing, match="read twice"):
+            fill(command, {"x": value})
+
+
 def test_neutral_keeps_the_length_and_the_name() -> None:
     command = "cp backups/<BACKUP_FILE> x"
     assert neutral(command) == "cp backups/_BACKUP_FILE_ x"
