@@ -563,7 +563,9 @@ class Builder:
         self, place: list[Item], group: Group, phase: Phase, title: str, said: Attributes
     ) -> None:
         source = "indented" if group.indented else "fence"
-        if group.title and all(part.note for part in group.commands):
+        # A comment of several lines is read from its first line on.
+        more = bool(group.parts) and isinstance(group.parts[0], Prose)
+        if group.title and (more or all(part.note for part in group.commands)):
             step = self.sections[-1].steps[-1] if self.sections[-1].steps else None
             if group.commands and not (step and step.title == group.title):
                 place.append(Prose(clean(group.title), Lines(group.first, group.first)))

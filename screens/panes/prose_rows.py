@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import msgspec
 from rich.cells import cell_len
 
+from cockpit.runbook.headings import plain
 from cockpit.runbook.model import Prose, Snippet
 from cockpit.text import Safe, clean
 from screens import paint
@@ -16,6 +18,7 @@ from screens.paint import Part, Row
 BAR = Safe("┃ ")
 NARROW = 12
 DEEPEST = 4
+MOST_SENTENCES = 4
 
 _INLINE = re.compile(
     r"(?P<code>(?<!`)(?P<ticks>`+)(?!`)(?P<verbatim>.+?)(?<!`)(?P=ticks)(?!`))"
@@ -35,6 +38,7 @@ _INLINE = re.compile(
 _SIGN = re.compile(r"(\s*)([-*+•]|\d+[.)])\s+(?:\[([ xX])\]\s+)?")
 _RULE = re.compile(r"\s*\|?\s*:?-{1,}:?\s*(?:\|\s*:?-{1,}:?\s*)*\|?\s*")
 _LABEL = re.compile(r"\*\*|__|[-*+•]\s|\d+[.)]\s|[^\w\s`(\"'<\[]")
+_SENTENCE_ENDS = re.compile(r"[.:?!][*_]*(?=\s)")
 _WRAPPED = 60
 _CELL = re.compile(r"(?:\\.|`[^`]*`|[^|\\])*")
 
@@ -103,6 +107,23 @@ def snippet(item: Snippet, width: int, indent: int) -> list[Row]:
 def bare(item: Prose) -> str:
     """The words of a piece of prose without the sign of a list or task before them."""
     return _SIGN.sub("", re.sub(r"^\s*\[[ xX]\]\s+", "", item.text), count=1)
+
+
+def beyond(item: Prose, title: str) -> Prose | None:
+    """The prose without a first sentence that says no more than a title; None where that is all.
+
+    A sentence with a link in it is kept.
+    """
+    if " ".join(bare(item).split()).rstrip(":") == title:
+        return None
+    for number, end in enumerate(_SENTENCE_ENDS.finditer(item.markdown)):
+        first = item.markdown[: end.end()]
+        if number == MOST_SENTENCES or "](" in first:
+            break
+        said = " ".join(_SIGN.sub("", plain(first), count=1).split())
+        if said == title or said[:-1] == title:
+            return msgspec.structs.replace(item, markdown=item.markdown[end.end() :].lstrip())
+    return item
 
 
 def _blocks(lines: list[str], place: _Place) -> Iterator[Row]:

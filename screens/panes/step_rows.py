@@ -165,8 +165,11 @@ def _read(item: Item, index: int, step: Step, facts: Facts, width: int) -> list[
     match item:
         case Snippet() if item.text.strip() in _expected(step):
             return []
-        case Prose() if prose_rows.bare(item).rstrip(":") == step.title:
-            return prose_rows.links(item, width, PROSE_INDENT)
+        case Prose():
+            rest = prose_rows.beyond(item, step.title)
+            if rest is None:
+                return prose_rows.links(item, width, PROSE_INDENT)
+            return prose_rows.prose(rest, width, PROSE_INDENT)
         case Reference():
             return _reference(item, facts.places, index in facts.fits, width)
         case _:
@@ -217,13 +220,15 @@ def _command(
 
 
 def _said(title: Safe, step: Step, number: int) -> bool:
-    """Whether the step's title, or what is read before a command, says what it is for."""
+    """Whether the step's title, or what stands before a command, says what it is for."""
     words, before = title.rstrip(":…"), -1
     for item in step.items:
         if isinstance(item, Command):
             before += 1
             if before == number:
                 break
+            if before == number - 1 and item.title == title:
+                return True
         elif isinstance(item, Prose) and words in " ".join(item.text.split()):
             return True
     return words == step.title

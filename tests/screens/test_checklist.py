@@ -14,6 +14,7 @@ from rich.cells import cell_len
 
 from cockpit.incident.events import CommandRequested
 from cockpit.incident.incident import Incident, Mark, Run, RunState
+from cockpit.runbook.headings import plain as plain_text
 from cockpit.runbook.model import Lines as Source
 from cockpit.runbook.model import Prose, Runbook, Section
 from cockpit.runbook.parse import parse
@@ -26,7 +27,7 @@ from screens.paint import Row
 from screens.panes import progress, prose_rows, step_rows
 from screens.panes.checklist import Checklist
 from screens.panes.known import Known
-from screens.panes.places import Places, first_of
+from screens.panes.places import Kind, Place, Places, first_of
 from tests.screens.test_cockpit import dialog, opened, press, shown, until
 
 pytestmark = pytest.mark.anyio
@@ -542,3 +543,32 @@ async def test_a_choice_too_wide_for_its_line_ends_in_an_ellipsis(tmp_path: Path
         await dialog(pilot, Choose)
         rows = pilot.app.screen.query_one("#offers", Lines)
         await until(pilot, lambda: shown(rows).rstrip().endswith("…"))
+
+
+@pytest.mark.parametrize(
+    ("markdown", "rest"),
+    [
+        ("Look at `a`:\nIt is long.", "It is long."),
+        ("1. **Look at a.** It is long.", "It is long."),
+        ("Look at a, and at [b](https://b.example).", "Look at a, and at"),
+        ("Look at [a](https://a.example). Then b.", "Look at a (https://a.example). Then b."),
+    ],
+)
+def test_a_first_sentence_that_is_the_title_is_not_read_twice(markdown: str, rest: str) -> None:
+    item = prose_rows.beyond(Prose(Safe(plain_text(markdown)), Source(1, 1), markdown), "Look at a")
+    assert item is not None
+    assert rest in plain(prose_rows.prose(item, 60, 0))
+    assert prose_rows.beyond(Prose(Safe("Look\nat a:"), Source(1, 1)), "Look at a") is None
+
+
+def test_a_comment_of_several_lines_is_read_once_and_in_order() -> None:
+    text = (
+        "# B\n## Diagnosis\n### Step 1: Look\n```bash\necho 0\n# Where it is broken,\n"
+        "# mend it:\necho a\necho b\n```\n"
+    )
+    book = parse(text, "b.md")
+    ((_, step),) = book.steps()
+    at = Place(Kind.STEP, step.id, 2)
+    rows = plain(step_rows.opened(step, at, step_rows.Facts(), False, 60)).split("\n")
+    told = [row.strip() for row in rows if "broken" in row or "mend" in row or "$" in row]
+    assert told == ["$ echo 0", "Where it is broken,", "mend it:", "$ echo a", "▸ $ echo b"]
