@@ -331,7 +331,12 @@ class Builder:
             task = _is_task(item)
             acts = section.phase not in PASSIVE or section.phase is Phase.OTHER
             active = block.ordered and acts
-            if not (has or task or active) or (text and not has and self._expects(item)):
+            looks = active and prose.says_look(text)  # of a numbered list a step like the others
+            if not (has or task or active) or (
+                text and not has and not looks and self._expects(item)
+            ):
+                if not self._expects(item):
+                    self.last_command = self.awaited = None
                 self._item(section.place(), item, sign, section.phase)
                 section.reaches(item.last)
                 continue
@@ -344,9 +349,8 @@ class Builder:
             self.inside(step, item.children, own_title=True)
 
     def _expects(self, item: Block) -> bool:
-        return (
-            self.last_command is not None and prose.expectation(item.children[0].text) is not None
-        )
+        text = item.children[0].text if item.children else ""
+        return self.last_command is not None and prose.expectation(text) is not None
 
     def inside(
         self, step: DraftStep, body: Sequence[Block], title: str = "", own_title: bool = False
@@ -431,6 +435,9 @@ class Builder:
                 title,
                 item.source,
             )
+            shown = prose.shown(block.text, item.command) if phase is Phase.VERIFICATION else ""
+            if in_list and shown:
+                self._expect(shown, Lines(block.first, block.last))
 
     def _read(self, place: list[Item], block: Block) -> None:
         """Something to read only."""

@@ -117,6 +117,25 @@ def _with_code(text: str) -> str:
     )
 
 
+def says_look(text: str) -> bool:
+    """Whether a text tells to look for something, rather than what to expect."""
+    return text.lstrip("*_ ").lower().startswith("look for")
+
+
+def shown(text: str, command: str) -> str:
+    """What a sentence says of a command: "`df -h` shows room" is "shows room"; else ""."""
+    match = re.search(
+        rf"`{re.escape(command)}`\s+((?:shows?|returns?|reports?|prints?|says|lists?|answers?|"
+        r"outputs|responds|succeeds|exits|completes)\b.{2,300})",
+        text,
+        re.DOTALL,
+    )
+    if not match:
+        return ""
+    said = re.split(r"(?<=[.;])\s", match[1])[0].rstrip(" .;")
+    return _with_code(said if said.count(")") <= said.count("(") else said.rpartition(")")[0])
+
+
 def output_follows(text: str) -> bool:
     """Whether a paragraph introduces sample output in the block below it."""
     words, _, end = text.rpartition(":")

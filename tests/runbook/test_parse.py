@@ -1139,3 +1139,63 @@ def test_numbers_in_bold_make_steps() -> None:
 )
 def test_commands_without_markup_below_a_colon(text: str, told: int) -> None:
     assert len(texts(book(f"# T\n\n## Recovery\n\n{text}\n"))) == told
+
+
+def test_what_a_command_shows_when_all_is_well_is_expected_of_it() -> None:
+    runbook = book("""
+        # Disk
+
+        ## Symptoms
+
+        - `df -h` shows 100% (the bot is mute)
+
+        ## Verification
+
+        - `df -h` shows room (below 80%) on the disk. It may take a minute.
+        - Orders arrive (`make count` reports no *new* gap).
+        - `make smoke`
+    """)
+    found = [command for _, _, command in runbook.commands()]
+    said = [(it.text, it.expectation.text if it.expectation else None) for it in found]
+    assert said == [
+        ("df -h", "shows room (below 80%) on the disk"),
+        ("make count", "reports no new gap"),
+        ("make smoke", None),
+    ]
+
+
+def test_look_for_in_a_numbered_list_is_a_step_like_the_others() -> None:
+    runbook = book("""
+        # Web
+
+        ## Recovery
+
+        1. See what it says:
+           ```bash
+           docker compose logs web
+           ```
+        2. Look for one of these:
+           - no secret is set
+        3. Start it again: `docker compose restart web`
+    """)
+    titles = [step.title for _, step in runbook.steps()]
+    assert titles[:2] == ["See what it says", "Look for one of these"]
+    assert all(command.expectation is None for _, _, command in runbook.commands())
+
+
+def test_output_told_of_below_other_items_is_not_that_of_the_last_command() -> None:
+    runbook = book("""
+        # Standby
+
+        ## Rebuild it
+
+        * `rm -r /srv/db/data`
+        * Follow the page on cloning from here
+
+        When it is up you should see a line like this:
+
+        ```
+        2024-05-01 12:00:00 UTC LOG:  database system is ready
+        ```
+    """)
+    assert all(command.expectation is None for _, _, command in runbook.commands())
