@@ -67,7 +67,10 @@ _ASSIGNS = re.compile(r"[fsr](?:(?<=f)or|(?<=s)elect|(?<=r)ead)\s")
 _SEPARATES = re.compile(r"[;&|\n]")
 """In `D=x; rm $D`; in `D=x rm $D` the shell puts in what D was before."""
 _NESTED_SHELL = re.compile(
-    r"\b(?:ba|da|z|k|a)?sh\b[^|;&\n]*?\s-\w*c\b|\b(?:ssh|eval|su|xargs|parallel|watch)\s"
+    r"\b(?:ba|da|z|k|a)?sh\b[^|;&\n]{0,500}?(?:\s-\w*c\b|<<)"
+    r"|\|&?\s*(?:sudo\s+(?:-\S+\s+)*)?(?:[\w/]*/)?(?:ba|da|z|k|a)?sh\b"
+    r"|\b(?:ssh|eval|su|xargs|parallel|watch|trap|alias|runuser|flock|tmux|screen|ansible|pdsh|pssh"
+    r"|clush|script)\s|\benv\s+-S"
 )
 _PLAIN = re.compile(r"[\w@%+=:,./-]*\Z")
 _RUN = re.compile(r"[^'\"\\$`#<()\n]+")
@@ -125,7 +128,8 @@ def fill(
             raise Missing(f"{gap.text} has no value yet")
         if "\0" in value:
             raise Missing(f"the value for {gap.text} holds a NUL byte, which no command can carry")
-        if not _PLAIN.match(value) and (nested or _is_read_twice(command, gap)):
+        plain = bool(_PLAIN.match(value))
+        if (nested and not plain) or (not (plain and value) and _is_read_twice(command, gap)):
             where = "in a command that a second shell reads" if nested else "where it is read twice"
             raise Missing(
                 f"{gap.text} stands {where}; its value may hold only "
@@ -199,6 +203,9 @@ def _quoted(value: str, gap: _Gap) -> str:
 def _is_read_twice(command: str, gap: _Gap) -> bool:
     """Whether one way of quoting is not enough there; rather yes than no."""
     before, after = command[: gap.start], command[gap.end :]
+    where = contexts(command)
+    if any(where[match.start()] == "n" for match in re.finditer(r"\$(?=')", before)):
+        return True  # after $'…', whose end is not as that of '…'
     match gap.where:
         case "r":
             return False

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cockpit.runbook.placeholders import Missing, assigned, fill, find, neutral
@@ -154,3 +155,84 @@ def test_no_command_makes_it_raise(pieces: list[str]) -> None:
     command = "".join(pieces)
     find(command)
     assert len(neutral(command)) == len(command)
+
+
+FRAMES = [
+    "printf %s <x>",
+    "printf %s 'pre <x>'",
+    'printf %s "<x> post"',
+    'printf %s "$(printf %s <x>)"',
+    'printf %s "$(printf %s "<x>")"',
+    'v=<x>; printf %s "$v"',
+    'v="$X_VALUE"; printf %s "$v"',
+    'printf %s "say \\"<x>\\""',
+    "printf %s a\\ <x>",
+    'printf %s "`printf %s <x>`"',
+    "printf %s $'it\\'s <x>'",
+    'printf %s "${NOT_SET:-<x>}"',
+    'for i in <x>; do printf %s "$i"; done',
+    'case <x> in *) printf %s "<x>";; esac',
+    "printf %s [your-x] # <x>",
+    "(printf %s YOUR_X)",
+]
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+@pytest.mark.parametrize("frame", FRAMES)
+@settings(max_examples=12, deadline=None)
+@given(value=st.text("a b'\"$`\\;|&<>(){}[]*?!#~=\n", max_size=6))
+@example(value="'; exit 9; '")
+@example(value="$(exit 9)`exit 9`")
+@example(value="\\")
+def test_a_value_is_one_literal_wherever_it_stands_or_it_is_refused(
+    shell: str, frame: str, value: str
+) -> None:
+    if "$'" in frame:
+        shell = "bash"  # the standard shell has no $'…'
+    names = ("x", "your-x", "YOUR_X", "X_VALUE")
+    try:
+        command = fill(frame, dict.fromkeys(names, value))
+    except Missing:
+        assert not value or re.search("[^A-Za-z0-9_@%+=:,./-]", value)
+        return
+    plain = fill(frame, dict.fromkeys(names, "qq"))
+    shown, expected = (
+        subprocess.run([shell, "-c", text], capture_output=True, check=True).stdout.decode()
+        for text in (command, plain)
+    )
+    assert shown.rstrip("\n") == expected.replace("qq", value).rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "bash <<EOF\nls <dir>\nEOF",
+        "sh -s <<'EOF'\nls <dir>\nEOF",
+        'echo "ls <dir>" | sudo bash',
+        "trap 'rm <dir>' EXIT",
+        "tmux new -d 'tail <dir>'",
+        "ansible all -m shell -a 'ls <dir>'",
+        "env -S 'ls <dir>'",
+    ],
+)
+def test_what_any_second_shell_reads_must_be_plain(command: str) -> None:
+    assert "/srv" in fill(command, {"dir": "/srv"})
+    with pytest.raises(Missing, match="second shell"):
+        fill(command, {"dir": "x; reboot"})
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from([*"<>[]$'\"`\\(){}# \n", "<x>", "$X", "YOUR_X", "<<E\n", "${", "a", "$'"]),
+        max_size=20,
+    )
+)
+def test_what_is_filled_in_has_no_gap_left(pieces: list[str]) -> None:
+    command = "".join(pieces)
+    gaps = find(command)
+    try:
+        filled = fill(command, {gap.name: "v" for gap in gaps})
+    except Missing:
+        return
+    assert not [gap for gap in find(filled) if gap.text.startswith("<") and gap in gaps]
