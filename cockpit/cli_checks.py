@@ -58,6 +58,8 @@ def run_lint(
         known = compose.named(compose_file) if compose_file else None
     except (parse.Unreadable, compose.BadCompose) as error:
         raise BadInput(str(error)) from None
+    if not pages and not unread:
+        raise BadInput(f"There is no markdown file in {', '.join(map(str, where))}.")
     there, trouble = _asked(host, config, who, pages) if host else (None, "")
     ground = Ground(known, there, _hosts(config), _last_run(), datetime.now(UTC))
     found = unread + judge(pages, ground)

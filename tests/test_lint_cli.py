@@ -163,3 +163,10 @@ def test_the_hook_for_pre_commit_runs_what_it_says(home: Path) -> None:
         env={**os.environ, "PATH": f"{COCKPIT.parent}:{os.environ['PATH']}"},
     )
     assert (done.returncode, "placeholder" in done.stdout) == (1, True)
+
+
+def test_a_folder_without_a_runbook_is_a_mistake_and_no_success(home: Path) -> None:
+    (home / "empty").mkdir()
+    done = call("empty")
+    assert done.exit_code == 2
+    assert "There is no markdown file in empty." in done.output

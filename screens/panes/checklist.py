@@ -362,14 +362,22 @@ class Checklist(Lines):
             self._facts_of = key, facts(responder, known, self.places, found)
         return self._facts_of[1]
 
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if bool(old_value) != bool(new_value) and self.places is not None:
+            self.border_title = paint.text(self._title())
+
     def _title(self) -> Safe:
+        """How far it is; and where backspace leads, or which runbook it is where that is above."""
         assert self.places is not None
         words = f"3 Runbook {self._progress(self.places.book.sections()).words}"
+        more = Safe("")
         if self._came_from:
-            back = Safe(f" · backspace: back to {self.places.label(self._came_from[-1].id)}")
-            room = max(12, self.size.width - 4 - len(words))
-            words += back if cell_len(back) <= room else paint.fit(back, room)
-        return Safe(words)
+            more = Safe(f" · backspace: back to {self.places.label(self._came_from[-1].id)}")
+        elif self.scroll_y:
+            more = Safe(f" · {self.places.book.title}")
+        room = max(12, self.size.width - 4 - len(words))
+        return Safe(words + (more if cell_len(more) <= room else paint.fit(more, room)))
 
     def _progress(self, sections: Iterable[Section]) -> Progress:
         from screens.panes import progress

@@ -499,6 +499,7 @@ async def test_of_an_open_step_all_that_fits_is_in_sight(tmp_path: Path) -> None
         await press(pilot, *["j"] * 9)
         assert "> [ ] Step 9: Count" in in_sight(main.checklist)
         await until(pilot, lambda: "8  row" in in_sight(main.checklist))
+        assert " · B" in str(main.checklist.border_title), "its title is out of sight"
         main.checklist.scroll_to(y=0, animate=False, immediate=True)
         main.checklist.refill()
         await pilot.pause(0.1)
