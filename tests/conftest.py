@@ -1,8 +1,17 @@
-"""Shared by all tests: the async backend, and the lab's fixtures."""
+"""Shared by all tests: the async backend, the lab's fixtures, ordinary signals."""
+
+import signal
 
 import pytest
 
 pytest_plugins = ["tests.lab.fixtures"]
+
+# In the background of a shell, or under nohup, these are ignored, and what the tests start would
+# inherit it for good.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

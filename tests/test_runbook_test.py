@@ -266,7 +266,7 @@ def test_a_host_that_cannot_be_reached_is_exit_status_2_and_an_error_in_the_repo
 def test_a_signal_stops_what_runs_and_the_report_is_written(
     home: Path, told: signal.Signals, status: int
 ) -> None:
-    long = f"61.{os.getpid()}"
+    long = f"61.{os.getpid()}{told:02}"
     book(home, "echo first", f"sleep {long}")
     process = subprocess.Popen(
         [COCKPIT, "runbook", "test", "own.md", "--junit", "out.xml"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -212,6 +213,11 @@ RULES: list[tuple[Rule, tuple[str, ...], set[str]]] = [
 ]
 
 
+@cache
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text())
+
+
 @pytest.mark.parametrize(
     ("rule", "folders", "excepted"), RULES, ids=[rule.__name__ for rule, _, _ in RULES]
 )
@@ -226,7 +232,7 @@ def test_the_source_keeps_the_rule(
         f"{file.relative_to(ROOT)}:{line}: {what}"
         for file in files
         if str(file.relative_to(ROOT)) not in excepted
-        for line, what in rule(ast.parse(file.read_text()))
+        for line, what in rule(parsed(file))
     ]
     assert not broken, "\n".join(broken)
 
@@ -235,7 +241,7 @@ def test_the_source_keeps_the_rule(
     "name", ["cockpit/target/guard.py", "cockpit/runs.py", "cockpit/target/terminal.py"]
 )
 def test_the_excepted_files_do_what_they_are_excepted_for(name: str) -> None:
-    tree = ast.parse((ROOT / name).read_text())
+    tree = parsed(ROOT / name)
     rules = [rule for rule, _, excepted in RULES if name in excepted]
     assert any(list(rule(tree)) for rule in rules)
 

@@ -422,6 +422,7 @@ def test_every_command_of_aggregator_not_fetching(service: Lab, run: Run) -> Non
     # A lock was left behind: a restart does not help.
     service.leave_lock()
     service.run("docker compose restart aggregator")
+    service.wait_log("aggregator", "round skipped")
     book.step("Step 5: Is There an Old Lock?", unexpected={0: "aggregator.lock"})
     assert book.sent == ["Option 2: Take the Old Lock Away"]
     book.step("Step 3: Read Its Log")

@@ -342,6 +342,15 @@ class Lab:
                 raise TimeoutError(f"/api/v1/rates is {now}, not {status}, after {timeout} s")
             time.sleep(0.1)
 
+    def wait_log(self, service: str, words: str, timeout: float = 30) -> None:
+        """Wait until one of the last lines that a Compose service logged has these words."""
+        ask = f"docker compose logs --no-color --tail 3 {service}"
+        deadline = time.monotonic() + timeout
+        while words not in (now := self.run(ask).stdout):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{service} logged no {words!r} within {timeout} s but {now}")
+            time.sleep(0.2)
+
     def pause_engine(self) -> None:
         """Hang dockerd (SIGSTOP): it takes connections and answers nothing. Containers go on."""
         self.run("kill -STOP $(cat /run/docker.pid)")
