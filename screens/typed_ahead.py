@@ -16,6 +16,7 @@ from textual.app import App
 from textual.screen import Screen
 from textual.worker import Worker
 
+from screens.dialogs.answer import Answer
 from screens.lines import Lines
 
 _LOOK_S: Final = 0.01
@@ -36,7 +37,7 @@ class TypedAhead:
         self._begun_on: Screen[Any] | None = None
         self._looked_at: Screen[Any] | None = None
         self._looks = 0
-        self._is_read = False
+        self._reading = 0
 
     async def take(self, event: events.Key | events.Paste) -> None:
         """Deals with it once those before it are dealt with, and what they opened takes keys."""
@@ -55,8 +56,8 @@ class TypedAhead:
 
     def _something_opens(self) -> bool:
         """Whether a dialog is not ready for keys, or what a key began may yet open one."""
-        if self._is_read:
-            self._is_read = False
+        if self._reading:
+            self._reading -= 1
             return True
         screen = self._app.screen
         if screen is not self._looked_at:
@@ -74,8 +75,11 @@ class TypedAhead:
             bound = screen.active_bindings.get(event.key)
         if bound is None or not bound.enabled:
             await self._forward(event)
-            # A dialog without a line may be gone when it has read this key: a look later it is.
-            self._is_read = screen.focused is None
+            # What is not ours, or has no line, may be gone once it has read this key.
+            if screen.focused is None:
+                self._reading = 1
+            elif not isinstance(screen.focused, Answer) and not _is_letter(event):
+                self._reading = _LOOKS
             return
         before = set(self._app.workers)
         await self._app.run_action(bound.binding.action, bound.node)
@@ -83,3 +87,7 @@ class TypedAhead:
         if begun:
             self._begun, self._begun_on = begun, screen
             self._looked_at = None
+
+
+def _is_letter(event: events.Key | events.Paste) -> bool:
+    return isinstance(event, events.Key) and event.is_printable

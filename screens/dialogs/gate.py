@@ -319,6 +319,8 @@ class Gate(ModalScreen[guard.Pass | None]):
         except guard.Refused as refused:
             self._say(clean_line(str(refused)), "bad")
             return False
+        for line in self.query(Answer):
+            line.shut = True
         self.dismiss(leave)
         return True
 

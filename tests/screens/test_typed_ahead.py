@@ -144,3 +144,25 @@ async def test_a_gate_never_comes_up_under_the_fingers_of_somebody_who_went_on(
         assert not isinstance(pilot.app.screen, Gate)
         assert not responder.incident.runs
         assert not (tmp_path / "made").exists()
+
+
+async def test_enter_pressed_once_too_often_in_the_palette_does_it_once(tmp_path: Path) -> None:
+    async with opened(tmp_path, BOOK) as (pilot, responder, main):
+        typed(pilot, ":mark done")
+        await pilot.pause(1)
+        typed(pilot, "\n\n\n")
+        await until(pilot, lambda: pilot.app.screen is main and bool(responder.incident.steps))
+        await pilot.pause(0.3)
+        assert pilot.app.is_running
+        assert len(responder.incident.steps) == 1
+
+
+async def test_enter_pressed_once_too_often_at_the_gate_runs_it_once(tmp_path: Path) -> None:
+    async with opened(tmp_path, BOOK.replace("touch", "rm -rf")) as (pilot, responder, _):
+        typed(pilot, "jj\n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Gate) and bool(pilot.app.focused))
+        await pilot.pause(0.3)
+        typed(pilot, "this machine\n\n\n")
+        await until(pilot, lambda: any(run.over for run in responder.incident.runs.values()))
+        assert pilot.app.is_running
+        assert len(responder.incident.runs) == 1
