@@ -42,19 +42,21 @@ _WORDS = re.compile(
     r"|your[-_][a-z0-9_-]*[a-z0-9]"
     r"|CHANGE_?ME|REPLACE_?ME|FIXME"
     r"|Y{4}[-_]?MM[-_]?DD(?:[-_T]?HH[-_:]?MM(?:[-_:]?SS)?)?"
-    r"|X{2,}(?:[.:-]X{2,})+|X{3,}"
+    r"|X{2,}(?:[.:-]X{2,})+|X{3,}|x{3,}(?:-[xyz]{3,})*"
     r"|(?:SERVER|HOST|CONTAINER|POD|NODE|RELAY|TARGET|DB|SERVICE)_?(?:IP|NAME|ID|HOST|ADDRESS)"
     r"(?!\s*=)"
     r"|/path/to(?:/[\w.-]*[\w-])+"
+    r"|(?<=/)\{[A-Za-z][\w-]{0,40}\}"
     r")(?![A-Za-z0-9_])"
 )
+_OF_WORDS = re.compile(r"[a-z][^A-Z:,(]*|[A-Z][A-Z0-9_ -]*")
 _NAMED_SIGN = (
     r"(?<=Y)(?:OUR|YYY)|(?<=y)our|(?<=X)X|(?<=M)E\b|(?<=I)[PD]\b|(?<=N)AME\b|(?<=H)OST\b"
     r"|(?<=A)DDRESS\b|(?<=R)EPLACE|(?<=I)NSERT|(?<=P)ASTE|(?<=F)IXME"
-    r"|(?<=/)path/to/"
+    r"|(?<=/)(?:path/to/|\{)|(?<=x)xx"
 )
-_NAMED = re.compile(rf"[YyXMINHARPF/](?:{_NAMED_SIGN})")
-_SIGN = re.compile(rf"[<\[$YyXMINHARPF/](?:(?<=[<\[$])|{_NAMED_SIGN})")
+_NAMED = re.compile(rf"[YyXxMINHARPF/](?:{_NAMED_SIGN})")
+_SIGN = re.compile(rf"[<\[$YyXxMINHARPF/](?:(?<=[<\[$])|{_NAMED_SIGN})")
 """In every command with a gap; starts with single characters, so that others are run past."""
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*+)([^}\n]{0,200}+)\}|([A-Za-z_]\w*+))")
 _ASSIGNED = re.compile(
@@ -243,11 +245,15 @@ def _gaps(command: str, known: Collection[str], variables: bool = True) -> Itera
 
 
 def _written(command: str, where: str) -> Iterator[_Gap]:
+    closing = command.rfind("</")
     for match in _ANGLE.finditer(command) if "<" in command else ():
         name, start = match[1], match.start()
         after = command[match.end() : match.end() + 1]
-        if where[start] != "n" and (name.lower() in _HTML or "</" in command[start:]):
-            continue  # markup in a quoted pattern
+        if where[start] != "n" and (name.lower() in _HTML or start < closing or "@" in name):
+            continue  # markup in a quoted pattern, or an address of mail
+        glued = command[start - 1 : start].isalnum()
+        if where[start] in "hr" and (glued or not _OF_WORDS.fullmatch(name)):
+            continue  # code in a here-document, as `Vec<T, E>`
         if (
             where[start] == "n"
             and command[start - 1 : start] in ("", " ", "\t")
@@ -258,13 +264,20 @@ def _written(command: str, where: str) -> Iterator[_Gap]:
     for match in _SQUARE.finditer(command) if "[" in command else ():
         words = [word for word in re.split(r"[-_ /.]+", match[1]) if word]
         several = len(words) > 1 and all(len(word) > 1 for word in words)
+        if not match[1].lower().startswith("your") and (
+            where[match.start()] in "hr"
+            or (where[match.start()] in "'\"" and " " in match[1])
+            or command.startswith("(", match.end())
+        ):
+            continue  # a section of a file, a tag in a text as `[skip ci]`, or a link
         if several or match[1].lower() in _NAMES:
             yield _Gap(match[1], match[0], match.start(), match.end(), where[match.start()])
     for match in _WORDS.finditer(command) if _NAMED.search(command) else ():
-        if "X" in match[0] and set(match[0]) <= set("X.:-") and "mktemp" in command:
+        if set(match[0]) <= set("XYZxyz.:-") and "mktemp" in command:
             continue
-        if match[0].endswith(("IP", "NAME", "ID", "HOST", "ADDRESS")) and re.search(
-            r"grep|printenv|awk|sed\b", command
+        searched = ("IP", "NAME", "ID", "HOST", "ADDRESS", "FIXME", "XXX")
+        if match[0].endswith(searched) and re.search(
+            r"grep|printenv|awk|sed\b|\brg\b|\back\b", command
         ):
             continue  # a name that is searched for, not one to fill in
         yield _Gap(match[0], match[0], match.start(), match.end(), where[match.start()])

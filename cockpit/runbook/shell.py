@@ -227,6 +227,9 @@ class _Walk:
         while parent is not None:
             if parent.type == "pipeline" and parent.child(0) != child:
                 return True
+            above = parent.parent.type if parent.parent is not None else ""
+            if above == "pipeline" and parent.type == "list" and parent.child(0) != child:
+                return False  # the grammar reads `a | b | c && d` as a pipe into `c && d`
             if parent.type == "redirected_statement" and any(
                 other.type in ("heredoc_redirect", "herestring_redirect")
                 or (other.type == "file_redirect" and self._text(other).lstrip("0").startswith("<"))

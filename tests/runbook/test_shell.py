@@ -626,11 +626,20 @@ def scripts(draw: st.DrawFn) -> str:
     return "".join(out[:-1])
 
 
+def misread(command: str) -> bool:
+    """Whether the grammar reads `a | b | c && d` as a pipe into `c && d`, which it is not."""
+    root = shell._parser().parse(command.encode()).root_node
+    return any(
+        node.type == "list" and node.parent is not None and node.parent.type == "pipeline"
+        for node in shell._all(root)
+    )
+
+
 @settings(max_examples=300, deadline=None)
 @given(scripts())
 def test_what_is_split_without_a_parser_is_judged_as_with_it(command: str) -> None:
     pipelines = plain.split(command)
-    if pipelines is not None:
+    if pipelines is not None and not misread(command):
         assert shell._plainly(pipelines, 0) == shell._parsed(command, 0)
 
 
