@@ -57,7 +57,7 @@ _STRONG: tuple[tuple[Phase, str], ...] = (
     (
         Phase.MISTAKES,
         r"common (?:mistakes?|pitfalls?|errors to avoid|gotchas?)|pitfalls?|gotchas?|"
-        r"mistakes?|do(?:n'?t)s?\b|things to avoid|anti-?patterns?|what not to do",
+        r"mistakes?|do(?:n'?t|s? nots?)s?\b|things to avoid|anti-?patterns?|what not to do",
     ),
     (
         Phase.ESCALATION,
@@ -140,7 +140,7 @@ _WEAK: tuple[tuple[Phase, str], ...] = (
     ),
     (
         Phase.DIAGNOSIS,
-        r"diagnos|investigat|triage|troubleshoot|debug|inspect|check(?:s|ing|list)?\b|ensure\b|"
+        r"diagnos|investigat|triage|classify|troubleshoot|debug|inspect|check(?:s|ing|list)?\b|ensure\b|"
         r"health\b|usage\b|monitor|validation",
     ),
     (Phase.PREVENTION, r"prevent|backup schedule|maintenance"),

@@ -22,6 +22,7 @@ _SHOULD = re.compile(
     r"|should\b(?!\s+(?:there|you|this|that|it|they|we|any|the|a|an|one)\b)"
     r"|expect(?!ed)\s|look for\b"
     r"|the (?:output|result|response|command) (?:should|must|will)\b"
+    r"|`[^`\n]{1,60}` (?:must|should) (?:be|show|say|list|contain|have)\b"
     r"|(?:this|it) should (?:show|return|print|output|respond)\b)",
     re.IGNORECASE,
 )
@@ -40,7 +41,7 @@ _TOLD = re.compile(
     r"issue|type|enter|invoke|"
     r"call(?:ing)?|perform|verify|check(?:ing)?|restart|start|stop|confirm|inspect|"
     r"in|does|or|and|then|"
-    r"command|commands|through|by|from|is|test|see|review|watch)|[:→>(—–-]|^)\s*[*_]*\s*$",
+    r"command|commands|capture|collect|gather|record|save|through|by|from|is|test|see|review|watch)|[:→>(—–-]|^)\s*[*_]*\s*$",
     re.IGNORECASE,
 )
 _FORBIDS = re.compile(

@@ -1199,3 +1199,36 @@ def test_output_told_of_below_other_items_is_not_that_of_the_last_command() -> N
         ```
     """)
     assert all(command.expectation is None for _, _, command in runbook.commands())
+
+
+def test_what_is_below_do_not_is_not_to_be_run_and_what_is_to_be_captured_is() -> None:
+    runbook = book("""
+        # Queue
+
+        ## Escalation
+
+        1. Capture `journalctl -u queue -b --no-pager` to a file.
+        2. Collect `docker info` output.
+
+        ## Do Not
+
+        - Run `docker system prune -af` before you know the cause.
+    """)
+    assert texts(runbook) == ["journalctl -u queue -b --no-pager", "docker info"]
+
+
+def test_a_name_that_must_be_something_is_what_to_expect() -> None:
+    runbook = book("""
+        # Disk
+
+        ## Recovery
+
+        ```bash
+        docker info | grep Root
+        ```
+
+        `DockerRootDir` must be `/srv/docker`. Stop the daemon if it is not.
+    """)
+    [command] = [command for _, _, command in runbook.commands()]
+    assert command.expectation is not None
+    assert "/srv/docker" in command.expectation.text
