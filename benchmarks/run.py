@@ -118,7 +118,7 @@ def carried() -> Iterator[Claim]:
 
 def read() -> Claim:
     ratio, beside = parse.ratios(PARSED)
-    return Claim("read our runbooks / markdown-it-py alone", ratio, 3.3, beside)
+    return Claim("read our runbooks / markdown-it-py alone", ratio, 3.6, beside)
 
 
 def open_incident() -> str:

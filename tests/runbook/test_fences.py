@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from cockpit.runbook import placeholders, prose, shell
 from cockpit.runbook.fences import Kind, read, split
 
 
@@ -145,3 +148,19 @@ def test_of_a_shell_of_windows_only_calls_that_any_shell_makes_the_same() -> Non
 def test_a_variable_takes_what_a_command_of_several_lines_prints() -> None:
     unit = "token=$(\n  scripts/secret.rb \\\n  <(aws s3 cp s3://$STAGE-state/keys.yml -) \\\n)"
     assert commands(unit, "") == [unit]
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["$(", "$(`a", "`", "'\"", "a|", "{ ", "${a", "<<E ", "'a\n", "> a\n", "[a](", "$a", "<a b"],
+)
+def test_hostile_text_takes_time_in_its_length_only(unit: str) -> None:
+    text = (unit * 100_000)[:100_000]
+    began = time.process_time()
+    read(text.split("\n"), "bash")
+    placeholders.find(text)
+    placeholders.neutral(text)
+    shell.judge(text)
+    shell.judge(text[:19_000])
+    prose.commands(text, frozenset(), True)
+    assert time.process_time() - began < 10  # what grew with the square took minutes
