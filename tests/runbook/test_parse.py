@@ -1081,7 +1081,7 @@ def test_comments_that_name_options_make_a_step_a_section_with_them() -> None:
         df -h
         ```
     """)
-    titles = {step.title: step.kind for _, step in runbook.steps()}
+    titles = {str(step.title): step.kind for _, step in runbook.steps()}
     assert titles["Option 1: Drop the cache"] is StepKind.OPTION
     assert titles["Option 2: Move the log away"] is StepKind.OPTION
     assert titles["Step 2: Look again"] is StepKind.STEP

@@ -85,9 +85,9 @@ async def test_the_gate_says_where_it_really_runs_and_with_what(tmp_path: Path) 
         await dialog(pilot, Form)
         await press(pilot, "enter")
         await dialog(pilot, Gate)
-        await until(
-            pilot, lambda: "Type the name: this machine" in said(pilot.app.screen, "question")
-        )  # type: ignore[arg-type]
+        again = pilot.app.screen
+        assert isinstance(again, Gate)
+        await until(pilot, lambda: "Type the name: this machine" in said(again, "question"))
         await press(pilot, *"this machine", "enter")
         await until(pilot, lambda: len(responder.incident.runs) == 3)
         await until(pilot, lambda: not responder.incident.running())
