@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from cockpit.config import Config
 from cockpit.evidence import save_first
 from cockpit.incident import events as e
-from cockpit.incident.incident import Incident, Mark, Session
+from cockpit.incident.incident import Incident, Mark, RunState, Session
 from cockpit.incident.logbook import Logbook
 from cockpit.incident.timeline import beginning
 from cockpit.runs import CannotRun, Chosen, Hand, Runs
 from cockpit.target import guard, hosts, sudo
 from cockpit.target.target import Link, LinkDown, LinkLost, LinkState, Target
-from cockpit.text import Safe
+from cockpit.text import Safe, clean_line
 
 if TYPE_CHECKING:
     from cockpit.containers.engine import Engine
@@ -205,11 +205,37 @@ class Responder:
             self.log.append(_opened(runbook))
         self.changed()
 
-    def done(self, step: Step) -> None:
-        """Ticks a step."""
+    def done(self, step: Step) -> str:
+        """Ticks a step. Returns what speaks against it, in words: commands of it that failed.
+
+        A verification that is ticked in spite of that does not count as passed.
+        """
+        despite = self.log.clean(self._failed_in(step))
+        title = self.log.clean(step.title)
         self.log.append(
-            e.StepDone(step=self.ref(step), title=self.log.clean(step.title), phase=step.phase)
+            e.StepDone(step=self.ref(step), title=title, phase=step.phase, despite=despite)
         )
+        return despite
+
+    def _failed_in(self, step: Step) -> str:
+        """Commands whose newest run failed, where the author does not expect just that."""
+        from cockpit.runbook import expect
+
+        newest = {run.asked.command_id: run for run in self.incident.runs_of(self.ref(step))}
+        said = []
+        for command in step.commands:
+            run = newest.get(command.id)
+            if run is None or run.worked or run.state not in (RunState.DONE, RunState.UNKNOWN):
+                continue
+            if command.expectation and run.exit_status is not None:
+                text = self.log.output_text(run.job)
+                suggestion = expect.suggest(command.expectation.text, text, run.exit_status)
+                if suggestion and suggestion.matches:
+                    continue
+            what = clean_line(run.asked.command.strip(), max_chars=60)
+            known = run.exit_status is not None
+            said.append(f"{what}: exit {run.exit_status}" if known else f"{what}: end not known")
+        return "; ".join(said)
 
     def undo(self, step: Step) -> None:
         """Takes back the tick, skip or failure of a step."""

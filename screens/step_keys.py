@@ -35,11 +35,16 @@ class StepKeys(Asking):
         if self.responder.mark_of(step):
             self.responder.undo(step)
             return
-        self.responder.done(step)
+        despite = self.responder.done(step)
         runs = self.responder.incident.runs_of(self.responder.ref(step))
         ran = {run.asked.command_id for run in runs}
         left = [command for command in step.commands if command.id not in ran]
-        if left and ran:
+        if despite:
+            counts = ", and does not count as verified" if step.phase == "verification" else ""
+            self.say(
+                f"Ticked, although it failed{counts} ({despite}). f marks it failed.", bad=True
+            )
+        elif left and ran:
             self.say(f"Done, with {len(left)} of its {len(step.commands)} commands not run.")
         self.checklist.next_step()
 

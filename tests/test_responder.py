@@ -135,6 +135,21 @@ async def test_resolving_without_a_verification_after_a_change_wants_a_reason(
     assert not responder.incident.open
 
 
+async def test_a_verification_ticked_although_its_command_failed_does_not_count(
+    responder: Responder, tmp_path: Path
+) -> None:
+    recover, check = command(responder, 1), command(responder, 2)
+    await over(responder, await run(responder, recover.command.text, recover))
+    (tmp_path / "freed").unlink()
+    await over(responder, await run(responder, check.command.text, check))
+    assert responder.done(check.step) == "test -e freed: exit 1"
+    assert responder.needs_reason_to_resolve
+    (tmp_path / "freed").touch()
+    await over(responder, await run(responder, check.command.text, check))
+    assert responder.done(check.step) == ""
+    assert not responder.needs_reason_to_resolve
+
+
 async def test_stop_ends_the_whole_process_group(responder: Responder, tmp_path: Path) -> None:
     job = await run(responder, f"(while :; do date >> {tmp_path}/beat; sleep 0.1; done) & sleep 60")
     async with asyncio.timeout(20):

@@ -149,11 +149,12 @@ class RunbookOpened(Event, tag="runbook.opened", frozen=True):
 
 
 class StepDone(Event, tag="step.done", frozen=True):
-    """The responder ticked a step."""
+    """The responder ticked a step. despite: the commands of it that failed, in words."""
 
     step: StepRef
     title: str
     phase: str = ""
+    despite: str = ""
 
 
 class StepReopened(Event, tag="step.reopened", frozen=True):

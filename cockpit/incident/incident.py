@@ -175,9 +175,9 @@ class Incident:
 
     @property
     def verified(self) -> bool:
-        """The responder ticked a verification after the last change.
+        """The responder ticked a verification after the last change, and no command of it failed.
 
-        An exit status does not: `curl` that prints 503 exits 0.
+        An exit status alone does not: `curl` that prints 503 exits 0.
         """
         return self.last_verification > self.last_change
 
@@ -263,11 +263,11 @@ def _apply(incident: Incident, record: e.Record) -> Incident:
         case e.RunbookOpened() as opened:
             known = tuple(book for book in incident.runbooks if book.path != opened.path)
             return replace(incident, runbook=opened, runbooks=(*known, opened))
-        case e.StepDone(step=step, title=title, phase=phase):
+        case e.StepDone(step=step, title=title, phase=phase, despite=despite):
             marked = _marked(incident, step, StepState(Mark.DONE, at, clean_line(title)))
             if phase == "diagnosis":
                 marked = replace(marked, diagnosed=True)
-            if phase == "verification":
+            if phase == "verification" and not despite:
                 marked = replace(marked, last_verification=record.seq)
             return marked
         case e.StepSkipped(step=step, title=title, reason=reason):

@@ -114,8 +114,8 @@ def _words(event: e.Event, incident: Incident) -> str:
             return f"Link to {host} {state}{_because(reason)}"
         case e.RunbookOpened(title=title, path=path):
             return f"Runbook: {title or path}"
-        case e.StepDone(title=title):
-            return f"Done: {title}"
+        case e.StepDone(title=title, despite=despite):
+            return f"Done: {title}" + (f" (although {despite})" if despite else "")
         case e.StepReopened(title=title):
             return f"Not done after all: {title}"
         case e.StepSkipped(title=title, reason=reason):

@@ -96,6 +96,8 @@ def test_a_change_wants_a_verification_ticked_after_it() -> None:
     assert not fold(records(ticked, *change)).verified
     failed = e.StepFailed(step=STEP, title="Health", phase="verification")
     assert not fold(records(*change, ticked, failed)).verified
+    despite = e.StepDone(step=STEP, title="Health", phase="verification", despite="curl: exit 7")
+    assert not fold(records(*change, despite)).verified
 
 
 def test_taking_a_verification_back_takes_verified_back() -> None:
