@@ -58,11 +58,10 @@ class Opening:
 class CockpitApp(App[int]):
     """One responder, one incident, one main screen. Returns the exit status."""
 
-    ENABLE_COMMAND_PALETTE = True
-    COMMAND_PALETTE_BINDING = "ctrl+p"
+    ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "help", id="app.help", tooltip="All keys"),
-        Binding("colon", "command_palette", "palette", id="app.palette", show=False,
+        Binding("colon,ctrl+p", "palette", "palette", id="app.palette", show=False,
                 tooltip="Every action by name"),
         Binding("ctrl+l", "repaint", "repaint", id="app.repaint", show=False,
                 tooltip="Draw everything again"),
@@ -192,6 +191,19 @@ class CockpitApp(App[int]):
         """A key as it is written in the documents: enter, ctrl+s, ?."""
         *held, key = binding.key.split(",")[0].split("+")
         return "+".join([*held, _SIGNS.get(key, key)])
+
+    @work(exit_on_error=False)
+    async def action_palette(self) -> None:
+        # Textual's own palette fails on a key that comes before its list is laid out.
+        from screens.dialogs.choose import Choose, Offer
+
+        offers = [
+            Offer(clean_line(command.title), Safe(""), command.callback)
+            for command in self.get_system_commands(self.screen)
+        ]
+        chosen = await self.push_screen_wait(Choose(Safe("What to do?"), offers))
+        if chosen is not None:
+            chosen()
 
     def action_help(self) -> None:
         from screens.dialogs.help import help_text

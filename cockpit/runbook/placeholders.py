@@ -21,12 +21,15 @@ from cockpit.text import Safe, clean_line
 ENVIRONMENT = names_of(
     "HOME PATH USER LOGNAME PWD OLDPWD SHELL HOSTNAME HOSTTYPE OSTYPE MACHTYPE "
     "LANG LC_ALL TERM UID "
-    "EUID PPID RANDOM SECONDS LINENO EPOCHSECONDS TMPDIR EDITOR VISUAL PAGER IFS PS1 PS4 REPLY "
+    "EUID PPID RANDOM SECONDS LINENO EPOCHSECONDS EDITOR VISUAL PAGER IFS PS1 PS4 REPLY "
     "OPTARG OPTIND PIPESTATUS FUNCNAME BASH BASHPID BASH_SOURCE BASH_VERSION DISPLAY SSH_AUTH_SOCK "
-    "SSH_CONNECTION SSH_CLIENT SSH_TTY XDG_RUNTIME_DIR XDG_CONFIG_HOME KUBECONFIG DOCKER_HOST "
+    "SSH_CONNECTION SSH_CLIENT SSH_TTY XDG_RUNTIME_DIR KUBECONFIG DOCKER_HOST "
     "SUDO_USER COLUMNS LINES GOPATH JAVA_HOME VIRTUAL_ENV"
 )
-"""Variables that a login shell has or that tools read by themselves: never asked for."""
+"""Variables that a login shell has or that tools read by themselves: never asked for.
+
+Not TMPDIR: few hosts set it, and `rm -rf $TMPDIR/*` without it is `rm -rf /*`.
+"""
 
 _HTML = names_of("html head body title div span br p a b i u li ul ol td tr th cr lf")
 _NAMES = names_of(

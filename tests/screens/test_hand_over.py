@@ -267,7 +267,7 @@ def test_a_shell_on_the_host_is_opened_by_name(tmp_path: Path, file: Path) -> No
     with opened(tmp_path) as terminal:
         ready(terminal)
         terminal.keys(":")
-        terminal.wait("Search for commands")
+        terminal.wait("What to do?")
         terminal.type("open a shell")
         terminal.wait("Open a shell on this machine")
         terminal.keys("Enter")

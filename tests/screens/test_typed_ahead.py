@@ -146,6 +146,15 @@ async def test_a_gate_never_comes_up_under_the_fingers_of_somebody_who_went_on(
         assert not (tmp_path / "made").exists()
 
 
+async def test_a_page_key_typed_right_after_the_palette_is_no_failure(tmp_path: Path) -> None:
+    async with opened(tmp_path, BOOK) as (pilot, _, main):
+        for key in ("colon", "pagedown", "down", "end", "escape"):
+            pilot.app.simulate_key(key)
+        await pilot.pause(0.5)
+        assert pilot.app.is_running
+        assert pilot.app.screen is main
+
+
 async def test_enter_pressed_once_too_often_in_the_palette_does_it_once(tmp_path: Path) -> None:
     async with opened(tmp_path, BOOK) as (pilot, responder, main):
         typed(pilot, ":mark done")
