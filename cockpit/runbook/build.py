@@ -42,6 +42,10 @@ PASSIVE = frozenset(
 )
 """Phases in which a list or a sub-heading without a command is something to read, not to do."""
 
+STEADY = frozenset({Phase.VERIFICATION, Phase.ROLLBACK, Phase.PREREQUISITES, Phase.POST_INCIDENT})
+"""Phases that the steps of a list keep, whatever a step is called."""
+
+_BOLD = re.compile(r"(\*\*|__)[^*_\n]{2,100}\1:?")
 _TASK = re.compile(r"\[[ xX]\]\s+")
 _LONGEST = 4_000
 """Characters of what is expected of one command; what goes on longer is to be read beside it."""
@@ -81,6 +85,8 @@ class Builder:
         elif procedure_nodes and self._leaves_procedure(node):
             self.procedures.append((self.procedures[0][0], node.first))
             self.procedure_level = 0
+        if phase is Phase.SYMPTOMS and headings.MANY.search(node.title):
+            phase = Phase.OTHER if any(child.children for child in node.children) else phase
         section = self.open(node, phase)
         kind = node.kind
         single = (not node.children or self._flattened(node)) and not (
@@ -206,7 +212,7 @@ class Builder:
         """Give a section, its steps and their commands another phase."""
         section.phase, before = phase, section.phase
         for step in section.steps:
-            step.phase = phase
+            step.phase = phase if step.phase is before else step.phase
             for at, item in enumerate(step.items):
                 if isinstance(item, Command) and item.phase is before:
                     step.items[at] = replace(item, phase=phase)
@@ -345,8 +351,19 @@ class Builder:
             if headings.kind(bare) is StepKind.OPTION:
                 kind = StepKind.OPTION
             step = self._step(section, prose.title(_TASK.sub("", bare, count=1)), item, kind)
+            if _BOLD.fullmatch(text) and section.phase not in STEADY:
+                step.phase = headings.strong(step.title) or step.phase
             self.last_command = self.awaited = None
-            self.inside(step, item.children, own_title=True)
+            own, *options = _offered(item.children)
+            self.inside(step, own, own_title=True)
+            if options and not any(isinstance(part, Command) for part in step.items):
+                step.kind = StepKind.MANUAL if kind is StepKind.STEP else kind
+            for option in options:
+                title = prose.title(option[0].text)
+                other = self._step(section, title, option[0], StepKind.OPTION)
+                other.phase = step.phase
+                self.last_command = self.awaited = None
+                self.inside(other, option, own_title=True)
 
     def _expects(self, item: Block) -> bool:
         text = item.children[0].text if item.children else ""
@@ -605,6 +622,16 @@ class Builder:
 
 def _is_task(item: Block) -> bool:
     return bool(item.children) and bool(_TASK.match(item.children[0].text))
+
+
+def _offered(body: Sequence[Block]) -> list[Sequence[Block]]:
+    """What stands in a list item, cut before each "**Option A: …**" in a paragraph of its own."""
+    cuts = [
+        at
+        for at, block in enumerate(body)
+        if at and _BOLD.fullmatch(block.text) and headings.kind(block.text) is StepKind.OPTION
+    ]
+    return [body[a:b] for a, b in zip([0, *cuts], [*cuts, len(body)], strict=True)]
 
 
 def _has_steps(node: Node) -> bool:

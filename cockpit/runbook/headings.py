@@ -61,7 +61,7 @@ _STRONG: tuple[tuple[Phase, str], ...] = (
     ),
     (
         Phase.ESCALATION,
-        r"escalat\w*|contacts?|who to (?:call|contact)|getting help|get help|emergency "
+        r"escalat\w*|contacts?|who to (?:call|contact)|getting help|(?:get|need) help|emergency "
         r"contacts?|communications?|communication templates?|support|when to escalate|"
         r"notify|notifications?|on-?call contacts?|reporting issues",
     ),
@@ -127,6 +127,11 @@ _WEAK: tuple[tuple[Phase, str], ...] = (
     (Phase.PREREQUISITES, r"pre-?requi?sit|pre-?shift|pre-?flight"),
     (Phase.MISTAKES, r"mistake|pitfall|gotcha"),
     (Phase.ESCALATION, r"escalat|contact|communicat|getting help"),
+    (
+        Phase.PROCEDURE,
+        r"^(?:test|configur|tun|silenc|suppress|mut|creat|add|enabl|disabl)\w* "
+        r"(?:\w+ ){0,3}alerts?$",
+    ),
     (Phase.SYMPTOMS, r"symptom|^(?:the )?alerts?\b|\balerts?$"),
     (
         Phase.DIAGNOSIS,
@@ -136,14 +141,15 @@ _WEAK: tuple[tuple[Phase, str], ...] = (
     (
         Phase.VERIFICATION,
         r"verif|validat(?:ion|e) (?:fix|recovery|service|restore)|post-?(?:restart|"
-        r"deploy\w*|fix) check|smoke test|confirm|\bqa\b|quality (?:gate|check)",
+        r"deploy\w*|fix) check|\b(?:checks?|tests?) after\b|smoke test|confirm|\bqa\b|"
+        r"quality (?:gate|check)",
     ),
     (
         Phase.DIAGNOSIS,
         r"diagnos|investigat|triage|classify|troubleshoot|debug|inspect|check(?:s|ing|list)?\b|ensure\b|"
         r"health\b|usage\b|monitor|validation",
     ),
-    (Phase.PREVENTION, r"prevent|backup schedule|maintenance"),
+    (Phase.PREVENTION, r"prevent|backup schedule|maintenance(?! (?:mode|page)\b)"),
     (
         Phase.RECOVERY,
         r"recover|restor|resol(?:ution|ve|ving)|mitigat|remediat|\bfix(?:es|ing)?\b|"
@@ -199,6 +205,10 @@ _TURNS = re.compile(
     re.IGNORECASE,
 )
 """How a step is called that ends an investigation: what follows is no longer looking."""
+_ACTS = re.compile(r"\b(?:actions?|response)\s*(?:\([^)]*\))?\W*$", re.IGNORECASE)
+"""How a heading below an alert ends that says what to do about it: "Operator Actions"."""
+MANY = re.compile(r"\balerts?\b|\b(?:issues|problems)\b", re.IGNORECASE)
+"""What a heading names when each heading below it may be a small runbook."""
 WEAK_PARENTS = frozenset({Phase.PROCEDURE, Phase.OTHER, Phase.OVERVIEW})
 """Phases that a sub-heading which names another one takes over."""
 
@@ -271,6 +281,8 @@ def phase(title: str, parent: Phase | None) -> Phase:
         return parent
     if parent is Phase.VERIFICATION and named(title).lower().startswith("check"):
         return parent
+    if parent is Phase.SYMPTOMS and own is None and _ACTS.search(title):
+        return Phase.PROCEDURE
     if parent is not None and (kind(title) or own is None):
         lead = _LEADS.match(named(title))
         if lead:

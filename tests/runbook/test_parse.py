@@ -1232,3 +1232,78 @@ def test_a_name_that_must_be_something_is_what_to_expect() -> None:
     [command] = [command for _, _, command in runbook.commands()]
     assert command.expectation is not None
     assert "/srv/docker" in command.expectation.text
+
+
+def test_what_stands_below_a_list_of_alerts_is_not_a_symptom() -> None:
+    runbook = book("""
+        # Mail
+
+        ## Alerts
+
+        ### Queue grows
+
+        #### Required Actions
+
+        ```bash
+        docker compose restart mailer
+        ```
+
+        ## Testing Alerts
+
+        ```bash
+        docker stop mailer
+        ```
+
+        ## Maintenance Mode
+
+        ```bash
+        touch /srv/mail/paused
+        ```
+
+        ## Checks After the Restore
+
+        ```bash
+        docker compose ps
+        ```
+    """)
+    assert [command.phase for _, _, command in runbook.commands()] == [
+        Phase.PROCEDURE,
+        Phase.PROCEDURE,
+        Phase.PROCEDURE,
+        Phase.VERIFICATION,
+    ]
+
+
+def test_a_list_item_in_bold_names_its_phase_and_holds_options() -> None:
+    runbook = book("""
+        # Mail stands still
+
+        ## What To Do
+
+        1. **Investigation (5 minutes)**
+
+           - Read its log:
+             ```bash
+             docker logs mailer
+             ```
+
+        2. **Mitigation**
+
+           **Option A: Start it again**
+
+           ```bash
+           docker restart mailer
+           ```
+
+           **Option B: Send by hand**
+
+           ```bash
+           docker compose up -d relay
+           ```
+    """)
+    assert [(s.title, s.kind, s.phase, len(s.commands)) for _, s in runbook.steps()] == [
+        ("Investigation (5 minutes)", StepKind.STEP, Phase.DIAGNOSIS, 1),
+        ("Mitigation", StepKind.MANUAL, Phase.RECOVERY, 0),
+        ("Option A: Start it again", StepKind.OPTION, Phase.RECOVERY, 1),
+        ("Option B: Send by hand", StepKind.OPTION, Phase.RECOVERY, 1),
+    ]
