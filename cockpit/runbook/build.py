@@ -185,12 +185,15 @@ class Builder:
             () if self.forbidden or phase in WARNING else prose.commands(text, self.also, in_list)
         )
 
-    def _has_commands(self, block: Block, phase: Phase = Phase.OTHER) -> bool:
+    def _has_commands(
+        self, block: Block, phase: Phase = Phase.OTHER, in_list: bool = False
+    ) -> bool:
         if block.kind in (Kind.FENCE, Kind.INDENTED):
             return any(piece.kind is fences.Kind.COMMAND for piece in self._pieces(block))
         if block.kind in (Kind.LIST, Kind.ITEM, Kind.QUOTE):
-            return any(self._has_commands(child, phase) for child in block.children)
-        return block.kind is Kind.PARAGRAPH and bool(self._told(block.text, False, phase))
+            below = in_list or block.kind is not Kind.QUOTE
+            return any(self._has_commands(child, phase, below) for child in block.children)
+        return block.kind is Kind.PARAGRAPH and bool(self._told(block.text, in_list, phase))
 
     def _whole(self, section: DraftSection, node: Node, kind: StepKind, phase: Phase) -> None:
         """A heading that is one step with all that stands below it."""

@@ -147,7 +147,8 @@ _WEAK: tuple[tuple[Phase, str], ...] = (
     (
         Phase.DIAGNOSIS,
         r"diagnos|investigat|triage|classify|troubleshoot|debug|inspect|check(?:s|ing|list)?\b|ensure\b|"
-        r"health\b|usage\b|monitor|validation",
+        r"health\b|usage\b|monitor|validation|"
+        r"^(?:get|view|read|collect|look)\w* .*\b(?:logs?|status)\b",
     ),
     (Phase.PREVENTION, r"prevent|backup schedule|maintenance(?! (?:mode|page)\b)"),
     (

@@ -63,6 +63,24 @@ _TOLD_TO_REPORT = re.compile(
     r"\b(?:attempts?|tries|runs|executes|performs|calls|automatically|already|which)\s+[*_]*$",
     re.IGNORECASE,
 )
+_CALL = re.compile(
+    r"\s-{1,2}[a-zA-Z]|\s[./~]*/\w|://\w|\s<\w|\s\|\s\w"
+    r"|^(?:sudo )?(?:(?:docker|podman)(?:[ -]compose)? (?:ps|up|down|logs|restart|start|stop|pull|build"
+    r"|exec|run|kill|rm|inspect|stats|images|info)|kubectl (?:get|describe|logs|top|rollout|delete"
+    r"|apply|exec|scale)|systemctl (?:status|start|stop|restart|reload|cat)|git (?:status|log|pull"
+    r"|fetch|diff|revert|checkout))(?!\S)"
+)
+"""What only a command has; "kubectl access" and "nginx reverse proxy" are none."""
+_SIGN = re.compile(r"\s*(?:[-*+]|\d+[.)])?\s*(?:\[[ xX]\]\s+)?")
+_SHELL = re.compile(r"(?:\$ )?(?:\./\w|[a-z][\w-]*\s)")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_SENTENCE = re.compile(
+    r"(?:^|\s)(?:is|are|was|were|will|must|should|can|may|has|have|the|this|that|you|your|we|it|"
+    r"they|because|which|please|needs?|an?|and|or|if|then|to|for|with|from|when|until|not|no|"
+    r"returns?|shows?|of|on|via|as|by|but|after|before)(?=[\s,.;:]|$)|[.!?;:,]\s*\Z|[,;:] |\s-\s|[()→—]",
+    re.IGNORECASE,
+)
+"""Words and signs of a sentence that begins with the name of a program: "git must be there"."""
 _SINGLE = re.compile(r"\b(?:run|execute|type|enter)\s*[:]?\s*$", re.IGNORECASE)
 _SEE = re.compile(
     r"(?:\b(?:see|go (?:back )?to|goto|skip (?:ahead )?to|jump to|proceed (?:to|"
@@ -158,9 +176,11 @@ def commands(text: str, also: frozenset[str], in_list: bool) -> tuple[Found, ...
     in_list: text of a list item, where a command is mostly there to be run; in a paragraph the
     words before it must say so.
     """
-    if ("`" not in text and "\n" not in text) or len(text) > _LONGEST:
+    if ("`" not in text and "\n" not in text and not in_list) or len(text) > _LONGEST:
         return ()
     found = list(_bare(text, also))
+    if in_list and "`" not in text:
+        found = [*_unmarked(text.split("\n", 1)[0], also), *found]
     taken = {line for item in found for line in range(item.line, item.last + 1)}
     line = at = 0
     for match in _CODE.finditer(text):
@@ -248,6 +268,21 @@ def _bare(text: str, also: frozenset[str]) -> Iterator[Found]:
                 continue
         allowed = line.endswith(":")
         i += 1
+
+
+def _unmarked(line: str, also: frozenset[str]) -> Iterator[Found]:
+    """A command that is all of a list item, or all that follows its colon, without any markup."""
+    command = _SIGN.sub("", line, count=1)
+    if not _SHELL.match(command):
+        label, colon, command = command.partition(": ")
+        if not colon or _NEGATES.search(label.lower()):
+            return
+    command = command.strip().removeprefix("$ ")
+    words = _QUOTED.sub("", command)
+    if not _SHELL.match(command) or not _CALL.search(words) or _SENTENCE.search(words):
+        return
+    if programs.certain(command, also) and not programs.lacks_argument(command):
+        yield Found(command, 0, 0, "inline")
 
 
 def without(text: str, found: Sequence[Found]) -> str:

@@ -1307,3 +1307,35 @@ def test_a_list_item_in_bold_names_its_phase_and_holds_options() -> None:
         ("Option A: Start it again", StepKind.OPTION, Phase.RECOVERY, 1),
         ("Option B: Send by hand", StepKind.OPTION, Phase.RECOVERY, 1),
     ]
+
+
+def test_commands_without_markup_in_list_items() -> None:
+    runbook = book("""
+        # Mail
+
+        ## Viewing logs and status
+
+        - Follow the log:
+          - docker compose logs -f mailer
+        - Never on a Friday: docker compose down -v
+        - Needed here: kubectl access
+        - nginx reverse proxy (at rest)
+        - jobs.py (3 workers) - restarted by hand
+        - docker ps is not enough to see it
+
+        ## Recovery
+
+        1. See what runs: docker compose ps
+        2. [ ] docker compose restart <service>
+        3. Tell the owner: mail to ops works
+    """)
+    assert [(c.text, c.phase) for _, _, c in runbook.commands()] == [
+        ("docker compose logs -f mailer", Phase.DIAGNOSIS),
+        ("docker compose ps", Phase.RECOVERY),
+        ("docker compose restart <service>", Phase.RECOVERY),
+    ]
+    assert [s.title for _, s in runbook.steps()][-3:] == [
+        "See what runs: docker compose ps",
+        "docker compose restart <service>",
+        "Tell the owner: mail to ops works",
+    ]
