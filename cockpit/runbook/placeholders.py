@@ -50,13 +50,14 @@ _WORDS = re.compile(
     r"(?!\s*=)"
     r"|/path/to(?:/[\w.-]*[\w-])+"
     r"|(?<=/)\{[A-Za-z][\w-]{0,40}\}"
+    r"|(?<=/)(?:[A-Z]{2,20}_){1,3}(?:DATE|TIMESTAMP|ID|NAME|VERSION|TAG|FILE)(?=/)"
     r")(?![A-Za-z0-9_])"
 )
 _OF_WORDS = re.compile(r"[a-z][^A-Z:,(]*|[A-Z][A-Z0-9_ -]*")
 _NAMED_SIGN = (
     r"(?<=Y)(?:OUR|YYY)|(?<=y)our|(?<=X)X|(?<=M)E\b|(?<=I)[PD]\b|(?<=N)AME\b|(?<=H)OST\b"
     r"|(?<=A)DDRESS\b|(?<=R)EPLACE|(?<=I)NSERT|(?<=P)ASTE|(?<=F)IXME"
-    r"|(?<=/)(?:path/to/|\{)|(?<=x)xx"
+    r"|(?<=/)(?:path/to/|\{|[A-Z]{2,20}_)|(?<=x)xx"
 )
 _NAMED = re.compile(rf"[YyXxMINHARPF/](?:{_NAMED_SIGN})")
 _SIGN = re.compile(rf"[<\[$YyXxMINHARPF/](?:(?<=[<\[$])|{_NAMED_SIGN})")

@@ -65,9 +65,10 @@ _TOLD_TO_REPORT = re.compile(
 )
 _CALL = re.compile(
     r"\s-{1,2}[a-zA-Z]|\s[./~]*/\w|://\w|\s<\w|\s\|\s\w"
-    r"|^(?:sudo )?(?:(?:docker|podman)(?:[ -]compose)? (?:ps|up|down|logs|restart|start|stop|pull|build"
-    r"|exec|run|kill|rm|inspect|stats|images|info)|kubectl (?:get|describe|logs|top|rollout|delete"
-    r"|apply|exec|scale)|systemctl (?:status|start|stop|restart|reload|cat)|git (?:status|log|pull"
+    r"|^(?:sudo )?(?:(?:docker|podman)(?:[ -]compose)? (?:ps|up|down|logs|restart|start|stop|pull"
+    r"|build|exec|run|kill|rm|inspect|stats|images|info)"
+    r"|kubectl (?:get|describe|logs|top|rollout|delete|apply|exec|scale)"
+    r"|systemctl (?:status|start|stop|restart|reload|cat)|git (?:status|log|pull"
     r"|fetch|diff|revert|checkout))(?!\S)"
 )
 """What only a command has; "kubectl access" and "nginx reverse proxy" are none."""
@@ -77,7 +78,8 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _SENTENCE = re.compile(
     r"(?:^|\s)(?:is|are|was|were|will|must|should|can|may|has|have|the|this|that|you|your|we|it|"
     r"they|because|which|please|needs?|an?|and|or|if|then|to|for|with|from|when|until|not|no|"
-    r"returns?|shows?|of|on|via|as|by|but|after|before)(?=[\s,.;:]|$)|[.!?;:,]\s*\Z|[,;:] |\s-\s|[()→—]",
+    r"returns?|shows?|of|on|via|as|by|but|after|before)(?=[\s,.;:]|$)"
+    r"|[.!?;:,]\s*\Z|[,;:] |\s-\s|[()→—]",
     re.IGNORECASE,
 )
 """Words and signs of a sentence that begins with the name of a program: "git must be there"."""

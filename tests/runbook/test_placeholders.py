@@ -249,3 +249,16 @@ def test_what_is_filled_in_has_no_gap_left(pieces: list[str]) -> None:
     except Missing:
         return
     assert not [gap for gap in find(filled) if gap.text.startswith("<") and gap in gaps]
+
+
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        ("ls /srv/dumps/NEWEST_DATE/db.sql", ["NEWEST_DATE"]),
+        ("cat /opt/APP_DATA/x && ls /srv/OLD_DATES/", []),
+    ],
+)
+def test_a_directory_in_capitals_named_like_a_value_is_a_gap(
+    command: str, names: list[str]
+) -> None:
+    assert [gap.name for gap in find(command)] == names
