@@ -103,7 +103,25 @@ class Runs:
             timeout_s=chosen.command.timeout_s if chosen else 0,
             carry=Carry(turn.reads, f"{place.root}/jobs/{id}", turn.keeps) if turn else None,
         )
+        await self._request(id, leave, target, chosen, place)
+        self._attend(log.incident.runs[id], place, order)
+        return id
+
+    async def _request(
+        self,
+        id: str,
+        leave: guard.Pass,
+        target: Target,
+        chosen: Chosen | None,
+        place: job.Place | None,
+    ) -> Output:
+        """Writes down that a command is about to be sent, on disk; returns what takes its output.
+
+        place: where its job will live; None for one in the responder's own terminal.
+        """
+        log = self._log
         output = log.outputs[id] = log.new_output(_title(log.clean(leave.command)))
+        turn = leave.turn if place else None
         record = log.append(
             e.CommandRequested(
                 job=id,
@@ -111,10 +129,10 @@ class Runs:
                 command=log.clean(leave.command),
                 risk=leave.risk,
                 gate=leave.how,
-                root=place.root,
-                boot=place.boot,
-                mark=place.mark,
-                step=ref,
+                root=place.root if place else "",
+                boot=place.boot if place else "",
+                mark=place.mark if place else "",
+                step=chosen.ref if chosen else None,
                 command_id=chosen.command.id if chosen else "",
                 phase=chosen.command.phase if chosen else "",
                 user=target.user,
@@ -123,13 +141,13 @@ class Runs:
                 evidence=output.evidence.name if output.evidence else "",
                 after=turn.after if turn else "",
                 keeps=turn is not None and turn.keeps,
+                terminal=place is None,
             )
         )
         # Not on disk in time (a full disk): the banner says so, and the incident goes on. An id
         # that is not on disk is never sent again, since nobody will know it.
         await log.saved_up_to(record)
-        self._attend(log.incident.runs[id], place, order)
-        return id
+        return output
 
     async def in_terminal(
         self,
@@ -158,27 +176,7 @@ class Runs:
         # It finds what those before it left. What it leaves itself, nobody could ask for later.
         carry = Carry(leave.turn.reads, "/dev/null", False) if leave.turn else None
         order = job.order(leave, id, workdir=leave.workdir, carry=carry)
-        output = log.outputs[id] = log.new_output(_title(log.clean(leave.command)))
-        record = log.append(
-            e.CommandRequested(
-                job=id,
-                host=leave.host,
-                command=log.clean(leave.command),
-                risk=leave.risk,
-                gate=leave.how,
-                root="",
-                boot="",
-                step=ref,
-                command_id=chosen.command.id if chosen else "",
-                phase=chosen.command.phase if chosen else "",
-                user=target.user,
-                workdir=leave.workdir,
-                reason=log.clean(leave.reason),
-                evidence=output.evidence.name if output.evidence else "",
-                terminal=True,
-            )
-        )
-        await log.saved_up_to(record)
+        output = await self._request(id, leave, target, chosen, None)
         try:
             opened = await terminal.start(target, order, term=term, size=size)
         except OSError as error:
