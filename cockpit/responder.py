@@ -15,11 +15,11 @@ from cockpit.evidence import save_first
 from cockpit.incident import events as e
 from cockpit.incident.incident import Incident, Mark, RunState, Session
 from cockpit.incident.logbook import Logbook
-from cockpit.incident.timeline import beginning
+from cockpit.incident.timeline import beginning, outcome
 from cockpit.runs import CannotRun, Chosen, Hand, Runs
 from cockpit.target import guard, hosts, sudo
 from cockpit.target.target import Link, LinkDown, LinkLost, LinkState, Target
-from cockpit.text import Safe, clean_line
+from cockpit.text import Safe
 
 if TYPE_CHECKING:
     from cockpit.containers.engine import Engine
@@ -232,9 +232,8 @@ class Responder:
                 suggestion = expect.suggest(command.expectation.text, text, run.exit_status)
                 if suggestion and suggestion.matches:
                     continue
-            what = clean_line(run.asked.command.strip(), max_chars=60)
-            known = run.exit_status is not None
-            said.append(f"{what}: exit {run.exit_status}" if known else f"{what}: end not known")
+            how = outcome(run.state.value, run.exit_status)
+            said.append(f"{beginning(run.asked.command)}: {how}")
         return "; ".join(said)
 
     def undo(self, step: Step) -> None:
@@ -411,7 +410,7 @@ class Responder:
         Raises CannotRun for one that is not filled in.
         """
         from cockpit.runbook import placeholders
-        from cockpit.runbook.model import Phase, Risk, Waits
+        from cockpit.runbook.model import Phase, Waits
         from cockpit.runbook.shell import judge
         from cockpit.target.session import Turn, changes
 
@@ -422,7 +421,7 @@ class Responder:
         open_gaps = placeholders.unsafe(command, session.variables)
         if open_gaps:
             raise CannotRun(f"{', '.join(open_gaps)} has no value; the command was not run.")
-        if chosen and [*Risk].index(chosen.command.risk) > [*Risk].index(risk):
+        if chosen and chosen.command.risk.above(risk):
             risk, because = chosen.command.risk, "the runbook says so"
         target = self._target(self.host_of(chosen))
         beside = verdict.waits is Waits.STREAM or bool(terminal)

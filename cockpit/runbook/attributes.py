@@ -15,7 +15,6 @@ _PAIR = re.compile(r"""([A-Za-z_][\w.-]*)\s*=\s*("(?:[^"\\]|\\.)*"|'[^']*'|[^\s,
 _OURS = frozenset({"name", "interactive", "host", "timeout", "risk", "expect", "phase"})
 _DURATION = re.compile(r"(\d{1,7})\s*(s|sec|seconds?|m|min|minutes?|h|hours?)?", re.IGNORECASE)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
-_RISKS = (Risk.READ, Risk.CHANGE, Risk.DESTROY)
 _OPTIONAL_WAITS = frozenset({Waits.CONFIRM, Waits.PROMPT, Waits.PAGER, Waits.LOGIN})
 
 
@@ -46,10 +45,6 @@ class Attributes:
         if self.interactive is False and judged in _OPTIONAL_WAITS:
             return None
         return judged
-
-    def raises(self, judged: Risk) -> bool:
-        """Whether the author calls the command more dangerous than it was judged."""
-        return self.risk is not None and _RISKS.index(self.risk) > _RISKS.index(judged)
 
 
 NOTHING = Attributes()

@@ -522,7 +522,7 @@ class Builder:
         said: Attributes = attributes.NOTHING,
     ) -> None:
         verdict = shell.judge(text)
-        raised = said.risk if said.risk and said.raises(verdict.risk) else None
+        raised = said.risk if said.risk and said.risk.above(verdict.risk) else None
         gaps = placeholders.find(text, self.known)
         self.known |= placeholders.assigned(text)
         place.append(

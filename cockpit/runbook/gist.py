@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from cockpit.runbook import headings
+from cockpit.runbook import headings, source
 from cockpit.runbook.model import Phase
 
 _FENCE = re.compile(r"\s{0,12}(?:[-*>]\s+)?(`{3,}|~{3,})")
@@ -64,7 +64,7 @@ class Gist:
 
 def gist(text: str, name: str) -> Gist:
     """What the text of a runbook is about. name: what to call it where it has no title."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = source.normal(text)
     meta, body = _front(text)
     found = Gist()
     _Scan(found).read(body.split("\n"))

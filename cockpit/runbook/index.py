@@ -137,10 +137,10 @@ class Index:
         told: called now and then with how many of the files to read have been read. aside: where
         there is much to read, another process does it, so that this one answers keys meanwhile.
         """
-        if aside and self._on_disk and self._much() and self._aside(told):
-            self.library, self.records = library.walk(self.places), remembered()
-            return
         self.library = library.walk(self.places)
+        if aside and self._on_disk and self._much() and self._aside(told):
+            self.records = remembered()
+            return
         self.records = records()
         for _ in range(2):
             if self._closed or not self._on_disk:
@@ -162,7 +162,7 @@ class Index:
                 known = {row.path for row in self._files()}
         except sqlite3.Error:
             known = set()
-        files = {str(file.path) for file in library.walk(self.places).files}
+        files = {str(file.path) for file in self.library.files}
         return len(files - known) > _FEW or unread() > _FEW
 
     def _aside(self, told: Callable[[int, int], None]) -> bool:

@@ -43,6 +43,13 @@ class Risk(StrEnum):
     CHANGE = "change"
     DESTROY = "destroy"
 
+    def above(self, other: Risk) -> bool:
+        """Whether it is worse than the other."""
+        return _ORDER.index(self) > _ORDER.index(other)
+
+
+_ORDER = tuple(Risk)
+
 
 class Waits(StrEnum):
     """Why a command needs a person or never ends by itself."""

@@ -15,13 +15,11 @@ from cockpit.runbook import (
     draft,
     families,
     headings,
+    source,
     tree,
 )
 from cockpit.runbook.model import Phase, Runbook
 from cockpit.text import Safe, clean_line
-
-LIMIT = 5 * 1024 * 1024
-"""Bytes; no runbook of the 1,807 measured was a tenth of it."""
 
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _SEVERITY = re.compile(
@@ -57,13 +55,13 @@ def read(path: Path) -> Runbook:
         size = path.stat().st_size
         if path.is_dir():
             raise Unreadable(f"{path} is a directory; name a markdown file in it.")
-        if size > LIMIT:
+        if size > source.LIMIT:
             raise Unreadable(
                 f"{path} is {size / 1e6:.0f} MB; a runbook is text of at most 5 MB. "
                 "Is this the right file?"
             )
         with path.open("rb") as file:
-            data = file.read(LIMIT + 1)
+            data = file.read(source.LIMIT + 1)
     except FileNotFoundError:
         raise Unreadable(f"{path} is not there. Was it moved or deleted?") from None
     except PermissionError:
@@ -71,7 +69,7 @@ def read(path: Path) -> Runbook:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise Unreadable(f"{path} cannot be read: {reason}.") from None
-    if len(data) > LIMIT:
+    if len(data) > source.LIMIT:
         raise Unreadable(f"{path} is over 5 MB; a runbook is text. Is this the right file?")
     if not data.strip():
         raise Unreadable(f"{path} is empty; there is nothing to follow.")
@@ -81,18 +79,18 @@ def read(path: Path) -> Runbook:
 
 
 def _decode(data: bytes, path: Path) -> tuple[str, tuple[str, ...]]:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace"), (f"{path} is UTF-16; save it as UTF-8.",)
-    if b"\0" in data:
+    if source.is_binary(data):
         raise Unreadable(f"{path} is a binary file (it holds NUL bytes), not a runbook.")
-    try:
-        return data.decode("utf-8-sig"), ()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        return data.decode("cp1252", "replace"), (
+    text, encoding, odd = source.decode(data)
+    if encoding == "utf-16":
+        return text, (f"{path} is UTF-16; save it as UTF-8.",)
+    if encoding == "cp1252":
+        line = data.count(b"\n", 0, odd) + 1
+        return text, (
             f"{path} is not UTF-8 (line {line}); read as Windows-1252. Check its special "
             f"characters.",
         )
+    return text, ()
 
 
 def _with_warnings(runbook: Runbook, warnings: tuple[str, ...]) -> Runbook:
@@ -106,7 +104,7 @@ def parse(text: str, path: str, sha256: str = "") -> Runbook:
 
     path is only kept. Lines count as `\\n`, `\\r\\n` or a lone `\\r` end them.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
+    text = source.normal(text)
     meta, body, warnings = _front_matter(text)
     found = blocks.read(body)
     used = comments.programs_used(found)

@@ -13,13 +13,12 @@ from functools import cached_property
 from pathlib import Path
 
 from cockpit import __version__, paths
-from cockpit.runbook import library, query
+from cockpit.runbook import library, query, source
 from cockpit.runbook.gist import FIELDS, Gist, gist
 
 VERSION = 1
 """Of what is in the file; another one, and it is made again."""
 
-LIMIT = 5 * 1024 * 1024
 _SETTLED = 2.0
 _STALE_DAYS = 60
 _NOT_NOW = frozenset(
@@ -195,7 +194,7 @@ def put(db: sqlite3.Connection, file: library.File) -> None:
         )
         return
     forget(db, [str(file.path)])
-    found = Gist(title=file.path.stem) if skipped else gist(_text(data), file.path.stem)
+    found = Gist(title=file.path.stem) if skipped else gist(source.decode(data)[0], file.path.stem)
     id = db.execute(
         "INSERT INTO files (real, place, size, changed, sha, skipped, path, title, severity,"
         " services) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -211,20 +210,11 @@ def _data(path: Path) -> tuple[bytes, str]:
     """The bytes of a file, and why it is passed over."""
     try:
         with path.open("rb") as file:
-            data = file.read(LIMIT + 1)
+            data = file.read(source.LIMIT + 1)
     except OSError as error:
         return b"", (error.strerror or "cannot be read").lower()
-    if len(data) > LIMIT:
+    if len(data) > source.LIMIT:
         return b"", "over 5 MB"
-    if b"\0" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if source.is_binary(data):
         return b"", "binary"
     return data, "" if data.strip() else "empty"
-
-
-def _text(data: bytes) -> str:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")

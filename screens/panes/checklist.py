@@ -308,8 +308,7 @@ class Checklist(Lines):
     def update(self) -> None:
         """Lays it out again where the incident or an output has changed."""
         responder = self.responder
-        received = sum(output.offset for output in responder.outputs.values())
-        seen = (responder.incident, responder.runbook, responder.target.name, received)
+        seen = (responder.incident, responder.runbook, responder.target.name, self._received())
         if seen != self._seen:
             self._seen = seen
             self.refill()
@@ -354,14 +353,17 @@ class Checklist(Lines):
 
         assert self.places is not None
         responder, known = self.responder, self._learn(self.places.book)
-        received = sum(output.offset for output in responder.outputs.values())
-        key = (found.first.id, responder.incident, responder.target.name, received, known)
+        key = (found.first.id, responder.incident, responder.target.name, self._received(), known)
         if self._facts_of is None or any(
             now is not then and now != then
             for now, then in zip(key, self._facts_of[0], strict=True)
         ):
             self._facts_of = key, facts(responder, known, self.places, found)
         return self._facts_of[1]
+
+    def _received(self) -> int:
+        """Bytes of output so far: more of them, and there is more to show."""
+        return sum(output.offset for output in self.responder.outputs.values())
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)

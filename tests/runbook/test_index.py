@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cockpit.runbook import index as module
-from cockpit.runbook import query, store
+from cockpit.runbook import query, source, store
 from cockpit.runbook.gist import gist
 from cockpit.runbook.index import Index, look
 from tests.runbook.test_record import RESOLVED, VERIFIED, incident, opened, ran, ticked
@@ -255,7 +255,7 @@ def test_files_that_are_no_runbooks_are_passed_over_and_told(index: Index, books
     (books / "binary.md").write_bytes(b"# x\0\1\2")
     (books / "empty.md").write_bytes(b" \n")
     with (books / "huge.md").open("wb") as file:
-        file.truncate(store.LIMIT + 1)
+        file.truncate(source.LIMIT + 1)
     (books / "latin.md").write_bytes("# Störung im Getriebe\n".encode("cp1252"))
     (books / "wide.md").write_bytes("# Wide letters\n".encode("utf-16"))
     index.refresh()

@@ -9,9 +9,6 @@ import msgspec
 
 from cockpit.runbook.model import Risk, Waits
 
-_ORDER = (Risk.READ, Risk.CHANGE, Risk.DESTROY)
-
-
 _BUNDLE = re.compile(r"-[A-Za-z0-9]+")
 
 
@@ -29,7 +26,7 @@ class Effect(msgspec.Struct, frozen=True):
 
     def and_(self, other: Effect) -> Effect:
         """The two together: the higher risk, and whatever waits first."""
-        high = other if _ORDER.index(other.risk) > _ORDER.index(self.risk) else self
+        high = other if other.risk.above(self.risk) else self
         containers = tuple(dict.fromkeys(self.containers + other.containers))
         sudo = self.sudo or other.sudo
         return Effect(high.risk, high.because, self.waits or other.waits, containers, sudo)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from cockpit.runbook import blocks, parse
+from cockpit.runbook import blocks, parse, source
 from cockpit.runbook.blocks import Block, Kind
 from cockpit.runbook.lint.finding import Finding, Level
 from cockpit.runbook.model import Command, Phase, Runbook, Section, Step
@@ -138,12 +138,7 @@ def also(lines: Sequence[int]) -> str:
 def read(path: Path, *, handbook: bool = False) -> Page:
     """The page of a file. Raises parse.Unreadable."""
     runbook = parse.read(path)
-    raw = path.read_bytes()
-    try:
-        text = raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("cp1252", "replace")
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
+    text = source.normal(source.decode(path.read_bytes())[0])
     return page(path, text, runbook, handbook=handbook)
 
 
