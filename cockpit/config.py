@@ -107,6 +107,12 @@ def _zone(text: str) -> str:
     return text
 
 
+def _transport(text: str) -> str:
+    if text not in ("", "openssh"):
+        raise _Wrong("it must be openssh, or left out")
+    return text
+
+
 Word = Annotated[str, _word]
 Text = Annotated[str, _one_line]
 
@@ -128,7 +134,9 @@ class Host(msgspec.Struct, frozen=True):
     docker: Annotated[str, _docker] = ""
     """Docker as the host sees it: a socket's path, unix://, tcp://host:port. Empty: the usual."""
     labels: tuple[Text, ...] = ()
-    """Words to find it by, such as prod or eu."""
+    """Groups that it belongs to, such as web or eu: a command can run on all hosts of one."""
+    transport: Annotated[str, _transport] = ""
+    """What carries the connection: empty for ours, `openssh` for the ssh program."""
 
 
 class Service(msgspec.Struct, frozen=True):

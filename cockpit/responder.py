@@ -375,7 +375,8 @@ class Responder:
 
     def host_of(self, chosen: Chosen | None) -> str:
         """Where a command runs: where its author says, else on the chosen host."""
-        return (chosen.command.host if chosen else "") or self.target.name
+        named = (chosen.host or chosen.command.host) if chosen else ""
+        return named or self.target.name
 
     def _workdir(self, host: str) -> str:
         """Where commands run on a host before any of them went elsewhere."""

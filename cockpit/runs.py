@@ -39,12 +39,16 @@ class CannotRun(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A command of a runbook with where it stands there."""
+    """A command of a runbook with where it stands there.
+
+    host: where it is to run whatever is chosen; empty where that says nothing.
+    """
 
     runbook: Runbook
     section: Section
     step: Step
     command: Command
+    host: str = ""
 
     @property
     def ref(self) -> e.StepRef:

@@ -304,7 +304,7 @@ def test_nesting_without_end_is_refused() -> None:
 def test_an_alias_of_itself_ends() -> None:
     assert mistakes("hosts: &a {p: *a}\n") == [
         "cockpit.yaml:1: hosts.p.p is not known; known here: "
-        "ssh, user, port, workdir, docker, labels"
+        "ssh, user, port, workdir, docker, labels, transport"
     ]
 
 

@@ -133,11 +133,19 @@ class HostChosen(Event, tag="host.chosen", frozen=True):
 
 
 class LinkChanged(Event, tag="link.changed", frozen=True):
-    """The connection to a host came or went."""
+    """The connection to a host came or went. away: seconds without it, where it came back."""
 
     host: str
     state: str
     reason: str = ""
+    away: float = 0.0
+
+
+class ClockSkewed(Event, tag="clock.skewed", frozen=True):
+    """The clock of a host is `seconds` ahead of this machine's; behind where negative."""
+
+    host: str
+    seconds: float
 
 
 class RunbookOpened(Event, tag="runbook.opened", frozen=True):
@@ -182,11 +190,57 @@ class StepFailed(Event, tag="step.failed", frozen=True):
     phase: str = ""
 
 
+class CommandPrepared(Event, tag="command.prepared", frozen=True):
+    """It could not be sent, and waits for the responder's word; nothing sends it by itself."""
+
+    command: str
+    host: str
+    step: StepRef | None = None
+    command_id: str = ""
+
+
+class PreparedDropped(Event, tag="command.dropped", frozen=True):
+    """What was prepared is no longer wanted."""
+
+    host: str
+    step: StepRef | None = None
+    command_id: str = ""
+
+
+class RolloutStarted(Event, tag="rollout.started", frozen=True):
+    """A command passed the gate for many hosts: the first one, then `batch` at a time.
+
+    It stops at `stop_after` failures. retries: the rollout whose failures it runs again.
+    """
+
+    rollout: str
+    label: str
+    hosts: tuple[str, ...]
+    command: str
+    risk: str
+    gate: str
+    batch: int
+    stop_after: int
+    step: StepRef | None = None
+    command_id: str = ""
+    retries: str = ""
+
+
+class RolloutEnded(Event, tag="rollout.ended", frozen=True):
+    """No further host is started. how: in words; failed and not_run: the hosts."""
+
+    rollout: str
+    how: str
+    failed: tuple[str, ...] = ()
+    not_run: tuple[str, ...] = ()
+
+
 class CommandRequested(Event, tag="command.requested", frozen=True):
     """A command passed the gate; on disk before a byte is sent.
 
     job is the id under which the target runs it at most once. root, boot and mark pin where on the
     host its directory is, and in which life of the host. command is what runs, redacted.
+    rollout: the one that it belongs to.
     terminal: it runs in the responder's own terminal, not as a job: it ends with the link. after:
     the job of the same runbook whose directory and variables it finds; keeps: it leaves its own.
     """
@@ -209,6 +263,7 @@ class CommandRequested(Event, tag="command.requested", frozen=True):
     terminal: bool = False
     after: str = ""
     keeps: bool = False
+    rollout: str = ""
 
 
 class CommandClaimed(Event, tag="command.claimed", frozen=True):
@@ -363,11 +418,16 @@ Known = (
     | UpdateSent
     | HostChosen
     | LinkChanged
+    | ClockSkewed
     | RunbookOpened
     | StepDone
     | StepReopened
     | StepSkipped
     | StepFailed
+    | CommandPrepared
+    | PreparedDropped
+    | RolloutStarted
+    | RolloutEnded
     | CommandRequested
     | CommandClaimed
     | CommandFinished

@@ -110,8 +110,12 @@ def _words(event: e.Event, incident: Incident) -> str:
             return f"Update given: {text}"
         case e.HostChosen(host=host):
             return f"Commands run on {host}"
-        case e.LinkChanged(host=host, state=state, reason=reason):
-            return f"Link to {host} {state}{_because(reason)}"
+        case e.LinkChanged(host=host, state=state, reason=reason, away=away):
+            back = f" again, after {duration(away)}" if away else ""
+            return f"Link to {host} {state}{back}{_because(reason)}"
+        case e.ClockSkewed(host=host, seconds=seconds):
+            which = "ahead of" if seconds > 0 else "behind"
+            return f"The clock of {host} is {duration(abs(seconds))} {which} this machine's"
         case e.RunbookOpened(title=title, path=path):
             return f"Runbook: {title or path}"
         case e.StepDone(title=title, despite=despite):
@@ -136,6 +140,19 @@ def _command_words(event: e.Event, incident: Incident) -> str:
             if asked.terminal:
                 return f"Terminal opened on {asked.host}: `{first}`{rest}{risk}{why}"
             return f"Run on {asked.host}: `{first}`{rest}{risk}{why}"
+        case e.CommandPrepared(command=command, host=host):
+            return f"Prepared, not sent, for {host}: `{command.strip()}`"
+        case e.PreparedDropped(host=host):
+            return f"No longer wanted on {host}: what was prepared"
+        case e.RolloutStarted() as started:
+            risk = "" if started.risk == "read" else f" ({started.risk}, {started.gate})"
+            again = "Run again" if started.retries else "Run"
+            where = f"{len(started.hosts)} hosts of {started.label}"
+            return f"{again} on {where}: `{beginning(started.command)}`{risk}"
+        case e.RolloutEnded(how=how, failed=failed, not_run=not_run):
+            bad = f"; failed on {', '.join(failed)}" if failed else ""
+            rest = f"; not run on {', '.join(not_run)}" if not_run else ""
+            return f"Run on hosts: {how}{bad}{rest}"
         case e.CommandFinished(job=job, how=how, exit_status=status, seconds=seconds):
             if _in_terminal(incident, job) and how != "never started":
                 where = f"Used a terminal on {incident.runs[job].asked.host}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cockpit.target.target import Local, Target
+from cockpit.target.target import Asker, Local, Target
 
 if TYPE_CHECKING:
     from cockpit.config import Config
@@ -20,8 +20,11 @@ def names(config: Config) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def target(name: str, config: Config) -> Target:
-    """The target of that name: this machine, a host of cockpit.yaml, or any alias or address."""
+def target(name: str, config: Config, ask: Asker | None = None) -> Target:
+    """The target of that name: this machine, a host of cockpit.yaml, or any alias or address.
+
+    ask: puts before the responder what a login asks; without it such a login fails and says so.
+    """
     if name in ("", THIS_MACHINE):
         return Local()
     from cockpit.target.ssh import SshTarget
@@ -29,7 +32,7 @@ def target(name: str, config: Config) -> Target:
     host = config.hosts.get(name)
     ssh_config = Path(config.ssh_config) if config.ssh_config else None
     if host is None:
-        return SshTarget(name, name, ssh_config=ssh_config)
+        return SshTarget(name, name, ssh_config=ssh_config, ask=ask)
     return SshTarget(
         name,
         host.ssh or name,
@@ -37,6 +40,8 @@ def target(name: str, config: Config) -> Target:
         workdir=host.workdir,
         ssh_config=ssh_config,
         port=host.port or None,
+        transport=host.transport,
+        ask=ask,
     )
 
 

@@ -21,6 +21,7 @@ from cockpit.target.ssh_dial import Unreachable, login
 from cockpit.target.ssh_line import Line
 from cockpit.target.target import (
     IN_A_TERMINAL,
+    Asker,
     Channel,
     Link,
     LinkDown,
@@ -41,7 +42,10 @@ T = TypeVar("T")
 
 
 class SshTarget:
-    """A Target reached through OpenSSH's configuration: an alias or an address."""
+    """A Target reached through OpenSSH's configuration: an alias or an address.
+
+    transport: "openssh" has the ssh program carry it; "" is ours. ask: answers what a login asks.
+    """
 
     def __init__(
         self,
@@ -52,6 +56,8 @@ class SshTarget:
         workdir: str = "",
         port: int | None = None,
         ssh_config: Path | None = None,
+        transport: str = "",
+        ask: Asker | None = None,
     ) -> None:
         self.name = name
         self.user = user
@@ -60,6 +66,8 @@ class SshTarget:
         self._login_user = user
         self._port = port
         self._config = ssh_config
+        self._transport = transport
+        self._ask = ask
         self._link = Link(LinkState.CONNECTING, f"connecting to {name}", time.monotonic())
         self._listeners: list[Listener] = []
         self._changed = asyncio.Event()

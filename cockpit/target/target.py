@@ -8,11 +8,13 @@ import getpass
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
+
+from cockpit.text import Safe
 
 if TYPE_CHECKING:
     from cockpit.target.local_pty import LocalPty
@@ -107,6 +109,22 @@ class Terminal(Channel, Protocol):
 
 
 Listener = Callable[[Link], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a host or a key asks of the responder before it lets us in.
+
+    secret: the answer is not shown while it is typed. It is never logged nor kept on disk.
+    """
+
+    host: str
+    prompt: Safe
+    secret: bool = True
+
+
+Asker = Callable[[Question], Awaitable[str | None]]
+"""Puts a question before the responder, for as long as they take; None when they gave up."""
 
 
 class Target(Protocol):
