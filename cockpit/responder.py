@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,12 +14,20 @@ from typing import TYPE_CHECKING, Any
 from cockpit.config import Config
 from cockpit.evidence import save_first
 from cockpit.incident import events as e
-from cockpit.incident.incident import Incident, Mark, RunState, Session
+from cockpit.incident.incident import Incident, Mark, Run, RunState, Session, Wanted
 from cockpit.incident.logbook import Logbook
 from cockpit.incident.timeline import beginning, outcome
 from cockpit.runs import CannotRun, Chosen, Hand, Runs
 from cockpit.target import guard, hosts, sudo
-from cockpit.target.target import Link, LinkDown, LinkLost, LinkState, Target
+from cockpit.target.target import (
+    Asker,
+    Link,
+    LinkDown,
+    LinkLost,
+    LinkState,
+    Question,
+    Target,
+)
 from cockpit.text import Safe
 
 if TYPE_CHECKING:
@@ -76,6 +85,9 @@ class Responder:
         self.runs = Runs(self.log, self._target)
         self._targets: dict[str, Target] = {self.target.name: self.target}
         self._links: dict[str, LinkState] = {}
+        self._gone: dict[str, float] = {}
+        self._texts: dict[Wanted, str] = {}
+        self.asker: Asker | None = None
         self._sudo = sudo.Asked()
         self._background: set[asyncio.Task[object]] = set()
         self._left = False
@@ -300,28 +312,38 @@ class Responder:
     def _target(self, name: str) -> Target:
         name = name or hosts.THIS_MACHINE
         if name not in self._targets:
-            target = hosts.target(name, self.config)
+            target = hosts.target(name, self.config, self._asked)
             target.watch(lambda link: self._link_changed(target, link))
             self._targets[name] = target
             self._in_background(target.open())
         return self._targets[name]
 
+    async def _asked(self, question: Question) -> str | None:
+        """What the responder answers to a login; None where there is nobody to ask."""
+        return await self.asker(question) if self.asker else None
+
     def _link_changed(self, target: Target, link: Link) -> None:
-        known = self._links.get(target.name, LinkState.CONNECTING)
-        if link.state in (LinkState.DEGRADED, LinkState.CONNECTING):
-            self.changed()
-            return
-        self._links[target.name] = link.state
-        if self.log.folder and not self._left and link.state is not known:
-            first = known is LinkState.CONNECTING and link.state is LinkState.UP
-            if not first:
-                self.log.append(
-                    e.LinkChanged(
-                        host=target.name, state=link.state, reason=self.log.clean(link.reason)
-                    )
-                )
-        self.runs.link_changed(target, link)
+        name, known = target.name, self._links.get(target.name, LinkState.CONNECTING)
+        state = LinkState.UP if link.state.usable else link.state
+        if state is not LinkState.CONNECTING:
+            self._links[name] = state
+            if state is not known and (known, state) != (LinkState.CONNECTING, LinkState.UP):
+                self._note_link(name, known, state, link)
+            self.runs.link_changed(target, link)
         self.changed()
+
+    def _note_link(self, name: str, known: LinkState, state: LinkState, link: Link) -> None:
+        """Puts on the timeline that a link went, or came back and how long it was away."""
+        away = 0.0
+        if state is LinkState.UP:
+            away = time.monotonic() - self._gone.pop(name, time.monotonic())
+        elif known is LinkState.UP:
+            self._gone[name] = link.since
+        if self.log.folder and not self._left:
+            reason = self.log.clean(link.reason)
+            self.log.append(
+                e.LinkChanged(host=name, state=state, reason=reason, away=round(away, 1))
+            )
 
     # Commands
 
@@ -373,6 +395,40 @@ class Responder:
             if self.incident.values.get((path, name), "") != kept:
                 self.log.append(e.ValueGiven(name=self.log.clean(name), value=kept, runbook=path))
 
+    def prepare(self, text: str, chosen: Chosen) -> None:
+        """Keeps a filled in command until its host can be reached and the responder says so."""
+        wanted = self._wanted(chosen)
+        self._texts[wanted] = text
+        step, command_id, host = wanted
+        prepared = e.CommandPrepared(
+            command=self.log.clean(text), host=host, step=step, command_id=command_id
+        )
+        if self.incident.prepared.get(wanted) != prepared:
+            self.log.append(prepared)
+
+    def waiting(self, chosen: Chosen) -> str | None:
+        """The text that was prepared for a command, as it will run; None where none was.
+
+        After a restart of cockpit it is the command as in the runbook: values are offered again.
+        """
+        wanted = self._wanted(chosen)
+        if wanted not in self.incident.prepared:
+            return None
+        return self._texts.get(wanted, chosen.command.text)
+
+    def drop(self, chosen: Chosen) -> None:
+        """What was prepared is no longer wanted."""
+        step, command_id, host = self._wanted(chosen)
+        self.log.append(e.PreparedDropped(host=host, step=step, command_id=command_id))
+
+    def _wanted(self, chosen: Chosen) -> Wanted:
+        return chosen.ref, chosen.command.id, self.host_of(chosen)
+
+    def out_of_reach(self, chosen: Chosen | None) -> str:
+        """Why nothing can be sent now to where a command would run; empty where it can."""
+        link = self._target(self.host_of(chosen)).link
+        return link.reason if link.state in (LinkState.LOST, LinkState.DOWN) else ""
+
     def host_of(self, chosen: Chosen | None) -> str:
         """Where a command runs: where its author says, else on the chosen host."""
         named = (chosen.host or chosen.command.host) if chosen else ""
@@ -419,6 +475,7 @@ class Responder:
         risk, because = verdict.risk, verdict.because
         early = chosen is None or chosen.command.phase in (Phase.RECOVERY, Phase.ROLLBACK)
         session = self.session(chosen) if chosen else Session()
+        doubts = [self._unknown(command, chosen), session.doubt]
         open_gaps = placeholders.unsafe(command, session.variables)
         if open_gaps:
             raise CannotRun(f"{', '.join(open_gaps)} has no value; the command was not run.")
@@ -440,8 +497,28 @@ class Responder:
             terminal=terminal,
             turn=Turn(session.job, session.state, keeps) if chosen else None,
             carries=session.variables,
-            doubt=session.doubt,
+            doubt=" ".join(doubt for doubt in doubts if doubt),
         )
+
+    def unknown(self, command: str, chosen: Chosen | None) -> Run | None:
+        """The newest run of a command on its host, where nobody knows whether it ran."""
+        host = self.host_of(chosen)
+        for run in reversed(tuple(self.incident.runs.values())):
+            asked = run.asked
+            same = (
+                (asked.step, asked.command_id) == (chosen.ref, chosen.command.id)
+                if chosen
+                else asked.command.strip() == self.log.clean(command).strip()
+            )
+            if same and asked.host == host:
+                return run if run.state is RunState.UNKNOWN else None
+        return None
+
+    def _unknown(self, command: str, chosen: Chosen | None) -> str:
+        run = self.unknown(command, chosen)
+        if run is None:
+            return ""
+        return f"Nobody knows whether it ran at {run.at:%H:%M} UTC: this may be the second time."
 
     async def run(self, leave: guard.Pass, chosen: Chosen | None = None) -> str:
         """Runs a command that passed the gate, once; returns the id of its job.

@@ -79,6 +79,7 @@ class Runs:
         self._target_of = target_of
         self._places: dict[str, job.Place] = {}
         self._attending: dict[str, asyncio.Task[None]] = {}
+        self._stopping: dict[str, asyncio.Task[None]] = {}
         self._given_up: set[str] = set()
         self._spent: set[int] = set()
         self._taken_up: dict[str, float] = {}
@@ -252,36 +253,55 @@ class Runs:
             self._not_known(run.job, "cockpit ended while the terminal was open")
             return
         self._attend(run, _place_of(run), None)
+        if run.state is RunState.STOPPING:
+            self._end(run)
 
     async def stop(self, id: str) -> None:
-        """Ends a run with its whole process group, gently first; waits for a lost link."""
-        from cockpit.target import job
+        """Ends a run with its whole process group, gently first.
 
+        The wish is on disk at once and is kept: over a lost link, a link that is down, and the end
+        of cockpit. Returns when the host has answered, or cannot be asked for now.
+        """
         run = self._log.incident.runs[id]
         if run.over or run.asked.terminal:
             return
-        self._log.append(e.StopRequested(job=id))
+        if run.state is not RunState.STOPPING:
+            self._log.append(e.StopRequested(job=id))
+        await asyncio.shield(self._end(run))
+
+    def _end(self, run: Run) -> asyncio.Task[None]:
+        """The one task that has the host stop a run."""
+        at_it = self._stopping.get(run.job)
+        if at_it is not None and not at_it.done():
+            return at_it
+        task = asyncio.get_running_loop().create_task(self._have_stopped(run), name="stop")
+        self._stopping[run.job] = task
+        return task
+
+    async def _have_stopped(self, run: Run) -> None:
+        from cockpit.target import job
+
+        target = self._target_of(run.asked.host)
         try:
-            stopped = await job.stop(self._target_of(run.asked.host), _place_of(run), job.JobId(id))
-        except (LinkLost, LinkDown, OSError) as error:
-            # It runs on as far as anyone knows; x asks again.
-            text = f"Could not stop {run.asked.command.strip()}: {error}"
-            self._log.append(e.NoteAdded(text=self._log.clean(text)))
+            stopped = await job.stop(target, _place_of(run), job.JobId(run.job))
+        except (LinkLost, LinkDown, OSError):
+            # It runs on as far as anyone knows, and is stopped when its host can be reached again.
+            self._given_up.add(run.job)
             return
-        self._log.append(e.CommandStopped(job=id, how=stopped.how, left=stopped.left))
+        self._log.append(e.CommandStopped(job=run.job, how=stopped.how, left=stopped.left))
 
     def link_changed(self, target: Target, link: Link) -> None:
         """A host that was lost may have been restarted; one that is back is asked again."""
         if not link.state.usable:
             self._places.pop(target.name, None)
-        elif link.state is LinkState.UP:
+        else:
             for run in self._log.incident.running():
                 if run.asked.host == target.name and run.job in self._given_up:
                     self.follow(run)
 
     async def close(self) -> None:
         """Attends to nothing any more; the runs go on on their hosts."""
-        tasks = list(self._attending.values())
+        tasks = [*self._attending.values(), *self._stopping.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -11,6 +11,9 @@ from types import MappingProxyType
 from cockpit.incident import events as e
 from cockpit.text import Safe, clean_line
 
+Wanted = tuple[e.StepRef | None, str, str]
+"""A command that waits for the responder's word: its step, its id there, its host."""
+
 
 class Status(StrEnum):
     """Where the incident stands."""
@@ -118,6 +121,7 @@ _NOTHING: Mapping[e.StepRef, StepState] = MappingProxyType({})
 _NO_RUNS: Mapping[str, Run] = MappingProxyType({})
 _NO_SESSIONS: Mapping[tuple[str, str], Session] = MappingProxyType({})
 _NO_VALUES: Mapping[tuple[str, str], str] = MappingProxyType({})
+_NONE_PREPARED: Mapping[Wanted, e.CommandPrepared] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,7 @@ class Incident:
     runs: Mapping[str, Run] = field(default_factory=lambda: _NO_RUNS)
     sessions: Mapping[tuple[str, str], Session] = field(default_factory=lambda: _NO_SESSIONS)
     values: Mapping[tuple[str, str], str] = field(default_factory=lambda: _NO_VALUES)
+    prepared: Mapping[Wanted, e.CommandPrepared] = field(default_factory=lambda: _NONE_PREPARED)
     entries: tuple[Entry, ...] = ()
     diagnosed: bool = False
     last_change: int = 0
@@ -286,6 +291,11 @@ def _apply(incident: Incident, record: e.Record) -> Incident:
         case e.ValueGiven(name=name, value=value, runbook=runbook):
             values = {key: old for key, old in incident.values.items() if key != (runbook, name)}
             return replace(incident, values={**values, (runbook, name): value})
+        case e.CommandPrepared(step=step, command_id=command, host=host) as prepared:
+            waiting = {**incident.prepared, (step, command, host): prepared}
+            return replace(incident, prepared=waiting)
+        case e.PreparedDropped(step=step, command_id=command, host=host):
+            return _without(incident, (step, command, host))
         case e.SessionKept() as kept:
             session = Session(kept.job, kept.state, kept.directory, kept.variables)
             key = (kept.runbook, kept.host)
@@ -311,13 +321,21 @@ def _marked(incident: Incident, step: e.StepRef, state: StepState) -> Incident:
     return replace(incident, steps={**incident.steps, step: state})
 
 
+def _without(incident: Incident, wanted: Wanted) -> Incident:
+    """The incident with that command no longer waiting."""
+    if wanted not in incident.prepared:
+        return incident
+    left = {key: value for key, value in incident.prepared.items() if key != wanted}
+    return replace(incident, prepared=left)
+
+
 def _ran(incident: Incident, record: e.Record) -> Incident:
     event = record.event
     if isinstance(event, e.CommandRequested):
         run = Run(record.seq, record.ts, event)
         changed = event.risk != "read"
         return replace(
-            incident,
+            _without(incident, (event.step, event.command_id, event.host)),
             runs={**incident.runs, event.job: run},
             last_change=record.seq if changed else incident.last_change,
         )

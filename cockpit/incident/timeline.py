@@ -168,7 +168,13 @@ def _command_words(event: e.Event, incident: Incident) -> str:
             return f"Stop asked for: {_command(incident, job)}"
         case e.CommandStopped(job=job, how=how, left=left):
             rest = f"; still there: {', '.join(map(str, left))}" if left else ""
-            return f"Stopped {how}: {_command(incident, job)}{rest}"
+            said = {
+                "gently": "Stopped gently",
+                "killed": "Killed, as it did not stop gently",
+                "was over": "Not stopped, it was over by then",
+                "never started": "Stopped before it began",
+            }.get(how, f"Stopped {how}")
+            return f"{said}: {_command(incident, job)}{rest}"
         case e.CommandRefused(command=command, host=host, why=why):
             return f"Not run on {host}: `{command.strip()}`: {why}"
         case e.SessionLost(host=host, why=why):
