@@ -210,7 +210,8 @@ class PreparedDropped(Event, tag="command.dropped", frozen=True):
 class RolloutStarted(Event, tag="rollout.started", frozen=True):
     """A command passed the gate for many hosts: the first one, then `batch` at a time.
 
-    It stops at `stop_after` failures. retries: the rollout whose failures it runs again.
+    It stops at `stop_after` failures. retries: the rollout whose failures it runs again. left_out:
+    hosts of the label that it does not run on. evidence: what was saved first, in words.
     """
 
     rollout: str
@@ -224,6 +225,8 @@ class RolloutStarted(Event, tag="rollout.started", frozen=True):
     step: StepRef | None = None
     command_id: str = ""
     retries: str = ""
+    left_out: tuple[str, ...] = ()
+    evidence: str = ""
 
 
 class RolloutEnded(Event, tag="rollout.ended", frozen=True):
@@ -309,12 +312,13 @@ class CommandStopped(Event, tag="command.stopped", frozen=True):
 
 
 class CommandRefused(Event, tag="command.refused", frozen=True):
-    """It was never started, and why."""
+    """It was never started, and why. rollout: the one that it belongs to."""
 
     command: str
     host: str
     why: str
     step: StepRef | None = None
+    rollout: str = ""
 
 
 class SessionKept(Event, tag="session.kept", frozen=True):
@@ -350,22 +354,24 @@ class ValueGiven(Event, tag="value.given", frozen=True):
 
 
 class EvidenceSaved(Event, tag="evidence.saved", frozen=True):
-    """Something was kept in a file beside the journal."""
+    """Something was kept in a file beside the journal. rollout: the one that it was kept for."""
 
     what: str
     file: str
     size: int
     host: str = ""
     container: str = ""
+    rollout: str = ""
 
 
 class EvidenceMissed(Event, tag="evidence.missed", frozen=True):
-    """Something should have been kept, and could not be."""
+    """Something should have been kept, and could not be. rollout: as in EvidenceSaved."""
 
     what: str
     why: str
     host: str = ""
     container: str = ""
+    rollout: str = ""
 
 
 class TimeCorrected(Event, tag="time.corrected", frozen=True):

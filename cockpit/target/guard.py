@@ -1,11 +1,13 @@
 """The gate every command passes: what is asked before it runs, and the token that lets it run.
 
-`ask` says what the responder must do, `answer` checks that they did it and hands out a `Pass`. A
-target starts nothing without a `Pass`, and only this module makes one.
+`ask` says what the responder must do, `answer` checks that they did it and hands out a `Pass`;
+`ask_all` and `answer_all` do so once for many hosts. A target starts nothing without a `Pass`, and
+only this module makes one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
@@ -25,6 +27,7 @@ class Level(StrEnum):
     OPEN = "open"
     CONFIRM = "confirm"
     TYPE_NAME = "type-name"
+    TYPE_NUMBER = "type-number"
 
 
 class Refused(Exception):
@@ -69,8 +72,24 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class AskAll:
+    """What must be answered once before each of `intents` may run, each on a host of its own."""
+
+    intents: tuple[Intent, ...]
+    level: Level
+    reason_wanted: str
+
+    @property
+    def intent(self) -> Intent:
+        """The one that does most harm; of several the first."""
+        from cockpit.runbook.model import Risk
+
+        return max(self.intents, key=lambda intent: list(Risk).index(intent.risk))
+
+
+@dataclass(frozen=True, slots=True)
 class Pass:
-    """Leave to run one command once on one host. Made by `answer` alone.
+    """Leave to run one command once on one host. Made by `answer` and `answer_all` alone.
 
     workdir and turn are as they were shown. number tells passes apart, so that each is spent once.
     """
@@ -138,6 +157,56 @@ def answer(asked: Ask, *, confirmed: bool = False, typed: str = "", reason: str 
                 wanted = " or ".join(asked.names)
                 raise Refused(f"Type {wanted} to run this; nothing was run.")
             how = f"typed {typed.strip()}"
+    return _let(intent, how, reason)
+
+
+def ask_all(intents: Sequence[Intent]) -> AskAll:
+    """What the gate wants, once, for a command on many hosts; pure.
+
+    Where all of them read it is as `ask`. Where one of them changes or destroys, the number of
+    hosts is to be typed out.
+    """
+    alone = [ask(intent) for intent in intents]
+    levels = {asked.level for asked in alone}
+    level = Level.CONFIRM if Level.CONFIRM in levels else Level.OPEN
+    if any(intent.risk != "read" for intent in intents):
+        level = Level.TYPE_NUMBER
+    wanted = dict.fromkeys(asked.reason_wanted for asked in alone if asked.reason_wanted)
+    return AskAll(tuple(intents), level, " ".join(wanted))
+
+
+def answer_all(
+    asked: AskAll, *, confirmed: bool = False, typed: str = "", reason: str = ""
+) -> tuple[Pass, ...]:
+    """A pass for each host, in the order of the intents, when the answer is enough for all.
+
+    confirmed: the deliberate key was pressed. typed: what the responder wrote as the number.
+    Raises Refused with what is missing.
+    """
+    asked = ask_all(asked.intents)  # as in answer
+    hosts = [intent.host for intent in asked.intents]
+    if not hosts:
+        raise Refused("There is no host to run on.")
+    for host in hosts:
+        if hosts.count(host) > 1:
+            raise Refused(f"{host} is named twice; nothing was run.")
+    if not all(intent.command.strip() for intent in asked.intents):
+        raise Refused("There is no command to run.")
+    if asked.reason_wanted and not reason.strip():
+        raise Refused(asked.reason_wanted)
+    how = "not asked"
+    if asked.level is Level.CONFIRM:
+        if not confirmed:
+            raise Refused("Not confirmed; nothing was run.")
+        how = "confirmed"
+    elif asked.level is Level.TYPE_NUMBER:
+        if typed.strip() != str(len(hosts)):
+            raise Refused(f"Type {len(hosts)}, the number of hosts, to run this; nothing was run.")
+        how = f"typed {len(hosts)}, the number of hosts"
+    return tuple(_let(intent, how, reason) for intent in asked.intents)
+
+
+def _let(intent: Intent, how: str, reason: str) -> Pass:
     return Pass(
         command=intent.command,
         host=intent.host,

@@ -45,6 +45,17 @@ def target(name: str, config: Config, ask: Asker | None = None) -> Target:
     )
 
 
+def labels(config: Config) -> tuple[str, ...]:
+    """The labels that hosts of cockpit.yaml carry, in the order in which they stand there."""
+    found = [label for host in config.hosts.values() for label in host.labels]
+    return tuple(dict.fromkeys(found))
+
+
+def labelled(config: Config, label: str) -> tuple[str, ...]:
+    """The hosts that carry a label, in the order of cockpit.yaml; none where none does."""
+    return tuple(name for name, host in config.hosts.items() if label in host.labels)
+
+
 def _aliases(path: Path, depth: int) -> list[str]:
     """Host lines without patterns, Include followed as in OpenSSH; unreadable files passed over."""
     import glob
