@@ -30,6 +30,11 @@ def trials() -> Path:
     return home() / "trials"
 
 
+def runs() -> Path:
+    """The folder that holds one folder per `cockpit run` that belongs to no incident."""
+    return home() / "runs"
+
+
 def cache() -> Path:
     """What can be made again at any time: below $COCKPIT_HOME, else the platform's. Never raises.
 

@@ -520,12 +520,15 @@ class Responder:
             return ""
         return f"Nobody knows whether it ran at {run.at:%H:%M} UTC: this may be the second time."
 
-    async def run(self, leave: guard.Pass, chosen: Chosen | None = None) -> str:
+    async def run(
+        self, leave: guard.Pass, chosen: Chosen | None = None, *, timeout_s: int = 0
+    ) -> str:
         """Runs a command that passed the gate, once; returns the id of its job.
 
+        timeout_s: after so many seconds its host ends it; 0 is as its author says, or never.
         Raises CannotRun when nothing was sent.
         """
-        return await self.runs.start(leave, chosen)
+        return await self.runs.start(leave, chosen, timeout_s=timeout_s)
 
     async def run_in_terminal(
         self,

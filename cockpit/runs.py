@@ -85,10 +85,13 @@ class Runs:
         self._taken_up: dict[str, float] = {}
         self.troubles: dict[str, str] = {}
 
-    async def start(self, leave: guard.Pass, chosen: Chosen | None = None) -> str:
+    async def start(
+        self, leave: guard.Pass, chosen: Chosen | None = None, *, timeout_s: int = 0
+    ) -> str:
         """Sends a command that passed the gate; returns the id of its job.
 
-        The intent is on disk before anything is sent. Raises CannotRun when nothing was sent.
+        timeout_s: after so many seconds its host ends it; 0 is as its author says, or never. The
+        intent is on disk before anything is sent. Raises CannotRun when nothing was sent.
         """
         from cockpit.target import job
 
@@ -105,7 +108,7 @@ class Runs:
             leave,
             id,
             workdir=leave.workdir,
-            timeout_s=chosen.command.timeout_s if chosen else 0,
+            timeout_s=timeout_s or (chosen.command.timeout_s if chosen else 0),
             carry=Carry(turn.reads, f"{place.root}/jobs/{id}", turn.keeps) if turn else None,
         )
         await self._request(id, leave, target, chosen, place)
@@ -252,7 +255,7 @@ class Runs:
             # It ended with the cockpit that had it open: no host can be asked about it.
             self._not_known(run.job, "cockpit ended while the terminal was open")
             return
-        self._attend(run, _place_of(run), None)
+        self._attend(run, place_of(run), None)
         if run.state is RunState.STOPPING:
             self._end(run)
 
@@ -283,7 +286,7 @@ class Runs:
 
         target = self._target_of(run.asked.host)
         try:
-            stopped = await job.stop(target, _place_of(run), job.JobId(run.job))
+            stopped = await job.stop(target, place_of(run), job.JobId(run.job))
         except (LinkLost, LinkDown, OSError):
             # It runs on as far as anyone knows, and is stopped when its host can be reached again.
             self._given_up.add(run.job)
@@ -478,7 +481,7 @@ def _title(command: str) -> str:
     return " ".join(words) or "command"
 
 
-def _place_of(run: Run) -> job.Place:
+def place_of(run: Run) -> job.Place:
     """Where the journal says that a run lives: enough to ask for it, not to start another."""
     from cockpit.target import job
 
