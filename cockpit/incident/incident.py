@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
 from cockpit.incident import events as e
 from cockpit.text import Safe, clean_line
@@ -96,6 +97,22 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Rolled:
+    """One command on many hosts, as it was asked for, and how far it came.
+
+    jobs and refused are by host: its run, or why nothing was sent. ended_at: None while it goes on.
+    """
+
+    seq: int
+    at: datetime
+    asked: e.RolloutStarted
+    jobs: Mapping[str, str]
+    refused: Mapping[str, str]
+    ended: e.RolloutEnded | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StepState:
     """A ticked, skipped or failed step, with when and why."""
 
@@ -121,6 +138,7 @@ _NOTHING: Mapping[e.StepRef, StepState] = MappingProxyType({})
 _NO_RUNS: Mapping[str, Run] = MappingProxyType({})
 _NO_SESSIONS: Mapping[tuple[str, str], Session] = MappingProxyType({})
 _NO_VALUES: Mapping[tuple[str, str], str] = MappingProxyType({})
+_NO_ROLLOUTS: Mapping[str, Rolled] = MappingProxyType({})
 _NONE_PREPARED: Mapping[Wanted, e.CommandPrepared] = MappingProxyType({})
 
 
@@ -150,6 +168,7 @@ class Incident:
     runbooks: tuple[e.RunbookOpened, ...] = ()
     steps: Mapping[e.StepRef, StepState] = field(default_factory=lambda: _NOTHING)
     runs: Mapping[str, Run] = field(default_factory=lambda: _NO_RUNS)
+    rollouts: Mapping[str, Rolled] = field(default_factory=lambda: _NO_ROLLOUTS)
     sessions: Mapping[tuple[str, str], Session] = field(default_factory=lambda: _NO_SESSIONS)
     values: Mapping[tuple[str, str], str] = field(default_factory=lambda: _NO_VALUES)
     prepared: Mapping[Wanted, e.CommandPrepared] = field(default_factory=lambda: _NONE_PREPARED)
@@ -191,8 +210,9 @@ class Incident:
         return tuple(run for run in self.runs.values() if not run.over)
 
     def runs_of(self, step: e.StepRef) -> tuple[Run, ...]:
-        """The runs of a step, oldest first."""
-        return tuple(run for run in self.runs.values() if run.asked.step == step)
+        """The runs of a step, oldest first, without those of a rollout."""
+        runs = (run for run in self.runs.values() if run.asked.step == step)
+        return tuple(run for run in runs if not run.asked.rollout)
 
     def session(self, runbook: str, host: str) -> Session:
         """What the next command of a runbook finds on a host."""
@@ -216,7 +236,7 @@ def fold(records: Iterable[e.Record], start: Incident | None = None) -> Incident
             entries = list(incident.entries)
         else:
             incident = _apply(incident, record)
-            if not isinstance(record.event, _UNSEEN):
+            if not _unseen(incident, record.event):
                 entries.append(Entry(record, record.ts))
     return replace(incident, entries=tuple(entries))
 
@@ -224,12 +244,34 @@ def fold(records: Iterable[e.Record], start: Incident | None = None) -> Incident
 _UNSEEN = (e.JournalOpened, e.CommandClaimed, e.SessionKept, e.ValueGiven)
 
 
+def _unseen(incident: Incident, event: e.Event) -> bool:
+    """Whether it has no line: of a rollout only its start, its end, and what went wrong have one.
+
+    incident: with the event in it.
+    """
+    match event:
+        case e.CommandRequested(rollout=rollout) | e.EvidenceSaved(rollout=rollout):
+            return bool(rollout)
+        case e.EvidenceMissed(rollout=rollout):
+            return bool(rollout)
+        case e.StopRequested(job=job) | e.CommandStopped(job=job):
+            return _of_a_rollout(incident, job)
+        case e.CommandFinished(job=job):
+            return _of_a_rollout(incident, job) and incident.runs[job].worked
+        case _:
+            return isinstance(event, _UNSEEN)
+
+
+def _of_a_rollout(incident: Incident, job: str) -> bool:
+    return job in incident.runs and bool(incident.runs[job].asked.rollout)
+
+
 def apply(incident: Incident, record: e.Record) -> Incident:
     """The incident after one more record; unknown kinds only add their line."""
     incident = _apply(incident, record)
     if isinstance(record.event, e.TimeCorrected):
         return _correct(incident, record.event)
-    if isinstance(record.event, _UNSEEN):
+    if _unseen(incident, record.event):
         return incident
     return replace(incident, entries=(*incident.entries, Entry(record, record.ts)))
 
@@ -304,6 +346,14 @@ def _apply(incident: Incident, record: e.Record) -> Incident:
             session = Session() if fresh else incident.session(runbook, host)
             session = replace(session, doubt=why)
             return replace(incident, sessions={**incident.sessions, (runbook, host): session})
+        case e.RolloutStarted(rollout=id) as asked:
+            rolled = Rolled(record.seq, at, asked, {}, {})
+            return replace(incident, rollouts={**incident.rollouts, id: rolled})
+        case e.RolloutEnded(rollout=id) as end:
+            return _rolled(incident, id, ended=end, ended_at=at)
+        case e.CommandRefused(rollout=id, host=host, why=why) if id in incident.rollouts:
+            refused = {**incident.rollouts[id].refused, host: why}
+            return _rolled(incident, id, refused=refused)
         case (
             e.CommandRequested()
             | e.CommandClaimed()
@@ -321,6 +371,14 @@ def _marked(incident: Incident, step: e.StepRef, state: StepState) -> Incident:
     return replace(incident, steps={**incident.steps, step: state})
 
 
+def _rolled(incident: Incident, id: str, **changes: Any) -> Incident:
+    """The incident with that much more known of a rollout."""
+    rolled = incident.rollouts.get(id)
+    if rolled is None:
+        return incident
+    return replace(incident, rollouts={**incident.rollouts, id: replace(rolled, **changes)})
+
+
 def _without(incident: Incident, wanted: Wanted) -> Incident:
     """The incident with that command no longer waiting."""
     if wanted not in incident.prepared:
@@ -334,6 +392,9 @@ def _ran(incident: Incident, record: e.Record) -> Incident:
     if isinstance(event, e.CommandRequested):
         run = Run(record.seq, record.ts, event)
         changed = event.risk != "read"
+        if event.rollout in incident.rollouts:
+            jobs = {**incident.rollouts[event.rollout].jobs, event.host: event.job}
+            incident = _rolled(incident, event.rollout, jobs=jobs)
         return replace(
             _without(incident, (event.step, event.command_id, event.host)),
             runs={**incident.runs, event.job: run},

@@ -75,6 +75,15 @@ def _command(incident: Incident, job: str) -> str:
     return f"`{beginning(run.asked.command)}` on {run.asked.host}"
 
 
+def _hosts(count: int) -> str:
+    return "1 host" if count == 1 else f"{count} hosts"
+
+
+def _some(names: tuple[str, ...]) -> str:
+    """Hosts by name, as long as that can be read."""
+    return ", ".join(names) if len(names) <= 6 else f"{_hosts(len(names))}, {names[0]} first"
+
+
 def beginning(command: str) -> str:
     """A command by its first words."""
     first = command.strip().split("\n")[0]
@@ -147,12 +156,18 @@ def _command_words(event: e.Event, incident: Incident) -> str:
         case e.RolloutStarted() as started:
             risk = "" if started.risk == "read" else f" ({started.risk}, {started.gate})"
             again = "Run again" if started.retries else "Run"
-            where = f"{len(started.hosts)} hosts of {started.label}"
-            return f"{again} on {where}: `{beginning(started.command)}`{risk}"
-        case e.RolloutEnded(how=how, failed=failed, not_run=not_run):
-            bad = f"; failed on {', '.join(failed)}" if failed else ""
-            rest = f"; not run on {', '.join(not_run)}" if not_run else ""
-            return f"Run on hosts: {how}{bad}{rest}"
+            where = f"{_hosts(len(started.hosts))} of {started.label}"
+            out = f"; left out: {_some(started.left_out)}" if started.left_out else ""
+            kept = f". {started.evidence}" if started.evidence else ""
+            return f"{again} on {where}: `{beginning(started.command)}`{risk}{out}{kept}"
+        case e.RolloutEnded(rollout=id, how=how, failed=failed, not_run=not_run):
+            asked = incident.rollouts[id].asked if id in incident.rollouts else None
+            if asked is None:
+                return f"Run on hosts: {how}"
+            worked = len(asked.hosts) - len(failed) - len(not_run)
+            bad = f"; failed on {_some(failed)}" if failed else ""
+            rest = f"; not run on {_some(not_run)}" if not_run else ""
+            return f"Run on {asked.label} {how}: ok on {worked} of {len(asked.hosts)}{bad}{rest}"
         case e.CommandFinished(job=job, how=how, exit_status=status, seconds=seconds):
             if _in_terminal(incident, job) and how != "never started":
                 where = f"Used a terminal on {incident.runs[job].asked.host}"
