@@ -1,10 +1,10 @@
-"""A TCP proxy that does to a link what trains and tunnels do: cut, stall, delay, refuse."""
+"""A TCP proxy that does to a link what trains and tunnels do: cut, stall, hold, delay, refuse."""
 
 import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Literal, Self
 
 Side = Literal["up", "down", "both"]  # up: what the client sends
@@ -23,20 +23,25 @@ class _Half:
         loop = asyncio.get_running_loop()
         data = b"-"
         while data:
-            data = await loop.sock_recv(self.source, CHUNK)
+            try:
+                data = await loop.sock_recv(self.source, CHUNK)
+            except OSError:  # a reset comes after what was sent before it, however long that takes
+                data = b""
             count(len(data))
             await self.held.put((loop.time() + delay(), data))
 
-    async def write(self, flowing: asyncio.Event) -> None:
+    async def write(self, give: Callable[[bytes], Awaitable[None]]) -> None:
         loop = asyncio.get_running_loop()
-        while True:
-            due, data = await self.held.get()
-            await asyncio.sleep(due - loop.time())
-            await flowing.wait()
-            if not data:
-                self.sink.shutdown(socket.SHUT_WR)
-                return
-            await loop.sock_sendall(self.sink, data)
+        with contextlib.suppress(OSError):
+            while True:
+                due, data = await self.held.get()
+                await asyncio.sleep(due - loop.time())
+                await give(data)
+                if not data:
+                    self.sink.shutdown(socket.SHUT_WR)
+                    return
+        while data:  # nobody listens any more
+            _, data = await self.held.get()
 
 
 class Proxy:
@@ -53,6 +58,9 @@ class Proxy:
         self.bytes_up = self.bytes_down = self.accepted = 0
         self._delay_s = 0.0
         self._flowing = {"up": asyncio.Event(), "down": asyncio.Event()}
+        self._gates: set[asyncio.Event] = set()
+        self._wires: dict[str, tuple[int, Callable[[], object]]] = {}
+        self._silent: list[socket.socket] = []
         self._pairs: dict[asyncio.Task[None], tuple[socket.socket, socket.socket]] = {}
         self._accepting: asyncio.Task[None] | None = None
 
@@ -74,6 +82,7 @@ class Proxy:
 
     async def __aexit__(self, *_: object) -> None:
         await self.cut()
+        self._hang_up()
         self._listener.close()
 
     async def cut(self, how: Literal["rst", "fin"] = "rst") -> None:
@@ -87,7 +96,7 @@ class Proxy:
         for ends in pairs.values():
             for end in ends:
                 if how == "rst":
-                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    _reset(end)
                 else:
                     with contextlib.suppress(OSError):
                         end.shutdown(socket.SHUT_RDWR)
@@ -104,6 +113,32 @@ class Proxy:
             # Linux stops listening but keeps the port bound: nobody else can take it meanwhile.
             self._listener.shutdown(socket.SHUT_RDWR)
 
+    async def half_open(self, kept: Literal["client", "server"]) -> None:
+        """One leg of every connection is reset; the kept one stays open and silent, till restore().
+
+        New connections are still taken.
+        """
+        pairs = dict(self._pairs)
+        for ends in pairs.values():
+            end = ends[kept == "client"]
+            _reset(end)
+            self._silent.append(ends[kept == "server"])
+        for task in pairs:
+            task.cancel()
+        await asyncio.gather(*pairs, return_exceptions=True)
+
+    def hold(self) -> None:
+        """Connections that are open now pass nothing till restore(), then all; new ones flow."""
+        for gate in self._gates:
+            gate.clear()
+
+    def after(self, count: int, side: Literal["up", "down"], act: Callable[[], object]) -> None:
+        """Calls `act` once, when `count` (1 or more) bytes more have passed one way.
+
+        The next ones wait 20 ms for what it does.
+        """
+        self._wires[side] = (count, act)
+
     def stall(self, side: Side = "both") -> None:
         """A black hole: connections stay open and are still taken, no byte passes."""
         for name, event in self._flowing.items():
@@ -111,9 +146,10 @@ class Proxy:
                 event.clear()
 
     def restore(self) -> None:
-        """Undo cut, refuse and stall. Held bytes arrive, as TCP would send them again."""
-        for event in self._flowing.values():
+        """Undo cut, refuse, stall and hold. Held bytes arrive, as TCP would send them again."""
+        for event in (*self._flowing.values(), *self._gates):
             event.set()
+        self._hang_up()
         if self._accepting is None:
             self._listener.listen(128)
             self._accepting = asyncio.get_running_loop().create_task(self._accept())
@@ -134,7 +170,8 @@ class Proxy:
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         for end in self._pairs.pop(task):
-            end.close()
+            if end not in self._silent:
+                end.close()
         if not task.cancelled():
             task.exception()  # a reset by either end is what this class is for
 
@@ -144,14 +181,49 @@ class Proxy:
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await asyncio.get_running_loop().sock_connect(server, self.target)
         up, down = _Half(client, server), _Half(server, client)
-        async with asyncio.TaskGroup() as both:
-            both.create_task(up.read(lambda: self._delay_s, self._count_up))
-            both.create_task(up.write(self._flowing["up"]))
-            both.create_task(down.read(lambda: self._delay_s, self._count_down))
-            both.create_task(down.write(self._flowing["down"]))
+        gate = asyncio.Event()
+        gate.set()
+        self._gates.add(gate)
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(up.read(lambda: self._delay_s, self._count_up))
+                both.create_task(up.write(lambda data: self._pass("up", gate, server, data)))
+                both.create_task(down.read(lambda: self._delay_s, self._count_down))
+                both.create_task(down.write(lambda data: self._pass("down", gate, client, data)))
+        finally:
+            self._gates.discard(gate)
+
+    async def _pass(self, side: str, gate: asyncio.Event, sink: socket.socket, data: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            while not (gate.is_set() and self._flowing[side].is_set()):
+                await gate.wait()
+                await self._flowing[side].wait()
+            if not data:
+                return
+            left, act = self._wires.pop(side, (len(data), None))
+            part, data = data[:left], data[left:]
+            if act is not None and left > len(part):
+                self._wires[side] = (left - len(part), act)
+            await loop.sock_sendall(sink, part)
+            if act is not None and left == len(part):
+                act()
+                await asyncio.sleep(0.02)
+
+    def _hang_up(self) -> None:
+        """Ends what `half_open` left open."""
+        while self._silent:
+            end = self._silent.pop()
+            _reset(end)
+            end.close()
 
     def _count_up(self, count: int) -> None:
         self.bytes_up += count
 
     def _count_down(self, count: int) -> None:
         self.bytes_down += count
+
+
+def _reset(end: socket.socket) -> None:
+    """Has its close be a reset."""
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
