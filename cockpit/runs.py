@@ -86,12 +86,17 @@ class Runs:
         self.troubles: dict[str, str] = {}
 
     async def start(
-        self, leave: guard.Pass, chosen: Chosen | None = None, *, timeout_s: int = 0
+        self,
+        leave: guard.Pass,
+        chosen: Chosen | None = None,
+        *,
+        timeout_s: int = 0,
+        rollout: str = "",
     ) -> str:
         """Sends a command that passed the gate; returns the id of its job.
 
-        timeout_s: after so many seconds its host ends it; 0 is as its author says, or never. The
-        intent is on disk before anything is sent. Raises CannotRun when nothing was sent.
+        timeout_s: after so many seconds its host ends it; 0 is as its author says, or never.
+        rollout: the one that it belongs to. The intent is on disk before anything is sent. Raises CannotRun when nothing was sent.
         """
         from cockpit.target import job
 
@@ -101,7 +106,7 @@ class Runs:
         try:
             place = await self._place(target)
         except (LinkLost, LinkDown, OSError, job.NoPlace) as error:
-            raise self._refused(leave, ref, error) from error
+            raise self._refused(leave, ref, error, rollout) from error
         id = job.new_id()
         turn = leave.turn
         order = job.order(
@@ -111,7 +116,7 @@ class Runs:
             timeout_s=timeout_s or (chosen.command.timeout_s if chosen else 0),
             carry=Carry(turn.reads, f"{place.root}/jobs/{id}", turn.keeps) if turn else None,
         )
-        await self._request(id, leave, target, chosen, place)
+        await self._request(id, leave, target, chosen, place, rollout)
         self._attend(log.incident.runs[id], place, order)
         return id
 
@@ -122,6 +127,7 @@ class Runs:
         target: Target,
         chosen: Chosen | None,
         place: job.Place | None,
+        rollout: str = "",
     ) -> Output:
         """Writes down that a command is about to be sent, on disk; returns what takes its output.
 
@@ -150,6 +156,7 @@ class Runs:
                 after=turn.after if turn else "",
                 keeps=turn is not None and turn.keeps,
                 terminal=place is None,
+                rollout=rollout,
             )
         )
         # Not on disk in time (a full disk): the banner says so, and the incident goes on. An id
@@ -240,12 +247,18 @@ class Runs:
         self._spent.add(leave.number)
         return self._target_of(leave.host)
 
-    def _refused(self, leave: guard.Pass, ref: e.StepRef | None, error: Exception) -> CannotRun:
+    def _refused(
+        self, leave: guard.Pass, ref: e.StepRef | None, error: Exception, rollout: str = ""
+    ) -> CannotRun:
         """Writes down that nothing was sent, and why."""
         log = self._log
         why = f"Nothing was sent. {str(error) or f'{leave.host} does not answer in time.'}"
         command = log.clean(leave.command)
-        log.append(e.CommandRefused(command=command, host=leave.host, why=log.clean(why), step=ref))
+        log.append(
+            e.CommandRefused(
+                command=command, host=leave.host, why=log.clean(why), step=ref, rollout=rollout
+            )
+        )
         return CannotRun(why)
 
     def follow(self, run: Run) -> None:
