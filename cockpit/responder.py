@@ -56,7 +56,8 @@ class Prepared:
 
     text: with the values that are known filled in; not `Safe`, as in the runbook. missing: what
     will be asked for. host and directory: where it would run. carries: the variables that earlier
-    commands left there. doubt: why that may not be what the runbook means, in a sentence.
+    commands left there. doubt: why that may not be what the runbook means, in a sentence. waits:
+    it could not be sent when it was asked for, and waits for the responder's word.
     """
 
     text: str
@@ -65,6 +66,7 @@ class Prepared:
     directory: str
     carries: tuple[str, ...] = ()
     doubt: str = ""
+    waits: bool = False
 
 
 class Responder:
@@ -364,6 +366,7 @@ class Responder:
             directory=session.directory or self._workdir(host),
             carries=session.variables,
             doubt=session.doubt,
+            waits=self._wanted(chosen) in self.incident.prepared,
         )
 
     def session(self, chosen: Chosen) -> Session:
@@ -423,6 +426,12 @@ class Responder:
 
     def _wanted(self, chosen: Chosen) -> Wanted:
         return chosen.ref, chosen.command.id, self.host_of(chosen)
+
+    @property
+    def lost(self) -> frozenset[str]:
+        """The hosts that cannot be reached now."""
+        gone = (LinkState.LOST, LinkState.DOWN)
+        return frozenset(name for name, one in self._targets.items() if one.link.state in gone)
 
     def out_of_reach(self, chosen: Chosen | None) -> str:
         """Why nothing can be sent now to where a command would run; empty where it can."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from textual.screen import Screen
+import asyncio
+
+from textual.screen import ModalScreen, Screen
 from textual.worker import Worker, WorkerState
 
 from cockpit.responder import Responder
+from cockpit.target.target import Question
 from cockpit.text import Safe, clean_line
 from screens.dialogs.form import Field, Form
 
@@ -17,6 +20,8 @@ class Asking(Screen[None]):
         super().__init__()
         self.responder = responder
         self.opening = True
+        self.questions: list[Question] = []
+        self._one_question = asyncio.Lock()
 
     def say(self, words: str, *, bad: bool = False) -> None:
         """A sentence at the edge of the screen, gone after a while."""
@@ -38,6 +43,39 @@ class Asking(Screen[None]):
         if why:
             self.say(why, bad=True)
         return not why
+
+    async def answer(self, question: Question) -> str | None:
+        """What the responder answers to a login; it waits until no other dialog is open.
+
+        Nothing that is typed elsewhere may end up in a password.
+        """
+        self.questions.append(question)
+        try:
+            async with self._one_question:
+                while isinstance(self.app.screen, ModalScreen) or self.opening:
+                    await asyncio.sleep(0.05)
+                return await self._put(question)
+        finally:
+            self.questions.remove(question)
+
+    async def _put(self, question: Question) -> str | None:
+        given: asyncio.Future[dict[str, str] | None] = asyncio.get_running_loop().create_future()
+
+        def took(values: dict[str, str] | None) -> None:
+            if not given.done():
+                given.set_result(values)
+
+        field = Field("answer", question.prompt, secret=question.secret, wanted="Type it, or esc.")
+        hint = Safe("It goes there and nowhere else: it is not written down.")
+        form = Form(clean_line(f"{question.host} asks before it lets you in"), (field,), hint=hint)
+        self.app.push_screen(form, took)
+        try:
+            values = await given
+        except asyncio.CancelledError:
+            if form.is_current:  # the host does not want to know any more
+                form.dismiss(None)
+            raise
+        return values["answer"] if values else None
 
     async def ask(self, form: Form) -> dict[str, str] | None:
         """The answers to a form; None when the responder left it."""

@@ -108,6 +108,7 @@ class CockpitScreen(IncidentKeys, StepKeys):
 
     def on_mount(self) -> None:
         self.responder.changed = self._mark
+        self.responder.asker = self.answer
         self.checklist.focus()
         self._choose("checklist")
         self.set_interval(FEED, self._feed)
@@ -115,6 +116,7 @@ class CockpitScreen(IncidentKeys, StepKeys):
 
     def on_unmount(self) -> None:
         self.responder.changed = lambda: None
+        self.responder.asker = None
 
     def _mark(self) -> None:
         """Something changed: drawn at once after a quiet moment, else with the next feed."""
@@ -157,6 +159,8 @@ class CockpitScreen(IncidentKeys, StepKeys):
         if self.responder.log.trouble:
             said.append(self.responder.log.trouble)
         link = self.responder.target.link
+        waiting = [question for question in self.questions if self.app.screen is not self]
+        said += [f"{question.host} asks: {question.prompt}" for question in waiting]
         if link.reason and link.state in (LinkState.LOST, LinkState.DOWN):
             said.append(link.reason)
         if self.size.width < SMALL[0] or self.size.height < SMALL[1]:
@@ -313,7 +317,6 @@ class CockpitScreen(IncidentKeys, StepKeys):
     @work(exit_on_error=False)
     async def action_container_actions(self) -> None:
         from screens.dialogs.choose import Choose, Offer
-        from screens.dialogs.reader import Reader
 
         container = self.containers.container()
         if container is None or not self.may_write():
@@ -333,12 +336,8 @@ class CockpitScreen(IncidentKeys, StepKeys):
         command = await self.app.push_screen_wait(
             Choose(Safe(f"What to do with {container.name}?"), offers)
         )
-        job = await self.run_text(command, None) if command else None
-        if job:
-            title = clean_line(f" {command}")
-            self.app.push_screen(
-                Reader(title, lambda: self.responder.log.output_text(job), grows=True)
-            )
+        if command:
+            await self.run_and_read(command)
 
     # Timeline
 

@@ -78,8 +78,10 @@ def _tail(responder: Responder, now: datetime, mono: float, *, wide: bool) -> li
     running = len(incident.running())
     if running:
         parts.append((Safe(f" · {running} running"), "warn"))
+    if incident.prepared:
+        parts.append((Safe(f" · {len(incident.prepared)} prepared"), "warn"))
     parts.append((Safe(" · "), ""))
-    parts.append(link(responder.target.name, responder.target.link, mono))
+    parts.append(link(responder.target.name, responder.target.link, mono, wide=wide))
     parts.append((Safe(" · "), ""))
     if responder.log.trouble:
         unsaved = responder.log.unsaved
@@ -100,8 +102,8 @@ def _tail(responder: Responder, now: datetime, mono: float, *, wide: bool) -> li
     return parts
 
 
-def link(name: str, state: Link, mono: float) -> Part:
-    """The link in words: `prod-1 up 38 ms`, `prod-1 LOST, retry in 4 s`."""
+def link(name: str, state: Link, mono: float, *, wide: bool = True) -> Part:
+    """The link in words: `prod-1 up 38 ms`, `prod-1 LOST for 12 s, retry in 4 s`."""
     host = clean_line(name)
     match state.state:
         case LinkState.UP:
@@ -114,6 +116,7 @@ def link(name: str, state: Link, mono: float) -> Part:
             return Safe(f"{host} connecting"), "warn"
         case LinkState.LOST:
             wait = max(0, state.retry_at - mono) if state.retry_at else 0
-            return Safe(f"{host} LOST, retry in {wait:.0f} s"), "bad"
+            since = f" for {duration(round(max(0.0, mono - state.since)))}" if wide else ""
+            return Safe(f"{host} LOST{since}, retry in {wait:.0f} s"), "bad"
         case _:
             return Safe(f"{host} DOWN"), "bad"

@@ -78,7 +78,40 @@ class StepKeys(Asking):
         chosen = self.checklist.chosen()
         if chosen is None:
             return
-        await self.run_text(chosen.command.text, chosen)
+        run = self.responder.unknown(chosen.command.text, chosen)
+        if run is None or await self._again(run):
+            text = self.responder.waiting(chosen)
+            await self.run_text(text or chosen.command.text, chosen)
+
+    async def _again(self, run: Run) -> bool:
+        """Whether to run once more what may have run; else what the responder looks at instead."""
+        from cockpit.runbook.aftermath import looks
+        from screens.dialogs.choose import Choose, Offer
+
+        asked = run.asked
+        trace = f"{asked.root}/jobs/{asked.job}" if asked.root else ""
+        seen = looks(asked.command, directory=asked.workdir, trace=trace)
+        here = asked.host == self.responder.target.name
+        offers = [Offer(one.words, clean_line(one.command), one.command) for one in seen if here]
+        offers.append(Offer(Safe("Run it once more"), Safe("the gate asks first"), ""))
+        hint = clean_line(run.why)
+        choice = await self.app.push_screen_wait(
+            Choose(Safe("Nobody knows whether it ran. Look first?"), offers, hint=hint)
+        )
+        if choice:
+            await self.run_and_read(choice)
+        return choice == ""
+
+    async def run_and_read(self, command: str) -> None:
+        """Runs a command of no runbook, through the gate, and shows its output."""
+        from screens.dialogs.reader import Reader
+
+        job = await self.run_text(command, None)
+        if job:
+            title = clean_line(f" {command}")
+            self.app.push_screen(
+                Reader(title, lambda: self.responder.log.output_text(job), grows=True)
+            )
 
     @work(exit_on_error=False)
     async def action_run_in_terminal(self) -> None:
@@ -139,6 +172,8 @@ class StepKeys(Asking):
     async def _run(self, command: str, chosen: Chosen | None, terminal: str) -> str | None:
         from screens.hand_over import HandOver, Opening
 
+        if chosen is not None and self._prepared_instead(command, chosen):
+            return None
         host = self.responder.host_of(chosen)
         terminal = terminal or await self.responder.why_terminal(command, chosen)
         self._nobody_went_on(host, chosen)
@@ -149,6 +184,8 @@ class StepKeys(Asking):
         leave = await self._leave(intent)
         if leave is None:
             return None
+        if chosen is not None and self._prepared_instead(command, chosen):
+            return None  # the link went while the gate was open
         if hand is None:
             return await self.responder.run(leave, chosen)
         if self._terminal_is_away:
@@ -164,6 +201,14 @@ class StepKeys(Asking):
             self._terminal_is_away = False
             if opening.is_current:
                 opening.dismiss()
+
+    def _prepared_instead(self, command: str, chosen: Chosen) -> bool:
+        """Keeps a command that cannot be sent now for later, and says so."""
+        why = self.responder.out_of_reach(chosen)
+        if why:
+            self.responder.prepare(command, chosen)
+            self.say(f"Not sent: {why}. It is prepared and waits for your word; x drops it.")
+        return bool(why)
 
     def _nobody_went_on(self, host: str, chosen: Chosen | None) -> None:
         """Raises CannotRun where another dialog or host was opened while this one was asked.
@@ -246,6 +291,11 @@ class StepKeys(Asking):
         if not self.may_write():
             return
         run = self.checklist.run_here() if self.checklist.has_focus else None
+        chosen = self.checklist.chosen() if self.checklist.has_focus else None
+        if chosen and (run is None or run.over) and self.responder.waiting(chosen) is not None:
+            self.responder.drop(chosen)
+            self.say("No longer prepared. Nothing was sent.")
+            return
         job = run.job if run and not run.over else await self._which_to_stop()
         if job:
             await self.responder.stop(job)

@@ -23,12 +23,16 @@ PREVIEW_LINES = 8
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One line to fill in; wanted says what is missing when it must not stay empty."""
+    """One line to fill in; wanted says what is missing when it must not stay empty.
+
+    secret: it is not shown, and taken as it is, blanks and all.
+    """
 
     name: str
     label: Safe
     value: str = ""
     wanted: str = ""
+    secret: bool = False
 
 
 class Form(ModalScreen[dict[str, str] | None]):
@@ -79,16 +83,15 @@ class Form(ModalScreen[dict[str, str] | None]):
         self.at = at
         parts: list[Part] = []
         for field in self.fields[:at]:
-            parts += [
-                (Safe(f"{field.label} "), ""),
-                (clean_line(self.values[field.name]), "strong"),
-            ]
+            given = "•••" if field.secret else self.values[field.name]
+            parts += [(Safe(f"{field.label} "), ""), (clean_line(given), "strong")]
             parts += [(Safe("\n"), "")]
         parts.append((self.fields[at].label, ""))
         if len(self.fields) > 1:
             parts.append((Safe(f"  {at + 1} of {len(self.fields)}"), "faint"))
         self.query_one("#given", Static).update(paint.text(*parts))
         answer = self.query_one(Answer)
+        answer.password = self.fields[at].secret
         answer.value = self.values[self.fields[at].name]
         answer.cursor_position = len(answer.value)
         self._show_preview()
@@ -109,7 +112,7 @@ class Form(ModalScreen[dict[str, str] | None]):
 
     def _take(self, text: str) -> None:
         field = self.fields[self.at]
-        self.values[field.name] = text.strip()
+        self.values[field.name] = text if field.secret else text.strip()
         if field.wanted and not text.strip():
             self._ask(self.at, Safe(field.wanted))
         elif self.at + 1 < len(self.fields):

@@ -308,7 +308,13 @@ class Checklist(Lines):
     def update(self) -> None:
         """Lays it out again where the incident or an output has changed."""
         responder = self.responder
-        seen = (responder.incident, responder.runbook, responder.target.name, self._received())
+        seen = (
+            responder.incident,
+            responder.runbook,
+            responder.target.name,
+            responder.lost,
+            self._received(),
+        )
         if seen != self._seen:
             self._seen = seen
             self.refill()
@@ -353,7 +359,14 @@ class Checklist(Lines):
 
         assert self.places is not None
         responder, known = self.responder, self._learn(self.places.book)
-        key = (found.first.id, responder.incident, responder.target.name, self._received(), known)
+        key = (
+            found.first.id,
+            responder.incident,
+            responder.target.name,
+            responder.lost,
+            self._received(),
+            known,
+        )
         if self._facts_of is None or any(
             now is not then and now != then
             for now, then in zip(key, self._facts_of[0], strict=True)

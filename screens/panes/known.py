@@ -72,6 +72,7 @@ def facts(responder: Responder, known: Known, places: Places, found: Found) -> F
         fits=_fitting(step, runs, outputs),
         places=labels(places, step.items),
         host=responder.target.name,
+        lost=responder.lost,
         elsewhere={
             id: incident.session(places.book.path, now.host).directory
             for id, now in prepared.items()

@@ -136,8 +136,11 @@ def suggestion(
     ]
 
 
-def verdict(run: Run) -> tuple[Part, ...]:
-    """How a run stands, in words: `OK exit 0 · 0.3 s`, `FAILED exit 1`, `running`, `UNKNOWN`."""
+def verdict(run: Run, *, lost: bool = False) -> list[Part]:
+    """How a run stands, in words: `OK exit 0 · 0.3 s`, `FAILED exit 1`, `running`, `UNKNOWN`.
+
+    lost: its host cannot be reached now.
+    """
     took = f" · {duration(run.seconds)}" if run.seconds is not None else ""
     if run.asked.terminal and run.seconds is not None:
         took += " in your terminal"
@@ -147,14 +150,29 @@ def verdict(run: Run) -> tuple[Part, ...]:
             word = Safe("OK " if ok else "FAILED ")
             rest = Safe(outcome("done", run.exit_status) + took)
             quiet = Safe(" · no output") if not run.size else Safe("")
-            return (INDENT, ""), (word, "good" if ok else "bad"), (rest, ""), (quiet, "faint")
+            return [(word, "good" if ok else "bad"), (rest, ""), (quiet, "faint")]
         case RunState.UNKNOWN:
-            return (INDENT, ""), (Safe("UNKNOWN "), "bad"), (clean_line(run.why), "")
+            return [
+                (Safe("UNKNOWN "), "bad"),
+                (clean_line(f"{run.why} enter: what to look at"), ""),
+            ]
         case RunState.STOPPED | RunState.NEVER_STARTED:
             words = clean_line(outcome(run.why or run.state.value, run.exit_status) + took)
-            return (INDENT, ""), (words, "warn")
+            return [(words, "warn")]
+        case _ if lost:
+            return [(Safe(f"{_meanwhile(run)}; the link is lost"), "warn")]
         case _:
             stop = "" if run.state is RunState.STOPPING else "; x stops it"
             doing = "sending to" if run.state is RunState.REQUESTED else f"{run.state.value} on"
             words = Safe(f"{doing} {clean_line(run.asked.host)}{stop}")
-            return (INDENT, ""), (words, "warn")
+            return [(words, "warn")]
+
+
+def _meanwhile(run: Run) -> str:
+    """What can be said of a run that is not over while its host cannot be reached."""
+    host = clean_line(run.asked.host)
+    if run.state is RunState.STOPPING:
+        return f"stop waits for the link: it goes on on {host} until then"
+    if run.state is RunState.REQUESTED:
+        return f"whether it started on {host} is not known yet"
+    return f"goes on on {host}, its output comes later"

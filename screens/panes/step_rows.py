@@ -31,7 +31,8 @@ class Facts:
     """What is known of the open step; runs, outputs and the rest by the id of the command.
 
     ran_as: what really ran and where, where that is not what is shown. fits: references whose "if"
-    is so, by their number in the step. places: where references lead, in words.
+    is so, by their number in the step. places: where references lead, in words. lost: the hosts
+    that cannot be reached now.
     """
 
     state: StepState | None = None
@@ -43,6 +44,7 @@ class Facts:
     fits: frozenset[int] = frozenset()
     places: Mapping[str, Safe] = field(default_factory=dict)
     host: str = ""
+    lost: frozenset[str] = frozenset()
     elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -283,7 +285,9 @@ def _told(
     if missing:
         said.append("asks for " + ", ".join(missing))
     parts: list[Part] = [(Safe(f"[{'; '.join(said)}]"), _RISKS[command.risk.value])]
-    if run is None:
+    if prepared and (prepared.waits or (prepared.host in facts.lost and (not run or run.over))):
+        parts.append((_held(prepared, prepared.host in facts.lost), "warn"))
+    elif run is None:
         enter = "enter runs it" if command.risk.value == "read" else "enter asks first"
         if command.waits and command.waits.value != "stream" and command.risk.value == "read":
             enter = "enter hands it the terminal"
@@ -292,6 +296,16 @@ def _told(
     where = _where(command, facts)
     lines += [((line, "warn"),) for words in where for line in paint.fold(words, width - 9)]
     return [paint.row((INDENT, ""), *line, stop=stop) for line in lines]
+
+
+def _held(prepared: Prepared, lost: bool) -> Safe:
+    """What enter does where the command could not be sent, or cannot be sent now."""
+    host = clean_line(prepared.host)
+    if not prepared.waits:
+        return Safe(f" {host} is out of reach: enter prepares it, nothing is sent")
+    if lost:
+        return Safe(f" prepared; not sent: {host} is out of reach; x drops it")
+    return Safe(" prepared; waits for your word: enter goes on, x drops it")
 
 
 def _where(command: Command, facts: Facts) -> list[Safe]:
@@ -326,7 +340,11 @@ def _ran(
     shown = facts.outputs.get(command.id, Printed())
     rows += run_rows.output(shown, width, stop, run_rows.OUTPUT_LINES if here else run_rows.BELOW)
     if here or run.state is not RunState.DONE or run.exit_status:
-        rows.append(paint.row(*run_rows.verdict(run), stop=stop))
+        lost = run.asked.host in facts.lost
+        rows += [
+            paint.row((INDENT, ""), *line, stop=stop)
+            for line in paint.fold_parts(run_rows.verdict(run, lost=lost), width - 9)
+        ]
     rows += run_rows.refused(run, shown, width, stop)
     said, leads = facts.suggested.get(command.id), _leads(step, number, facts)
     expected = command.expectation.text if command.expectation else Safe("")
