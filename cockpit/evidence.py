@@ -22,18 +22,26 @@ _ELSEWHERE = re.compile(
 
 
 async def save_first(
-    log: Logbook, engine: Engine | None, host: str, command: str, containers: Iterable[str]
+    log: Logbook,
+    engine: Engine | None,
+    host: str,
+    command: str,
+    containers: Iterable[str],
+    rollout: str = "",
 ) -> str:
     """Saves logs and inspect output of containers; `*` is all of them.
 
-    Returns what was saved and what could not be, in sentences, and notes each in the log; never
-    raises for the engine's, the link's or the disk's sake.
+    rollout: the one that the command belongs to. Returns what was saved and what could not be, in
+    sentences, and notes each in the log; never raises for the engine's, the link's or the disk's
+    sake.
     """
     from cockpit.containers.engine import EngineTrouble
 
     def missed(what: str, why: str, container: str = "") -> str:
         why = log.clean(why)
-        log.append(e.EvidenceMissed(what=what, why=why, host=host, container=container))
+        log.append(
+            e.EvidenceMissed(what=what, why=why, host=host, container=container, rollout=rollout)
+        )
         return f"{what} could not be saved: {why}"
 
     wanted = list(containers)
@@ -58,7 +66,12 @@ async def save_first(
             continue
         log.append(
             e.EvidenceSaved(
-                what=f"logs of {name}", file=kept.name, size=kept.size, host=host, container=name
+                what=f"logs of {name}",
+                file=kept.name,
+                size=kept.size,
+                host=host,
+                container=name,
+                rollout=rollout,
             )
         )
         said.append(f"logs of {name} saved to {kept.name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from cockpit.evidence import save_first
 from cockpit.incident import events as e
 from cockpit.incident.incident import Incident, Mark, Run, RunState, Session, Wanted
 from cockpit.incident.logbook import Logbook
+from cockpit.incident.rollouts import standings
 from cockpit.incident.timeline import beginning, outcome
 from cockpit.runs import CannotRun, Chosen, Hand, Runs
 from cockpit.target import guard, hosts, sudo
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from cockpit.containers.engine import Engine
     from cockpit.containers.watch import Watch
     from cockpit.incident.output import Output
+    from cockpit.rollout import Plan, Rollout
     from cockpit.runbook.model import Runbook, Step
 
 __all__ = ["CannotRun", "Chosen", "Prepared", "Responder"]
@@ -90,6 +92,8 @@ class Responder:
         self._gone: dict[str, float] = {}
         self._texts: dict[Wanted, str] = {}
         self.asker: Asker | None = None
+        self.rollouts: dict[str, Rollout] = {}
+        self._tried: set[str] = set()
         self._sudo = sudo.Asked()
         self._background: set[asyncio.Task[object]] = set()
         self._left = False
@@ -135,8 +139,16 @@ class Responder:
         self.log.take_up(folder)
 
     def reattach(self) -> None:
-        """Asks the hosts about every run that is not known to be over."""
+        """Asks the hosts about every run that is not known to be over.
+
+        A rollout that was going on is over: no further host is started.
+        """
+        from cockpit.rollout import LEFT, ending
+
         if not self.log.reading:
+            for id, rolled in self.incident.rollouts.items():
+                if rolled.ended is None:
+                    self.log.append(ending(standings(self.incident, id), id, LEFT))
             for run in self.incident.running():
                 self.runs.follow(run)
 
@@ -292,6 +304,7 @@ class Responder:
     def choose_host(self, name: str) -> Target:
         """Has commands run on that host from now on, and begins to connect."""
         self.target = self._target(name)
+        self._tried.discard(self.target.name)
         self._observe()
         if self.log.folder and self.incident.host != self.target.name:
             self.log.append(e.HostChosen(host=self.target.name))
@@ -325,6 +338,8 @@ class Responder:
         return await self.asker(question) if self.asker else None
 
     def _link_changed(self, target: Target, link: Link) -> None:
+        if self._targets.get(target.name) is not target:
+            return  # it was released
         name, known = target.name, self._links.get(target.name, LinkState.CONNECTING)
         state = LinkState.UP if link.state.usable else link.state
         if state is not LinkState.CONNECTING:
@@ -341,11 +356,16 @@ class Responder:
             away = time.monotonic() - self._gone.pop(name, time.monotonic())
         elif known is LinkState.UP:
             self._gone[name] = link.since
-        if self.log.folder and not self._left:
+        if self.log.folder and not self._left and not self._only_tried(name):
             reason = self.log.clean(link.reason)
             self.log.append(
                 e.LinkChanged(host=name, state=state, reason=reason, away=round(away, 1))
             )
+
+    def _only_tried(self, name: str) -> bool:
+        """Whether a link is there for a group alone, and nothing runs on its host."""
+        running = (run.asked.host for run in self.incident.running())
+        return name in self._tried and name not in running
 
     # Commands
 
@@ -469,11 +489,18 @@ class Responder:
         return ""
 
     def intent(
-        self, command: str, chosen: Chosen | None = None, *, stale: str = "", terminal: str = ""
+        self,
+        command: str,
+        chosen: Chosen | None = None,
+        *,
+        stale: str = "",
+        terminal: str = "",
+        host: str = "",
     ) -> guard.Intent:
         """What the guard must know about a command before it runs on its host.
 
-        Raises CannotRun for one that is not filled in.
+        host: where one of no runbook runs, empty on the chosen host. Raises CannotRun for one that
+        is not filled in.
         """
         from cockpit.runbook import placeholders
         from cockpit.runbook.model import Phase, Waits
@@ -484,13 +511,13 @@ class Responder:
         risk, because = verdict.risk, verdict.because
         early = chosen is None or chosen.command.phase in (Phase.RECOVERY, Phase.ROLLBACK)
         session = self.session(chosen) if chosen else Session()
-        doubts = [self._unknown(command, chosen), session.doubt]
+        doubts = [self._unknown(command, chosen, host), session.doubt]
         open_gaps = placeholders.unsafe(command, session.variables)
         if open_gaps:
             raise CannotRun(f"{', '.join(open_gaps)} has no value; the command was not run.")
         if chosen and chosen.command.risk.above(risk):
             risk, because = chosen.command.risk, "the runbook says so"
-        target = self._target(self.host_of(chosen))
+        target = self._target(host or self.host_of(chosen))
         beside = verdict.waits is Waits.STREAM or bool(terminal)
         keeps = not beside and (changes(command) or bool(session.doubt))
         return guard.Intent(
@@ -509,9 +536,9 @@ class Responder:
             doubt=" ".join(doubt for doubt in doubts if doubt),
         )
 
-    def unknown(self, command: str, chosen: Chosen | None) -> Run | None:
+    def unknown(self, command: str, chosen: Chosen | None, host: str = "") -> Run | None:
         """The newest run of a command on its host, where nobody knows whether it ran."""
-        host = self.host_of(chosen)
+        host = host or self.host_of(chosen)
         for run in reversed(tuple(self.incident.runs.values())):
             asked = run.asked
             same = (
@@ -523,8 +550,8 @@ class Responder:
                 return run if run.state is RunState.UNKNOWN else None
         return None
 
-    def _unknown(self, command: str, chosen: Chosen | None) -> str:
-        run = self.unknown(command, chosen)
+    def _unknown(self, command: str, chosen: Chosen | None, host: str) -> str:
+        run = self.unknown(command, chosen, host)
         if run is None:
             return ""
         return f"Nobody knows whether it ran at {run.at:%H:%M} UTC: this may be the second time."
@@ -559,14 +586,61 @@ class Responder:
         """Ends a running command with its whole process group, gently first."""
         await self.runs.stop(job)
 
-    async def save_evidence(self, command: str, containers: Iterable[str], host: str = "") -> str:
+    async def save_evidence(
+        self, command: str, containers: Iterable[str], host: str = "", rollout: str = ""
+    ) -> str:
         """Saves logs and inspect output of the containers that a command is about to change.
 
-        host: where they are, empty on the chosen one. Returns what was saved and what could not be,
-        in sentences; never raises.
+        host: where they are, empty on the chosen one. rollout: for which it is. Returns what was
+        saved and what could not be, in sentences; never raises.
         """
-        engine = self.engine if host in ("", self.target.name) else None
-        return await save_first(self.log, engine, host or self.target.name, command, containers)
+        host = host or self.target.name
+        if host == self.target.name:
+            return await save_first(self.log, self.engine, host, command, containers, rollout)
+        from cockpit.containers.engine import Engine
+
+        known = self.config.hosts.get(host)
+        engine = Engine(self._target(host), known.docker if known else "")
+        try:
+            return await save_first(self.log, engine, host, command, containers, rollout)
+        finally:
+            await engine.close()
+
+    # Many hosts
+
+    def roll_out(self, plan: Plan, passes: Sequence[guard.Pass]) -> Rollout:
+        """Runs a plan that passed the gate, one pass a host; it goes on by itself.
+
+        Raises ValueError where the passes are not for its hosts.
+        """
+        from cockpit.rollout import Rollout
+
+        rollout = self.rollouts[plan.id] = Rollout(self.log, self.runs, plan, passes, self.link_of)
+        rollout.start()
+        return rollout
+
+    def connect(self, host: str) -> Target:
+        """Begins to connect to a host that commands may run on. What the link does is not noted
+        while nothing runs there."""
+        if host not in self._targets:
+            self._tried.add(host)
+        return self._target(host)
+
+    def link_of(self, host: str) -> Link | None:
+        """The link to a host as it is now; None where nobody has asked for one."""
+        target = self._targets.get(host)
+        return target.link if target else None
+
+    async def release(self, names: Iterable[str]) -> None:
+        """Closes the links that `connect` opened to these hosts, but for those still in use."""
+        used = {self.target.name, *(run.asked.host for run in self.incident.running())}
+        closing = [name for name in names if name in self._tried and name not in used]
+        for name in closing:
+            self._tried.discard(name)
+            self._links.pop(name, None)
+            target = self._targets.pop(name)
+            await target.close()
+            self.runs.link_changed(target, target.link)
 
     # Leaving
 
@@ -578,6 +652,7 @@ class Responder:
         if self._left:
             return self.log.unsaved
         self._left = True
+        await asyncio.gather(*(rollout.leave() for rollout in self.rollouts.values()))
         if self.log.folder:
             self.log.append(e.CockpitClosed(running=len(self.incident.running())))
         for task in self._background:

@@ -96,7 +96,8 @@ class Runs:
         """Sends a command that passed the gate; returns the id of its job.
 
         timeout_s: after so many seconds its host ends it; 0 is as its author says, or never.
-        rollout: the one that it belongs to. The intent is on disk before anything is sent. Raises CannotRun when nothing was sent.
+        rollout: the one that it belongs to. The intent is on disk before anything is sent. Raises
+        CannotRun when nothing was sent.
         """
         from cockpit.target import job
 

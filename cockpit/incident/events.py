@@ -227,6 +227,7 @@ class RolloutStarted(Event, tag="rollout.started", frozen=True):
     retries: str = ""
     left_out: tuple[str, ...] = ()
     evidence: str = ""
+    reason: str = ""
 
 
 class RolloutEnded(Event, tag="rollout.ended", frozen=True):

@@ -158,16 +158,18 @@ def _command_words(event: e.Event, incident: Incident) -> str:
             again = "Run again" if started.retries else "Run"
             where = f"{_hosts(len(started.hosts))} of {started.label}"
             out = f"; left out: {_some(started.left_out)}" if started.left_out else ""
-            kept = f". {started.evidence}" if started.evidence else ""
-            return f"{again} on {where}: `{beginning(started.command)}`{risk}{out}{kept}"
+            kept = f" {started.evidence}" if started.evidence else ""
+            why = f" Reason: {started.reason}" if started.reason else ""
+            return f"{again} on {where}: `{beginning(started.command)}`{risk}{out}.{kept}{why}"
         case e.RolloutEnded(rollout=id, how=how, failed=failed, not_run=not_run):
-            asked = incident.rollouts[id].asked if id in incident.rollouts else None
-            if asked is None:
-                return f"Run on hosts: {how}"
-            worked = len(asked.hosts) - len(failed) - len(not_run)
+            rolled = incident.rollouts.get(id)
+            if rolled is None:
+                return f"Run on many hosts {how}"
+            total = len(rolled.asked.hosts)
+            worked = total - len(failed) - len(not_run)
             bad = f"; failed on {_some(failed)}" if failed else ""
             rest = f"; not run on {_some(not_run)}" if not_run else ""
-            return f"Run on {asked.label} {how}: ok on {worked} of {len(asked.hosts)}{bad}{rest}"
+            return f"Run on {rolled.asked.label} {how}: ok on {worked} of {total}{bad}{rest}"
         case e.CommandFinished(job=job, how=how, exit_status=status, seconds=seconds):
             if _in_terminal(incident, job) and how != "never started":
                 where = f"Used a terminal on {incident.runs[job].asked.host}"
