@@ -469,10 +469,11 @@ class Responder:
         target = self._targets.get(host)
         return (target.workdir if target else known.workdir if known else "") or "~"
 
-    async def why_terminal(self, command: str, chosen: Chosen | None = None) -> str:
+    async def why_terminal(self, command: str, chosen: Chosen | None = None, host: str = "") -> str:
         """Why a command needs the responder's own terminal; empty where it runs as a job.
 
-        Asks its host where the command has a sudo in it that may want a password.
+        Asks its host where the command has a sudo in it that may want a password. host: as in
+        `intent`.
         """
         from cockpit.runbook.model import Waits
         from cockpit.runbook.shell import judge
@@ -483,7 +484,7 @@ class Responder:
             waits = chosen.command.waits  # after the author's own word
         if waits not in (None, Waits.STREAM):
             return _WAITS[waits]
-        target = self._target(self.host_of(chosen))
+        target = self._target(host or self.host_of(chosen))
         if verdict.sudo and await self._sudo.wants_password(target, command):
             return f"sudo on {target.name} asks for a password"
         return ""

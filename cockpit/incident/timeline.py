@@ -158,9 +158,9 @@ def _command_words(event: e.Event, incident: Incident) -> str:
             again = "Run again" if started.retries else "Run"
             where = f"{_hosts(len(started.hosts))} of {started.label}"
             out = f"; left out: {_some(started.left_out)}" if started.left_out else ""
-            kept = f" {started.evidence}" if started.evidence else ""
-            why = f" Reason: {started.reason}" if started.reason else ""
-            return f"{again} on {where}: `{beginning(started.command)}`{risk}{out}.{kept}{why}"
+            kept = f". {started.evidence}" if started.evidence else ""
+            why = f". Reason: {started.reason}" if started.reason else ""
+            return f"{again} on {where}: `{beginning(started.command)}`{risk}{out}{kept}{why}"
         case e.RolloutEnded(rollout=id, how=how, failed=failed, not_run=not_run):
             rolled = incident.rollouts.get(id)
             if rolled is None:
