@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 
 import asyncssh
 
+from cockpit.target.ssh_ask import AnswerNeeded, Questions
 from cockpit.target.ssh_dial import Unreachable, login
 from cockpit.target.ssh_line import Line
 from cockpit.target.target import (
@@ -67,7 +68,7 @@ class SshTarget:
         self._port = port
         self._config = ssh_config
         self._transport = transport
-        self._ask = ask
+        self._questions = Questions(name, ask)
         self._link = Link(LinkState.CONNECTING, f"connecting to {name}", time.monotonic())
         self._listeners: list[Listener] = []
         self._changed = asyncio.Event()
@@ -118,6 +119,8 @@ class SshTarget:
         return session.stdout, session
 
     def retry_now(self) -> None:
+        if not self._link.state.usable:
+            self._questions.expected = True
         if self._link.state is LinkState.DOWN and self._keeper is not None:
             self._set(LinkState.CONNECTING, f"connecting to {self.name}")
         self._nudge.set()
@@ -162,6 +165,7 @@ class SshTarget:
                 try:
                     if self._line is None:
                         self._line = await self._race()
+                    self._questions.expected = False
                     self.user = self._line.login.user
                     born = time.monotonic()
                     self._line = await self._tend(self._line)
@@ -185,6 +189,7 @@ class SshTarget:
     async def _tend(self, line: Line) -> Line | None:
         """Watch a live connection. Returns its successor, or None when it ended without one."""
         race: asyncio.Task[Line] | None = None
+        asks = False
         self._show(line)
         try:
             while True:
@@ -194,6 +199,11 @@ class SshTarget:
                 # Where we ourselves stood still (a stopped process), quiet proves nothing.
                 line.excuse(time.monotonic() - slept - 0.5)
                 if race is not None and race.done():
+                    if isinstance(needed := race.exception(), AnswerNeeded):
+                        # The old connection may still come back without an answer.
+                        race, asks = None, True
+                        self._set(LinkState.LOST, str(needed))
+                        continue
                     winner, race = race.result(), None
                     line.abort()
                     return winner
@@ -207,7 +217,8 @@ class SshTarget:
                     race = None
                     return winner
                 if line.quiet() > QUIET_S:
-                    if race is None:
+                    if race is None and (not asks or self._questions.expected):
+                        asks = False
                         self._set(LinkState.LOST, f"{self.name} does not answer; connecting again")
                         race = asyncio.create_task(self._race())
                 elif race is not None:
@@ -215,6 +226,7 @@ class SshTarget:
                     race = None
                     self._show(line)
                 else:
+                    asks = False
                     self._show(line)
         finally:
             if race is not None:
@@ -237,12 +249,16 @@ class SshTarget:
                 attempts.append(asyncio.create_task(self._attempt()))
                 next_at = time.monotonic() + random.uniform(*RETRY_S)
                 self._nudge.clear()
-                while (left := next_at - time.monotonic()) > 0 and not self._nudge.is_set():
+                while (
+                    (left := next_at - time.monotonic()) > 0 and not self._nudge.is_set()
+                ) or self._questions.busy:
+                    # While a login asks, no other is begun that would ask the same.
+                    self._nudge.clear()
                     nudged = asyncio.create_task(self._nudge.wait())
                     try:
                         await asyncio.wait(
                             [*attempts, nudged],
-                            timeout=left,
+                            timeout=max(left, 0.2),
                             return_when=asyncio.FIRST_COMPLETED,
                         )
                     finally:
@@ -266,7 +282,12 @@ class SshTarget:
     async def _attempt(self) -> Line:
         """One connection, proven by one beat."""
         entered = await login(
-            self.name, self._host, user=self._login_user, port=self._port, config=self._config
+            self.name,
+            self._host,
+            user=self._login_user,
+            port=self._port,
+            config=self._config,
+            questions=self._questions,
         )
         line = Line(entered)
         try:

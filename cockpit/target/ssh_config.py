@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pwd
 import re
 import shlex
 import shutil
+import signal
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from cockpit.target.target import LinkDown
+
+METHODS: Final = ("publickey", "keyboard-interactive", "password")
+_OFF: Final = {
+    "publickey": "pubkeyauthentication",
+    "keyboard-interactive": "kbdinteractiveauthentication",
+    "password": "passwordauthentication",
+}
+_READ_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +31,9 @@ class SshHost:
 
     asked: the alias or address as given. key_alias: HostKeyAlias, "" for none. agent: the path of
     the agent's socket, "" for none. jumps: `[user@]host[:port]`, the first to dial first.
-    identities, certificates, known_hosts: files that may not exist.
+    identities, certificates, known_hosts: files that may not exist. methods: the ways to log in, in
+    the order in which they are tried. batch: nobody is to be asked anything. fdpass, provider,
+    control_path: ProxyUseFdpass, PKCS11Provider, ControlPath.
     """
 
     asked: str
@@ -36,6 +49,11 @@ class SshHost:
     jumps: tuple[str, ...]
     proxy_command: str
     timeout_s: float | None
+    methods: tuple[str, ...] = METHODS
+    batch: bool = False
+    fdpass: bool = False
+    provider: str = ""
+    control_path: str = ""
 
     @property
     def key_name(self) -> str:
@@ -63,13 +81,21 @@ async def resolve(
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )
     try:
-        out, err = await process.communicate()
-    except asyncio.CancelledError:
-        # A `Match exec` that hangs.
-        process.kill()
-        raise
+        async with asyncio.timeout(_READ_S):
+            out, err = await process.communicate()
+    except TimeoutError:
+        raise LinkDown(
+            f"`ssh -G {host}` has not ended after {_READ_S:.0f} s: a `Match exec` in the ssh"
+            " configuration hangs. Mend it there, then press ctrl+r"
+        ) from None
+    finally:
+        # With all that a `Match exec` started.
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     if process.returncode != 0:
         said = " ".join(err.decode(errors="replace").split())
         raise LinkDown(f"ssh cannot read its configuration for {host}: {said}")
@@ -113,6 +139,15 @@ def parse(asked: str, text: str) -> SshHost:
         jumps=tuple(one("proxyjump").split(",")) if one("proxyjump") else (),
         proxy_command=_expand(one("proxycommand"), tokens),
         timeout_s=float(timeout) if timeout.isdigit() else None,
+        methods=tuple(
+            method
+            for method in one("preferredauthentications", ",".join(METHODS)).split(",")
+            if method in METHODS and one(_OFF[method], "yes") not in ("no", "false")
+        ),
+        batch=one("batchmode") == "yes",
+        fdpass=one("proxyusefdpass") == "yes" and bool(one("proxycommand")),
+        provider=one("pkcs11provider"),
+        control_path=one("controlpath"),
     )
 
 
@@ -208,6 +243,14 @@ def _without_ssh(host: str, user: str, port: int | None, config: Path | None) ->
     keys = ("id_ed25519", "id_ecdsa", "id_rsa")
     lines += [f"identityfile {path}" for path in texts("IdentityFile", [home / k for k in keys])]
     lines += [f"certificatefile {path}" for path in texts("CertificateFile", [])]
+    for option in ("PreferredAuthentications", "PKCS11Provider"):
+        lines.append(f"{option.lower()} {said.get(option) or 'none'}")
+    for option in (
+        "PubkeyAuthentication",
+        "KbdInteractiveAuthentication",
+        "PasswordAuthentication",
+    ):
+        lines.append(f"{option.lower()} {'yes' if said.get(option, True) else 'no'}")
     if agent := said.get("IdentityAgent"):
         lines.append(f"identityagent {agent}")
     command = said.get("ProxyCommand")

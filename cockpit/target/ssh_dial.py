@@ -1,23 +1,29 @@
-"""One attempt to log in over SSH: hops, host keys, keys, and what went wrong, in words."""
+"""One attempt to log in over SSH: hops, keys, questions, and what went wrong, in words."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
+import os
+import re
 import shlex
 import socket
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import asyncssh
 
-from cockpit.target.ssh_config import SshHost, resolve, split_jump
+from cockpit.target import ssh_keys, ssh_known
+from cockpit.target.ssh_ask import AGAIN, TRIES, Exam, Questions
+from cockpit.target.ssh_config import METHODS, SshHost, resolve, split_jump
+from cockpit.target.ssh_keys import Keys
 from cockpit.target.target import LinkDown
 
+LOGIN_S: Final = 20.0
 _MAX_HOPS: Final = 8
-_LOGIN_S: Final = 20.0
-_AGAIN: Final = "then press ctrl+r"
+_PASSWORD: Final = re.compile(r"\s*(\S+'s )?password( for \S+)?\s*:?\s*", re.IGNORECASE)
+CODE: Final = "a password or a one-time code"
 
 # What it has to say is said by the link; a line on stderr would land in the middle of the screen.
 logging.getLogger("asyncssh").addHandler(logging.NullHandler())
@@ -41,287 +47,387 @@ class Login:
             connection.abort()
 
 
+def mend(name: str) -> str:
+    """What to do about a host that only OpenSSH's own program can log in to."""
+    return f"To have OpenSSH do it: set transport: openssh for {name} in cockpit.yaml"
+
+
 async def login(
-    name: str, host: str, *, user: str = "", port: int | None = None, config: Path | None = None
+    name: str,
+    host: str,
+    *,
+    user: str = "",
+    port: int | None = None,
+    config: Path | None = None,
+    questions: Questions | None = None,
 ) -> Login:
     """Log in to a host, through its ProxyJump chain.
 
     name: what the responder calls it. Raises Unreachable, or LinkDown when trying again is no use.
     """
+    questions = questions or Questions(name, None)
     opened: list[asyncssh.SSHClientConnection] = []
     try:
-        chain = await _chain(host, user, port, config)
-        for hop in chain:
-            opened.append(await _connect(name, hop, opened[-1] if opened else None, config))
+        with questions.exam() as exam:
+            hops = await chain(host, user, port, config)
+            for hop in hops:
+                tunnel = opened[-1] if opened else None
+                opened.append(await _connect(name, hop, tunnel, config, exam))
     except BaseException:
         for connection in reversed(opened):
             connection.abort()
         raise
-    return Login(opened[-1], tuple(opened[:-1]), chain[-1].user)
+    return Login(opened[-1], tuple(opened[:-1]), hops[-1].user)
 
 
-async def _chain(host: str, user: str, port: int | None, config: Path | None) -> list[SshHost]:
+async def chain(host: str, user: str, port: int | None, config: Path | None) -> list[SshHost]:
     """The hosts to log in to, one through the other. As in OpenSSH only the first hop may bring a
-    ProxyJump of its own."""
+    ProxyJump of its own. Raises LinkDown."""
     last = await resolve(host, user=user, port=port, config=config)
-    chain = [last]
+    found = [last]
     jumps = last.jumps
     while jumps:
-        if len(chain) + len(jumps) > _MAX_HOPS:
+        if len(found) + len(jumps) > _MAX_HOPS:
             raise LinkDown(f"{host}: more than {_MAX_HOPS} ProxyJump hops; is it a circle?")
         hops = []
         for spec in jumps:
             at, login_user, port = split_jump(spec)
             hops.append(await resolve(at, user=login_user, port=port, config=config))
-        chain = hops + chain
+        found = hops + found
         jumps = hops[0].jumps
-    return chain
-
-
-# -- host keys -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _KnownHosts:
-    """The known_hosts files of one host. Whatever they say, checking is never off."""
-
-    files: tuple[tuple[Path, asyncssh.SSHKnownHosts], ...]
-
-    def match(self, host: str, _addr: str, port: int | None) -> tuple[list[object], ...]:
-        """All that is known under the name, as asyncssh wants it; addresses are no names."""
-        found: tuple[list[object], ...] = tuple([] for _ in range(7))
-        for _, known in self.files:
-            for all_of_kind, kind in zip(found, known.match(host, "", port), strict=True):
-                all_of_kind.extend(kind)
-        return found
-
-    def holding(self, host: SshHost) -> tuple[Path, list[asyncssh.SSHKey]] | None:
-        """The first file with a key for the host, and its keys."""
-        port = host.port if host.port != 22 else None
-        for path, known in self.files:
-            if keys := list(known.match(host.key_alias or host.address, "", port)[0]):
-                return path, keys
-        return None
-
-
-def _known_hosts(paths: tuple[Path, ...]) -> _KnownHosts:
-    files = []
-    for path in paths:
-        try:
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            continue
-        known = asyncssh.import_known_hosts("")
-        for line in lines:
-            # One bad line must not hide the others; OpenSSH passes over it too.
-            with contextlib.suppress(ValueError):
-                known.load(line)
-        files.append((path, known))
-    return _KnownHosts(tuple(files))
-
-
-# -- our keys --------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Keys:
-    """What may open the door. locked: files whose passphrase nobody has given to the agent."""
-
-    pairs: list[asyncssh.SSHKeyPair] = field(default_factory=list)
-    locked: list[Path] = field(default_factory=list)
-    agent: asyncssh.SSHAgentClient | None = None
-
-
-async def _keys(host: SshHost) -> _Keys:
-    """In OpenSSH's order: those of the agent that are named, the agent's others, then files."""
-    keys = _Keys()
-    held: list[asyncssh.SSHKeyPair] = []
-    if host.agent:
-        # A dead agent is no reason to fail: files may do.
-        with contextlib.suppress(OSError, ValueError, asyncssh.Error):
-            keys.agent = await asyncssh.connect_agent(host.agent)
-            held = list(await keys.agent.get_keys())
-    certificates = [str(path) for path in host.certificates if path.is_file()]
-    named: list[asyncssh.SSHKeyPair] = []
-    files: list[asyncssh.SSHKeyPair] = []
-    for path in host.identities:
-        public = _public_half(path)
-        in_agent = [pair for pair in held if public is not None and pair.public_data == public]
-        if in_agent:
-            named += in_agent
-            continue
-        try:
-            files += asyncssh.load_keypairs([str(path)], certlist=certificates)
-        except asyncssh.KeyEncryptionError:
-            keys.locked.append(path)
-        except asyncssh.KeyImportError as error:
-            if "passphrase" in str(error).lower():
-                keys.locked.append(path)
-        except (OSError, ValueError):
-            continue
-    others = [] if host.identities_only else [pair for pair in held if pair not in named]
-    keys.pairs = [*named, *others, *files]
-    return keys
-
-
-def _public_half(path: Path) -> bytes | None:
-    """Of an identity file: from FILE.pub, or from FILE, which may be public only."""
-    for place in (path.with_name(path.name + ".pub"), path):
-        try:
-            return asyncssh.read_public_key(str(place)).public_data
-        except (OSError, ValueError, asyncssh.KeyImportError):
-            continue
-    return None
+    return found
 
 
 # -- one hop ---------------------------------------------------------------------------------------
 
 
 class _Client(asyncssh.SSHClient):
-    """Answers asyncssh's questions: our keys, and no to every host key that is not known."""
+    """Answers asyncssh's questions: our keys, the responder's words, and no to every host key that
+    is not known. end: why no more is to be tried."""
 
-    def __init__(self, pairs: list[asyncssh.SSHKeyPair]) -> None:
-        self._pairs = pairs
-        self.offered: asyncssh.SSHKey | None = None
+    def __init__(self, name: str, host: SshHost, exam: Exam) -> None:
+        self.name = name
+        self.host = host
+        self.exam = exam
+        self.keys = Keys()
+        self.offered = ""
+        self.ways: set[str] = set()
+        self.end: LinkDown | None = None
+        self.wrong = 0
+        self._place = f"{host.user}@{host.address}:{host.port}"
+        self._given: dict[str, str] = {}
+        self._keys_left = True
+        self._prompted = False
+        self._told = ""
+        self._unlocked: dict[Path, asyncssh.SSHKey | None] = {}
 
     def validate_host_public_key(
         self, host: str, addr: str, port: int, key: asyncssh.SSHKey
     ) -> bool:
-        self.offered = key
+        self.offered = f"{key.get_algorithm()} {key.get_fingerprint()}"
         return False
 
     def validate_host_ca_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
-        self.offered = key
+        self.offered = f"signed by {key.get_algorithm()} {key.get_fingerprint()}"
         return False
 
-    def public_key_auth_requested(self) -> list[asyncssh.SSHKeyPair] | None:
-        pairs, self._pairs = self._pairs, []
-        return pairs or None
+    def auth_completed(self) -> None:
+        for key, answer in self._given.items():
+            self.exam.questions.keep(key, answer)
+
+    # Keys
+
+    async def public_key_auth_requested(self) -> list[asyncssh.SSHKeyPair] | None:
+        self.ways.add("publickey")
+        if self._keys_left and self.keys.pairs:
+            self._keys_left = False
+            return self.keys.pairs
+        # Where not even the public half can be read, all that can be done is ask.
+        while self.keys.unseen and self.end is None:
+            path = self.keys.unseen.pop(0)
+            try:
+                return list(asyncssh.load_keypairs([await self.unlock(path)]))
+            except ValueError:
+                continue
+        return None
+
+    async def unlock(self, path: Path) -> asyncssh.SSHKey:
+        """The key of a file with a passphrase. Raises ValueError where it stays locked."""
+        if path in self._unlocked or self.end is not None:
+            if (key := self._unlocked.get(path)) is not None:
+                return key
+            raise ValueError("it stays locked")
+        self._unlocked[path] = None
+        if not self.exam.questions.can_ask or self.host.batch:
+            raise ValueError("nobody can be asked")
+        slot, what = f"passphrase {path}", f"the passphrase of the key {path}"
+        for wrong in range(TRIES):
+            try:
+                answer = await self.exam.answer(
+                    f"Passphrase of the key {path}", key=slot, what=what, wrong=wrong
+                )
+            except LinkDown as end:
+                self.end = end
+                raise ValueError("not given") from None
+            try:
+                key = asyncssh.read_private_key(str(path), answer)
+            except ValueError:
+                continue
+            self.exam.questions.keep(slot, answer)
+            self._unlocked[path] = key
+            return key
+        self.exam.questions.forget(slot)
+        raise ValueError("three wrong passphrases")
+
+    # Passwords and codes
+
+    async def password_auth_requested(self) -> str | None:
+        slot = f"password {self._place}"
+        if not self._may_ask("password", slot):
+            return None
+        try:
+            answer = await self.exam.answer(
+                f"Password of {self.host.user} at {self.host.address}",
+                key=slot, what=f"the password of {self.host.user}", wrong=self.wrong,
+            )  # fmt: skip
+        except LinkDown as end:
+            self.end = end
+            return None
+        self._given[slot] = answer
+        return answer
+
+    def kbdint_auth_requested(self) -> str | None:
+        slot = f"password {self._place}"
+        if "keyboard-interactive" in self.ways and not self._prompted:
+            return None  # it failed without a question, and would again
+        if not self._may_ask("keyboard-interactive", slot):
+            return None
+        self._prompted = False
+        return ""
+
+    async def kbdint_challenge_received(
+        self, name: str, instructions: str, lang: str, prompts: Sequence[tuple[str, bool]]
+    ) -> Sequence[str] | None:
+        self._told = " ".join(f"{self._told} {name} {instructions}".split())
+        answers = []
+        for prompt, echo in prompts:
+            self._prompted = True
+            words = " ".join(prompt.split())
+            again = not echo and _PASSWORD.fullmatch(prompt)
+            slot = f"password {self._place}" if again else ""
+            if not again:
+                self.exam.questions.remember_once(self._place)
+            asked = f"{self.host.user} at {self.host.address}: {self._told} {words}"
+            try:
+                answer = await self.exam.answer(
+                    asked, key=slot, what=f'"{words}"' if words else CODE, secret=not echo,
+                    wrong=self.wrong,
+                )  # fmt: skip
+            except LinkDown as end:
+                self.end = end
+                return None
+            if again:
+                self._given[slot] = answer
+            answers.append(answer)
+        if prompts:
+            self._told = ""
+        return answers
+
+    def _may_ask(self, way: str, slot: str) -> bool:
+        """Whether to try a way to log in that asks, after so many wrong answers."""
+        if way in self.ways:
+            self.wrong += 1
+            self._given.clear()
+            self.exam.questions.forget(slot)
+        self.ways.add(way)
+        if self.end is not None or self.host.batch or not self.exam.questions.can_ask:
+            return False
+        if self.wrong >= TRIES:
+            self.end = LinkDown(
+                f"{self.name}: {TRIES} answers were wrong. Press ctrl+r to be asked again"
+            )
+        elif not self.exam.questions.may(self._place, slot):
+            self.end = self.exam.questions.needed(CODE)
+        return self.end is None
 
 
 async def _connect(
-    name: str, host: SshHost, tunnel: asyncssh.SSHClientConnection | None, config: Path | None
+    name: str,
+    host: SshHost,
+    tunnel: asyncssh.SSHClientConnection | None,
+    config: Path | None,
+    exam: Exam,
 ) -> asyncssh.SSHClientConnection:
-    keys = await _keys(host)
-    known = _known_hosts(host.known_hosts)
-    client = _Client(list(keys.pairs))
-    where = f"{host.address}:{host.port}"
+    if host.fdpass:
+        raise LinkDown(f"{name}: ProxyUseFdpass hands over a socket. {mend(name)}")
+    client = _Client(name, host, exam)
+    client.keys = await ssh_keys.find(host, client.unlock)
+    known = ssh_known.read(host.known_hosts)
     if tunnel is None and host.proxy_command:
         proxy = ["/bin/sh", "-c", f"exec {host.proxy_command}"]
     else:
         proxy = None
-    seconds = host.timeout_s or _LOGIN_S
+    seconds = host.timeout_s or LOGIN_S
     try:
-        return await asyncssh.connect(
-            host.address,
-            host.port,
-            username=host.user,
-            tunnel=tunnel,
-            proxy_command=proxy,
-            client_factory=lambda: client,
-            config=None,
-            client_keys=None,
-            agent_path=None,
-            agent_forwarding=False,
-            known_hosts=known.match,
-            host_key_alias=host.key_alias or None,
-            password_auth=False,
-            kbdint_auth=False,
-            gss_host=None,
-            x509_trusted_certs=None,
-            compression_algs=["zlib@openssh.com", "none"],
-            request_pty=False,
-            x11_forwarding=False,
-            keepalive_interval=5,
-            keepalive_count_max=3,
-            connect_timeout=seconds,
-            login_timeout=seconds,
-        )
-    except asyncssh.HostKeyNotVerifiable as error:
-        raise LinkDown(
-            _host_key_sentence(name, host, known, client.offered, config, error)
-        ) from None
-    except asyncssh.PermissionDenied:
-        raise LinkDown(_denied_sentence(name, host, keys)) from None
-    except asyncssh.KeyExchangeFailed as error:
-        if known.holding(host):
-            raise LinkDown(_host_key_sentence(name, host, known, None, config, error)) from None
-        raise LinkDown(f"{name}: no common way to encrypt with {where}: {error.reason}") from None
-    except asyncssh.ChannelOpenError as error:
-        via = f"{name}: the jump host cannot reach {where}: {error.reason}"
-        if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
-            raise LinkDown(f"{via}. AllowTcpForwarding must be on there.") from None
-        raise Unreachable(via) from None
-    except asyncssh.Error as error:
-        if "too many authentication failures" in str(error).lower():
-            raise LinkDown(
-                f"{name}: {where} gave up after too many keys. Name the right one: IdentityFile"
-                f" and IdentitiesOnly yes for {host.asked} in ~/.ssh/config, {_AGAIN}"
-            ) from None
-        raise Unreachable(f"{name}: {where} ended the login: {error}") from None
-    except socket.gaierror:
-        raise Unreachable(
-            f"{name}: {host.address} does not resolve. Check the name, and this machine's network"
-        ) from None
-    except ConnectionRefusedError:
-        raise Unreachable(
-            f"{name}: {where} refuses. Is sshd running there, on that port?"
-        ) from None
-    except (ConnectionResetError, BrokenPipeError):
-        raise Unreachable(f"{name}: {where} ended the login. Is it sshd that answers?") from None
-    except TimeoutError:
-        raise Unreachable(f"{name}: no answer from {where} within {seconds:.0f} s") from None
-    except OSError as error:
-        raise Unreachable(f"{name}: cannot reach {where}: {error.strerror or error}") from None
+        async with exam.clock(seconds):
+            return await asyncssh.connect(
+                host.address,
+                host.port,
+                username=host.user,
+                tunnel=tunnel,
+                proxy_command=proxy,
+                client_factory=lambda: client,
+                config=None,
+                client_keys=None,
+                agent_path=None,
+                agent_forwarding=False,
+                known_hosts=known.match,
+                host_key_alias=host.key_alias or None,
+                # A signed key proves nothing where no authority is known: ask for the plain one.
+                server_host_key_algs=() if known.trusts_signed(host) else "-*-cert-*",
+                preferred_auth=list(host.methods),
+                gss_host=None,
+                x509_trusted_certs=None,
+                compression_algs=["zlib@openssh.com", "none"],
+                request_pty=False,
+                x11_forwarding=False,
+                keepalive_interval=5,
+                keepalive_count_max=3,
+                # Our own clock stands still while a question waits; this one would not.
+                login_timeout=0,
+            )
+    except (asyncssh.Error, OSError) as error:
+        _explain(error, name, host, client, known, config, seconds)
     finally:
-        if keys.agent:
-            keys.agent.close()
+        if client.keys.agent:
+            client.keys.agent.close()
 
 
-def _ssh(host: SshHost, config: Path | None) -> str:
-    """The command line that reaches the same host by hand."""
-    words = ["ssh", *(["-F", str(config)] if config else []), "-p", str(host.port)]
-    return shlex.join([*words, "-l", host.user, host.asked])
-
-
-def _host_key_sentence(
+def _explain(
+    error: Exception,
     name: str,
     host: SshHost,
-    known: _KnownHosts,
-    offered: asyncssh.SSHKey | None,
+    client: _Client,
+    known: ssh_known.KnownHosts,
     config: Path | None,
-    error: Exception,
-) -> str:
-    at = f"the host key of {host.key_name}"
-    key = f"{offered.get_algorithm()} {offered.get_fingerprint()}" if offered else "of another type"
-    if "revoked" in str(error).lower():
-        return f"{name}: {at} is marked as revoked in known_hosts. Not connecting."
-    held = known.holding(host)
-    if held is None:
-        return (
-            f"{name}: {at} is not known yet ({key}). Not connecting. Compare the fingerprint with"
-            f" somebody who knows it, accept it once with: {_ssh(host, config)} true, {_AGAIN}"
-        )
-    path, keys = held
-    was = ", ".join(f"{old.get_algorithm()} {old.get_fingerprint()}" for old in keys)
-    remove = shlex.join(["ssh-keygen", "-f", str(path), "-R", host.key_name])
+    seconds: float,
+) -> NoReturn:
+    """Raises Unreachable or LinkDown, with what went wrong in words."""
+    where = f"{host.address}:{host.port}"
+    said = str(error)
+    if client.exam.waiting:
+        raise LinkDown(
+            f"{name}: {where} hung up while a question waited for its answer (LoginGraceTime"
+            " there). Press ctrl+r to be asked again"
+        ) from None
+    match error:
+        case asyncssh.HostKeyNotVerifiable():
+            raise LinkDown(
+                ssh_known.sentence(name, host, known, client.offered, config, said)
+            ) from None
+        case asyncssh.PermissionDenied():
+            raise client.end or LinkDown(_denied(name, host, client)) from None
+        case asyncssh.KeyExchangeFailed():
+            if known.holding(host) or known.trusts_signed(host):
+                raise LinkDown(ssh_known.sentence(name, host, known, "", config, said)) from None
+            raise LinkDown(
+                f"{name}: no common way to encrypt with {where}: {error.reason}. {mend(name)}"
+            ) from None
+        case asyncssh.ChannelOpenError():
+            via = f"{name}: the jump host cannot reach {where}: {error.reason}"
+            if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
+                raise LinkDown(f"{via}. AllowTcpForwarding must be on there.") from None
+            raise Unreachable(via) from None
+        case asyncssh.Error() if "too many authentication failures" in said.lower():
+            raise LinkDown(_too_many(name, host, client)) from None
+        case asyncssh.Error():
+            raise Unreachable(f"{name}: {where} ended the login: {error}") from None
+        case socket.gaierror():
+            raise Unreachable(no_name(name, host)) from None
+        case ConnectionRefusedError():
+            raise Unreachable(refused(name, host)) from None
+        case ConnectionResetError() | BrokenPipeError():
+            raise Unreachable(
+                f"{name}: {where} ended the login. Is it sshd that answers?"
+            ) from None
+        case TimeoutError():
+            raise Unreachable(no_answer(name, host, seconds)) from None
+        case OSError():
+            raise Unreachable(f"{name}: cannot reach {where}: {error.strerror or error}") from None
+        case _:
+            raise error
+
+
+def no_name(name: str, host: SshHost) -> str:
+    return f"{name}: {host.address} does not resolve. Check the name, and this machine's network"
+
+
+def refused(name: str, host: SshHost) -> str:
+    return f"{name}: {host.address}:{host.port} refuses. Is sshd running there, on that port?"
+
+
+def no_answer(name: str, host: SshHost, seconds: float) -> str:
+    return f"{name}: no answer from {host.address}:{host.port} within {seconds:.0f} s"
+
+
+def too_many_keys(name: str, host: SshHost) -> str:
     return (
-        f"{name}: {at} has changed (was {was}, is {key}). Not connecting: somebody may be in"
-        f" between. If the host was rebuilt: {remove}, then {_ssh(host, config)} true, {_AGAIN}"
+        f"{name}: {host.address}:{host.port} gave up after too many keys. Name the right one:"
+        f" IdentityFile and IdentitiesOnly yes for {host.asked} in ~/.ssh/config, {AGAIN}"
     )
 
 
-def _denied_sentence(name: str, host: SshHost, keys: _Keys) -> str:
-    if keys.locked:
-        path = keys.locked[0]
+def _too_many(name: str, host: SshHost, client: _Client) -> str:
+    if client.wrong or client.exam.asked:
+        return (
+            f"{name}: {host.address} takes no more wrong answers for now. Press ctrl+r to be asked"
+            " again"
+        )
+    return too_many_keys(name, host)
+
+
+def _denied(name: str, host: SshHost, client: _Client) -> str:
+    keys = client.keys
+    locked = [path for path in keys.locked if client._unlocked.get(path) is None]
+    if not client.ways and host.methods != METHODS:
+        return (
+            f"{name}: {host.address} offers none of the ways to log in that the ssh configuration"
+            f" leaves for {host.asked}: {', '.join(host.methods) or 'it leaves none'}. Change it,"
+            f" {AGAIN}"
+        )
+    if not client.ways:
+        return (
+            f"{name}: {host.address} offers none of the ways to log in that cockpit has (keys,"
+            f" passwords, codes): it wants GSSAPI (Kerberos), or trusts hosts. {mend(name)}"
+        )
+    if keys.touch:
+        return (
+            f"{name}: {host.address} does not let {host.user} in without the security key"
+            f" {keys.touch[0]}, which has to be touched. {mend(name)}"
+        )
+    if locked and client._unlocked.keys() & set(locked) and client.exam.asked:
+        return (
+            f"{name}: the passphrase of the key {locked[0]} was wrong {TRIES} times. Press ctrl+r"
+            " to be asked again"
+        )
+    if locked:
+        path = locked[0]
         return (
             f"{name}: the key {path} asks for a passphrase: ssh-add {shlex.quote(str(path))},"
-            f" {_AGAIN}"
+            f" {AGAIN}"
         )
     tried = (
         f"none of {len(keys.pairs)} keys was accepted" if keys.pairs else "there is no key to try"
     )
+    if client.ways - {"publickey"}:
+        tried += f", and {CODE} cannot be asked for here"
+    if host.provider:
+        tried += f", and keys of {host.provider} (PKCS11Provider) are not among them. {mend(name)}"
+        return f"{name}: {host.address} does not let {host.user} in: {tried}"
+    if host.control_path and os.path.exists(host.control_path):  # noqa: PTH110
+        tried += f", and the connection behind {host.control_path} (ControlPath) is ssh's own"
+        return f"{name}: {host.address} does not let {host.user} in: {tried}. {mend(name)}"
     return (
         f"{name}: {host.address} does not let {host.user} in: {tried}. Check the user and the key"
-        f" (ssh -v -l {shlex.quote(host.user)} {shlex.quote(host.asked)}), {_AGAIN}"
+        f" (ssh -v -l {shlex.quote(host.user)} {shlex.quote(host.asked)}), {AGAIN}"
     )
