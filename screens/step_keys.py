@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from textual import work
 
@@ -14,6 +16,9 @@ from cockpit.text import Safe, clean, clean_line
 from screens.asking import Asking
 from screens.dialogs.form import Field, Form
 from screens.panes.checklist import Checklist
+
+if TYPE_CHECKING:
+    from cockpit.runbook.model import Placeholder
 
 _SHELL = 'exec "${SHELL:-/bin/sh}" -l'
 
@@ -246,9 +251,24 @@ class StepKeys(Asking):
             await self.responder.caught_up(chosen)
             self._nobody_went_on(host, chosen)
             known = self.responder.session(chosen).variables
-        gaps = placeholders.find(text, known)
+        values = await self._values(text, chosen, known, placeholders.find(text, known))
+        return None if values is None else placeholders.fill(text, values, known)
+
+    async def _values(
+        self,
+        text: str,
+        chosen: Chosen | None,
+        known: Collection[str],
+        gaps: Collection[Placeholder],
+    ) -> dict[str, str] | None:
+        """What the responder fills in; None when they left it.
+
+        known: variables that are set where it will run. gaps: of the command, those to ask for.
+        """
+        from cockpit.runbook import placeholders
+
         if not gaps:
-            return text
+            return {}
         path = chosen.runbook.path if chosen else ""
         value = self.responder.incident.value
         fields = tuple(
@@ -258,7 +278,7 @@ class StepKeys(Asking):
 
         def check(values: dict[str, str]) -> str:
             try:
-                placeholders.fill(text, values, known)
+                placeholders.fill(text, values, known, partly=True)
             except placeholders.Missing as missing:
                 return str(missing)
             return ""
@@ -269,10 +289,9 @@ class StepKeys(Asking):
 
         form = Form(Safe("Fill in before it can run"), fields, preview=preview, check=check)
         values = await self.ask(form)
-        if values is None:
-            return None
-        self.responder.remember(values, chosen)
-        return placeholders.fill(text, values, known)
+        if values is not None:
+            self.responder.remember(values, chosen)
+        return values
 
     async def _leave(self, intent: guard.Intent) -> guard.Pass | None:
         asked = guard.ask(intent)
@@ -284,7 +303,8 @@ class StepKeys(Asking):
         saving = None
         if intent.names and intent.risk != "read":
             saving = self.responder.save_evidence(intent.command, intent.names, intent.host)
-        return await self.app.push_screen_wait(Gate(asked, saving))
+        passes = await self.app.push_screen_wait(Gate(asked, saving))
+        return passes[0] if passes else None
 
     @work(exit_on_error=False)
     async def action_stop_run(self) -> None:

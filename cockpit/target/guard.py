@@ -81,10 +81,11 @@ class AskAll:
 
     @property
     def intent(self) -> Intent:
-        """The one that does most harm; of several the first."""
+        """The one that does most harm; of several one in doubt, else the first."""
         from cockpit.runbook.model import Risk
 
-        return max(self.intents, key=lambda intent: list(Risk).index(intent.risk))
+        order = list(Risk)
+        return max(self.intents, key=lambda one: (order.index(one.risk), bool(one.doubt)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,8 +73,10 @@ class _Command(Lines, can_focus=False):
         self.call_after_refresh(self.seen)
 
 
-class Gate(ModalScreen[guard.Pass | None]):
-    """Asks before a command that changes or destroys; None when nothing is to run.
+class Gate(ModalScreen[tuple[guard.Pass, ...] | None]):
+    """Asks before a command that changes or destroys, on one host or on many at once.
+
+    Returns the pass of each host; None when nothing is to run.
 
     Takes no key before it was drawn, and until what is to be saved first is saved, or has failed
     with its reason on screen. Runs nothing before the end of the command has been in sight.
@@ -85,9 +87,16 @@ class Gate(ModalScreen[guard.Pass | None]):
         Binding("escape", "leave", "leave it", id="gate.leave", tooltip="Run nothing"),
     ]
 
-    def __init__(self, asked: guard.Ask, saving: Awaitable[str] | None = None) -> None:
+    def __init__(
+        self,
+        asked: guard.Ask | guard.AskAll,
+        saving: Awaitable[str] | None = None,
+        where: str = "",
+    ) -> None:
+        """where: it runs, in words; needed for many hosts."""
         super().__init__(classes="panel")
         self.asked = asked
+        self.where = where
         self.saving = saving
         self._saved = saving is None
         self._ready_at: float | None = None
@@ -96,20 +105,20 @@ class Gate(ModalScreen[guard.Pass | None]):
         self._words: dict[str, tuple[Safe, str]] = {}
         self.given: dict[str, str] = {}
         self.questions = ["reason"] if asked.reason_wanted else []
-        if asked.level is guard.Level.TYPE_NAME:
+        if asked.level in (guard.Level.TYPE_NAME, guard.Level.TYPE_NUMBER):
             self.questions.append("name")
 
     def compose(self) -> ComposeResult:
         intent = self.asked.intent
-        destroys = self.asked.level is guard.Level.TYPE_NAME
+        destroys = intent.risk == "destroy"
         why = f"{intent.because}. {intent.doubt}" if intent.doubt else intent.because
         head = f"This DESTROYS something: {why}" if destroys else f"This changes something: {why}"
         if intent.risk == "read":
             head = f"Look first: {intent.doubt}"
-        where = [f"on {intent.host}"]
-        if intent.user:
+        where = [self.where or f"on {intent.host}"]
+        if intent.user and not self.where:
             where.append(f"as {intent.user}")
-        if intent.workdir or intent.turn:
+        if (intent.workdir or intent.turn) and not self.where:
             where.append(f"in {intent.workdir or '~'}")
         if intent.carries:
             where.append(_carried(intent))
@@ -212,6 +221,9 @@ class Gate(ModalScreen[guard.Pass | None]):
             self._show("question", Safe(""), "")
         elif left[0] == "reason":
             self._show("question", clean_line(self.asked.reason_wanted), "warn")
+        elif isinstance(self.asked, guard.AskAll):
+            number = len(self.asked.intents)
+            self._show("question", Safe(f"Type the number of hosts: {number}"), "strong")
         else:
             names = " or ".join(clean_line(name) for name in self.asked.names)
             self._show("question", Safe(f"Type the name: {names}"), "strong")
@@ -288,7 +300,8 @@ class Gate(ModalScreen[guard.Pass | None]):
         elif not left:
             self._say(Safe("y runs it · esc leaves it"), "key")
         else:
-            self._say(Safe("enter runs it when the name is right · esc leaves it"), "key")
+            what = "number" if isinstance(self.asked, guard.AskAll) else "name"
+            self._say(Safe(f"enter runs it when the {what} is right · esc leaves it"), "key")
 
     def on_key(self, event: events.Key) -> None:
         if self.focused is not None:
@@ -309,19 +322,19 @@ class Gate(ModalScreen[guard.Pass | None]):
         if not self._saved:
             self._say(Safe("Still saving; a moment."), "warn")
             return False
+        asked, reason = self.asked, self.given.get("reason", "")
+        typed = self.given.get("name", "")
         try:
-            leave = guard.answer(
-                self.asked,
-                confirmed=confirmed,
-                typed=self.given.get("name", ""),
-                reason=self.given.get("reason", ""),
-            )
+            if isinstance(asked, guard.AskAll):
+                passes = guard.answer_all(asked, confirmed=confirmed, typed=typed, reason=reason)
+            else:
+                passes = (guard.answer(asked, confirmed=confirmed, typed=typed, reason=reason),)
         except guard.Refused as refused:
             self._say(clean_line(str(refused)), "bad")
             return False
         for line in self.query(Answer):
             line.shut = True
-        self.dismiss(leave)
+        self.dismiss(passes)
         return True
 
     def action_leave(self) -> None:

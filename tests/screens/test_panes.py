@@ -133,11 +133,11 @@ def intent(command: str, risk: Risk = Risk.CHANGE, **more: object) -> guard.Inte
 @asynccontextmanager
 async def gate(
     asked: guard.Intent, size: tuple[int, int], saved: str = ""
-) -> AsyncIterator[tuple[Pilot[None], Gate, list[guard.Pass | None]]]:
+) -> AsyncIterator[tuple[Pilot[None], Gate, list[tuple[guard.Pass, ...] | None]]]:
     async def saving() -> str:
         return saved
 
-    given: list[guard.Pass | None] = []
+    given: list[tuple[guard.Pass, ...] | None] = []
     app = PanelApp()
     async with app.run_test(size=size) as pilot:
         panel = Gate(guard.ask(asked), saving() if saved else None)
