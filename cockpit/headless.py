@@ -1,14 +1,14 @@
-"""A responder without a screen: reads on a host, one command after the other, and changes nothing.
+"""A responder without a screen: on a host, until it is reached; for trials, one that only reads.
 
-Its journal is an ordinary one, in a folder apart (`paths.trials`): nothing offers it as an open
-incident.
+The journal of a trial is an ordinary one, in a folder apart (`paths.trials`): nothing offers it as
+an open incident.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,8 @@ from cockpit.config import Config
 from cockpit.incident.incident import Run
 from cockpit.responder import Chosen, Responder
 from cockpit.runbook.model import Runbook
-from cockpit.target import guard, hosts
-from cockpit.target.target import LinkDown, LinkState
+from cockpit.target import guard
+from cockpit.target.target import LinkDown, LinkState, Target
 
 REACH_PATIENCE = 15.0
 LOST_PATIENCE = 120.0
@@ -117,20 +117,45 @@ async def on(
     try:
         if runbook is not None:
             responder.open_runbook(runbook)
-        target = responder.choose_host(host)
-        # Nobody looks at the containers here.
-        for watched in (responder.watch, responder.engine):
-            if watched is not None:
-                await watched.close()
-        responder.watch = responder.engine = None
-        if target.name != hosts.THIS_MACHINE:
-            try:
-                async with asyncio.timeout(REACH_PATIENCE):
-                    await target.ready()
-            except (LinkDown, TimeoutError) as error:
-                why = str(error) or target.link.reason or "it does not answer"
-                prefix = "" if why.startswith(target.name) else f"{target.name}: "
-                raise Unreachable(f"{prefix}{why}") from None
+        await reach(await choose(responder, host))
         yield Headless(responder)
     finally:
         await responder.close()
+
+
+async def choose(responder: Responder, host: str) -> Target:
+    """Has a responder's commands run on a host, without looking at the containers there."""
+    target = responder.choose_host(host)
+    if responder.watch is not None:
+        await responder.watch.close()
+        responder.watch = None
+    return target
+
+
+async def reach(target: Target, asking: Callable[[], bool] = lambda: False) -> None:
+    """Waits until a host is connected, for a while. Raises Unreachable.
+
+    asking: whether somebody is just being asked something, which may take as long as it takes.
+    """
+    left = REACH_PATIENCE
+    ready = asyncio.create_task(target.ready())
+    try:
+        while left > 0:
+            before = time.monotonic()
+            await asyncio.wait([ready], timeout=min(left, 0.2))
+            if ready.done():
+                return ready.result()
+            left -= 0.0 if asking() else time.monotonic() - before
+        why = target.link.reason or "it does not answer"
+    except LinkDown as down:
+        why = str(down)
+    finally:
+        ready.cancel()
+        await asyncio.wait([ready])
+    raise Unreachable(plainly(target.name, why))
+
+
+def plainly(host: str, why: str) -> str:
+    """Why a host cannot be reached, as it is said where there are no keys to press."""
+    prefix = "" if why.startswith(host) else f"{host}: "
+    return prefix + why.replace("press ctrl+r", "try again")

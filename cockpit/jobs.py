@@ -1,0 +1,92 @@
+"""The jobs that the journals of this machine know of: of incidents, trials and single runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cockpit import paths
+from cockpit.incident.history import read
+from cockpit.incident.incident import Run, fold
+from cockpit.incident.summary import folders
+from cockpit.incident.timeline import beginning, outcome
+from cockpit.text import Safe, clean_line
+
+SHORT = 8
+
+
+class NoSuchJob(Exception):
+    """No job has that id, or several may be meant; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A run, and the folder whose journal knows of it."""
+
+    folder: Path
+    run: Run
+
+    @property
+    def state(self) -> Safe:
+        """As it was last heard of."""
+        run = self.run
+        if run.asked.terminal and not run.over:
+            return Safe("in a terminal of cockpit")
+        return clean_line(outcome(run.state.value, run.exit_status) if run.over else run.state)
+
+    def record(self) -> dict[str, object]:
+        """As JSON data."""
+        asked = self.run.asked
+        return {
+            "id": self.run.job,
+            "host": asked.host,
+            "since": self.run.at.isoformat(),
+            "state": self.run.state.value,
+            "exit_status": self.run.exit_status,
+            "command": asked.command,
+            "folder": str(self.folder),
+        }
+
+
+def known(*, ended: bool = False) -> list[Job]:
+    """The jobs that are not known to be over, newest first; ended: the others too."""
+    places = (paths.incidents(), paths.runs(), paths.trials())
+    found = dict.fromkeys(folder for place in places for folder in folders(place))
+    jobs = [
+        Job(folder, run)
+        for folder in found
+        for run in fold(read(folder).records).runs.values()
+        if ended or not run.over
+    ]
+    return sorted(jobs, key=lambda job: job.run.at, reverse=True)
+
+
+def find(id: str) -> Job:
+    """The job whose id begins so. Raises NoSuchJob."""
+    found = [job for job in known(ended=True) if job.run.job.startswith(id)] if id else []
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(job.run.job for job in found[:5])
+        raise NoSuchJob(f"{id} may be any of {names}. Write more of it.")
+    raise NoSuchJob(f"There is no job {id or 'without an id'}. See: cockpit job list --all")
+
+
+def table(jobs: Sequence[Job]) -> list[Safe]:
+    """A line for each, under a line that says what stands where."""
+    head = ("ID", "HOST", "SINCE (UTC)", "STATE", "COMMAND")
+    rows = [head]
+    for job in jobs:
+        run = job.run
+        since = f"{run.at:%Y-%m-%d %H:%M}"
+        rows.append(
+            (run.job[:SHORT], run.asked.host, since, job.state, beginning(run.asked.command))
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head) - 1)]
+    return [
+        clean_line(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True))
+        )
+        for row in rows
+    ]
