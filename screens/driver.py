@@ -25,8 +25,11 @@ from textual.drivers.linux_driver import LinuxDriver
 from screens.terminal import ENTER, LEAVE, Post, Repaint, Size, Stop, Terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from textual.app import App
     from textual.message import Message
+    from textual.screen import Screen
 
 SWITCH: Final = "COCKPIT_DRIVER"
 """Environment variable; "textual" switches back to Textual's own driver."""
@@ -34,6 +37,8 @@ SWITCH: Final = "COCKPIT_DRIVER"
 _LONGEST_CLOSE: Final = 1.0
 _LONGEST_WAIT: Final = 0.5
 """Seconds that leaving waits for answers under way."""
+_LONGEST_SHOW: Final = 2.0
+"""Seconds that a screen waits for the terminal to confirm that it was drawn."""
 
 
 def driver_class() -> type[textual.driver.Driver] | None:
@@ -46,6 +51,21 @@ def driver_of(app: App[Any]) -> Driver | None:
     # Private: App has no public way to its driver.
     driver = app._driver
     return driver if isinstance(driver, Driver) else None
+
+
+def when_shown(screen: Screen[Any], then: Callable[[], None]) -> None:
+    """Calls back once the terminal has confirmed the next frame, or after a while where it never
+    does: a key from before that was pressed on another screen."""
+    since = monotonic()
+
+    def look() -> None:
+        driver = driver_of(screen.app)
+        if driver and driver.lag and monotonic() - since < _LONGEST_SHOW:
+            screen.set_timer(0.02, look)
+        else:
+            then()
+
+    screen.call_after_refresh(look)
 
 
 class Driver(LinuxDriver):

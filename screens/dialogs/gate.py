@@ -21,10 +21,9 @@ from cockpit.target import guard
 from cockpit.text import Safe, clean, clean_line
 from screens import paint
 from screens.dialogs.answer import Answer
-from screens.driver import driver_of
+from screens.driver import when_shown
 from screens.lines import Lines
 
-DRAWN_PATIENCE = 2.0
 WIDEST = 110
 # What is cut first where the terminal is low, and to how many lines at most.
 CUT = {"evidence": 4, "head": 3, "said": 2, "where": 2, "question": 4}
@@ -140,8 +139,7 @@ class Gate(ModalScreen[tuple[guard.Pass, ...] | None]):
             yield Static("", markup=False, id="said")
 
     def on_mount(self) -> None:
-        since = time.monotonic()
-        self.call_after_refresh(self._when_drawn, since, self._open)
+        when_shown(self, self._open)
         if self.saving is not None:
             self._words["evidence"] = Safe("Saving logs first …"), "warn"
             self.run_worker(self._save(), exit_on_error=False)
@@ -162,18 +160,6 @@ class Gate(ModalScreen[tuple[guard.Pass, ...] | None]):
         self._show("evidence", clean_line(said), "")
         self._say_how()
 
-    def _when_drawn(self, since: float, then: Callable[[], None]) -> None:
-        """Goes on once the terminal has confirmed the frame, or after a while where it never does.
-
-        since: when the wait began, of the monotonic clock.
-        """
-        driver = driver_of(self.app)
-        waiting = bool(driver and driver.lag)
-        if waiting and time.monotonic() - since < DRAWN_PATIENCE:
-            self.set_timer(0.02, lambda: self._when_drawn(since, then))
-            return
-        then()
-
     def _open(self) -> None:
         self._ready_at = time.monotonic()
         for answer in self.query(Answer):
@@ -192,7 +178,7 @@ class Gate(ModalScreen[tuple[guard.Pass, ...] | None]):
             if box.size.height < box.virtual_size.height or not command.size.height:
                 return  # a terminal too low to show it
             self._waits_for_end = True
-            self.call_after_refresh(self._when_drawn, time.monotonic(), self._end_was_shown)
+            when_shown(self, self._end_was_shown)
 
     def _end_was_shown(self) -> None:
         self._waits_for_end = False
