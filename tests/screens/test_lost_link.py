@@ -103,7 +103,7 @@ async def test_a_command_is_prepared_and_waits_for_the_responders_word(
         await press(pilot, "enter")
         await dialog(pilot, Gate)
         gate = pilot.app.screen
-        await until(pilot, lambda: "y" in str(gate.query_one("#question", Static).render()))
+        await until(pilot, lambda: "y runs" in str(gate.query_one("#said", Static).render()))
         await press(pilot, "y")
         await until(pilot, lambda: len(responder.incident.runs) == 2)
         await until(pilot, lambda: not responder.incident.running())
