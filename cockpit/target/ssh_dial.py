@@ -217,7 +217,8 @@ class _Client(asyncssh.SSHClient):
             slot = f"password {self._place}" if again else ""
             if not again:
                 self.exam.questions.remember_once(self._place)
-            asked = f"{self.host.user} at {self.host.address}: {self._told} {words}"
+            who = f"{self.host.user} at {self.host.address}:"
+            asked = " ".join(f"{who} {self._told} {words}".split())
             try:
                 answer = await self.exam.answer(
                     asked, key=slot, what=f'"{words}"' if words else CODE, secret=not echo,

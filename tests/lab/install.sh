@@ -34,6 +34,8 @@ need setsid util-linux
 need python3 python3
 [ -x /usr/bin/python3 ] || missing="$missing python3"
 # Debian keeps what `python3 -m venv` needs apart.
+# One-time codes of a login.
+ls /lib/*/security/pam_oath.so >/dev/null 2>&1 || missing="$missing libpam-oath"
 python3 -c "import ensurepip, venv" 2>/dev/null || missing="$missing python3-venv"
 
 if [ -z "$missing" ] && compose_is_there; then
