@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
+from cockpit.incident.rollouts import counted
 from cockpit.incident.timeline import line
 from cockpit.responder import Responder
 from cockpit.target.target import LinkState
@@ -26,8 +27,8 @@ from screens.panes.checklist import Checklist
 from screens.panes.containers import ContainersPane
 from screens.panes.logs import LogsPane
 from screens.panes.timeline import Timeline
+from screens.rollout_keys import RolloutKeys
 from screens.status import StatusLine
-from screens.step_keys import StepKeys
 
 if TYPE_CHECKING:
     from cockpit.containers.container import Container
@@ -40,7 +41,7 @@ LOG_LINES = 500
 SMALL = (60, 20)
 
 
-class CockpitScreen(IncidentKeys, StepKeys):
+class CockpitScreen(IncidentKeys, RolloutKeys):
     """Draws what the responder holds, and asks it for everything else."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
@@ -74,6 +75,8 @@ class CockpitScreen(IncidentKeys, StepKeys):
         Binding("H", "choose_host", "host", id="host.choose", show=False, tooltip="Choose a host"),
         Binding("T", "run_in_terminal", "terminal", id="step.terminal", show=False,
                 tooltip="Run the command in your own terminal"),
+        Binding("P", "plan_rollout", "on many hosts", id="step.rollout", show=False,
+                tooltip="Plan the command on a group of hosts"),
         Binding("x", "stop_run", "stop", id="run.stop", show=False,
                 tooltip="Stop something that runs"),
         Binding("ctrl+s", "save", "save", id="incident.save", show=False,
@@ -91,6 +94,7 @@ class CockpitScreen(IncidentKeys, StepKeys):
         self.keybar = Keybar(id="keys")
         self._stale = False
         self._drawn_at = 0.0
+        self._lost: frozenset[str] = frozenset()
         self._tail: Tail | None = None
         self._seen = 0
 
@@ -148,9 +152,20 @@ class CockpitScreen(IncidentKeys, StepKeys):
         watch = self.responder.watch
         self.status.update_line()
         self._banner()
+        self._tell_who_is_back()
         self.containers.show(watch.snapshot if watch else None, Safe("Docker: asked in a moment."))
         self.checklist.update()
         self.timeline.update()
+
+    def _tell_who_is_back(self) -> None:
+        """What was prepared for a host that was out of reach is not sent by itself, but told of."""
+        lost = self.responder.lost
+        for host in self._lost - lost:
+            count = sum(one.host == host for one in self.responder.incident.prepared.values())
+            if count:
+                which = "1 command waits" if count == 1 else f"{count} commands wait"
+                self.say(f"{host} is back. {which} for your word: enter on it goes on.")
+        self._lost = lost
 
     def _banner(self) -> None:
         said = list(self.responder.runs.troubles.values())
@@ -158,6 +173,12 @@ class CockpitScreen(IncidentKeys, StepKeys):
             said.append(self.responder.log.reading)
         if self.responder.log.trouble:
             said.append(self.responder.log.trouble)
+        for rollout in self.responder.rollouts.values():
+            if not rollout.ended:
+                waits = "; it waits for you" if rollout.asks else ""
+                said.append(
+                    f"On {rollout.plan.label}: {counted(rollout.states)}{waits}. P shows it"
+                )
         link = self.responder.target.link
         waiting = [question for question in self.questions if self.app.screen is not self]
         said += [f"{question.host} asks: {question.prompt}" for question in waiting]
@@ -347,8 +368,12 @@ class CockpitScreen(IncidentKeys, StepKeys):
         entry = self.timeline.entry()
         if entry is None:
             return
-        job = getattr(entry.record.event, "job", None)
+        rolled = getattr(entry.record.event, "rollout", None)
         incident = self.responder.incident
+        if isinstance(rolled, str) and rolled in incident.rollouts:
+            self.show_rollout(rolled)
+            return
+        job = getattr(entry.record.event, "job", None)
         head = [
             f"{entry.at:%Y-%m-%d %H:%M:%S} UTC, by {clean_line(entry.record.who)}",
             f"recorded at {entry.record.ts:%Y-%m-%d %H:%M:%S} UTC as entry {entry.record.seq}",

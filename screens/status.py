@@ -47,6 +47,8 @@ def words(responder: Responder, now: datetime, mono: float, width: int) -> list[
     else:
         parts.append((Safe(" no incident yet (S declares) "), "faint"))
     tail = _tail(responder, now, mono, wide=width >= WIDE)
+    if sum(cell_len(words) for words, _ in parts + tail) + 24 > width:
+        tail = _tail(responder, now, mono, wide=False)
     if incident.started or incident.title:
         name = "training" if incident.training else ""
         title = Safe(": ".join(part for part in (name, incident.title) if part))

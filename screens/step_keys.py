@@ -212,7 +212,8 @@ class StepKeys(Asking):
         why = self.responder.out_of_reach(chosen)
         if why:
             self.responder.prepare(command, chosen)
-            self.say(f"Not sent: {why}. It is prepared and waits for your word; x drops it.")
+            host = self.responder.host_of(chosen)
+            self.say(f"Not sent: {host} is out of reach. It is prepared; enter goes on later.")
         return bool(why)
 
     def _nobody_went_on(self, host: str, chosen: Chosen | None) -> None:
