@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cockpit.incident.evidence import Evidence
 
 PATIENCE = 20.0
+NOT_SAVED = "could not be saved"
 _ELSEWHERE = re.compile(
     r"(^|[\s;|&(])(ssh\s|DOCKER_(HOST|CONTEXT)=|docker\s+(-H|--host|-c|--context)\b)"
 )
@@ -42,7 +43,7 @@ async def save_first(
         log.append(
             e.EvidenceMissed(what=what, why=why, host=host, container=container, rollout=rollout)
         )
-        return f"{what} could not be saved: {why}"
+        return f"{what} {NOT_SAVED}: {why}"
 
     wanted = list(containers)
     names = ", ".join(name for name in wanted if name != "*") or "all containers"

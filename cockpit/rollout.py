@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from cockpit.evidence import NOT_SAVED
 from cockpit.incident import events as e
 from cockpit.incident.logbook import Logbook
 from cockpit.incident.rollouts import HostState, Stand, standings
@@ -72,9 +73,18 @@ class Plan:
         out = tuple(one.host for one in self.hosts if one.host in hosts)
         return replace(self, hosts=kept, left_out=(*self.left_out, *out))
 
+    def again(self, hosts: Collection[str]) -> Plan:
+        """A plan of its own, to run the same on these of its hosts."""
+        kept = tuple(one for one in self.hosts if one.host in hosts)
+        return replace(self, id=_new_id(), hosts=kept, retries=self.id, left_out=(), evidence="")
+
     def on(self, host: str) -> Chosen | None:
         """The command of the runbook, to run on that host."""
         return replace(self.chosen, host=host) if self.chosen else None
+
+
+def _new_id() -> str:
+    return secrets.token_hex(10)
 
 
 def means_host(name: str) -> bool:
@@ -104,8 +114,6 @@ def plan(
     command: str,
     chosen: Chosen | None = None,
     values: Mapping[str, str] | None = None,
-    *,
-    retries: str = "",
 ) -> Plan:
     """What a command would be on each of the hosts; changes nothing, connects to nothing.
 
@@ -138,13 +146,12 @@ def plan(
     if chosen and chosen.command.risk.above(risk):
         risk = chosen.command.risk
     return Plan(
-        id=secrets.token_hex(10),
+        id=_new_id(),
         label=label,
         command=placeholders.fill(command, given, there, partly=True),
         hosts=tuple(planned),
         chosen=chosen,
         ask_first=risk is not Risk.READ,
-        retries=retries,
     )
 
 
@@ -162,6 +169,31 @@ def intents(responder: Responder, plan: Plan, *, stale: str = "") -> tuple[guard
         )
         for one in plan.hosts
     )
+
+
+async def save_evidence(responder: Responder, intents: Sequence[guard.Intent], id: str) -> str:
+    """Saves the logs of the containers that a rollout is about to change, on each of its hosts.
+
+    id: of the plan. Returns what was saved and what could not be, in sentences; never raises.
+    """
+    at_once = asyncio.Semaphore(BATCH)
+
+    async def one(intent: guard.Intent) -> str:
+        async with at_once:
+            return await responder.save_evidence(intent.command, intent.names, intent.host, id)
+
+    touching = [intent for intent in intents if intent.names and intent.risk != "read"]
+    if not touching:
+        return ""
+    said = await asyncio.gather(*(one(intent) for intent in touching))
+    missed = [
+        f"{intent.host}: {words}"
+        for intent, words in zip(touching, said, strict=True)
+        if NOT_SAVED in words
+    ]
+    more = f" And {len(missed) - 2} more." if len(missed) > 2 else ""
+    whole = f"Logs saved on {len(touching) - len(missed)} of {len(touching)} hosts."
+    return " ".join([whole, *(f"{one}." for one in missed[:2])]) + more
 
 
 class Rollout:
