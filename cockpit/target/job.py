@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+import time
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, NewType
 
 from cockpit.target import session
@@ -23,8 +24,13 @@ from cockpit.target.target import LinkDown, LinkLost, Target
 JobId = NewType("JobId", str)
 
 _SEAL: Final = object()
+KEPT_DAYS: Final = 7
+"""How long a host keeps what an ended job told; then `hello` has it removed (ck_sweep)."""
+
 _LEASE_S: Final = 60
 _BROKEN_SHELLS: Final = 15
+_BEFORE_THE_LAUNCH: Final = ("write", "nodir", "cut", "noclaim")
+"""What a host refuses an order with before it runs anything of it, for certain."""
 
 
 def new_id() -> JobId:
@@ -36,12 +42,17 @@ class NoPlace(Exception):
     """The target has no directory for jobs; the message says what was tried."""
 
 
+class Unsendable(ValueError):
+    """No shell can be given this command; the message says why. Nothing was sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where jobs live on a target and in which life of it; journaled before the first order.
 
     Good until the link was lost: the host may have been restarted meanwhile, and an order for
     another boot is refused there. kill_on_logout: systemd there ends jobs when the link drops.
+    skew: seconds that its clock is ahead of ours, give or take one.
     """
 
     root: str
@@ -50,6 +61,7 @@ class Place:
     uid: int
     interp: str
     kill_on_logout: bool = False
+    skew: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +97,8 @@ class Output:
 class Ended:
     """It will not run on. exit_status: 128 + n for signal n, None when it never started.
 
-    ended_at: the host's clock, seconds since 1970. size: bytes of output. truncated: output beyond
+    ended_at: the host's clock, seconds since 1970. seconds: how long it ran, by a clock of the host
+    that nobody sets; None where it did not say. size: bytes of output. truncated: output beyond
     the cap, or what did not fit on the host's disk, was thrown away. why: for "never started".
     left: what it left for the next command of its session; None where it says nothing of that.
     """
@@ -97,6 +110,7 @@ class Ended:
     truncated: bool
     why: str = ""
     left: session.Kept | session.Lost | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +134,13 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """What it took. left: pids that the job started and moved out of its process group."""
+    """What it took; by an earlier stop too, whose answer was lost.
 
-    how: Literal["gently", "killed", "was over", "never started"]
+    left: pids of the job that live on, out of its process group. "still running": what there is of
+    it belongs to another user, as what sudo started does, and we may not end it; left names it.
+    """
+
+    how: Literal["gently", "killed", "was over", "never started", "still running"]
     left: tuple[int, ...]
 
 
@@ -138,7 +156,7 @@ def order(
 
     workdir: "" is the home directory, a leading ~ too. timeout_s: 0 is none; then TERM, and KILL
     ten seconds later. carry: what it finds of commands before it; then workdir counts where it
-    finds nothing. Raises TypeError without a Pass.
+    finds nothing. Raises Unsendable, and TypeError without a Pass.
     """
     if not isinstance(leave, Pass):
         raise TypeError("an order needs a Pass from cockpit.target.guard.answer")
@@ -146,7 +164,20 @@ def order(
         script = f"{session.enter(workdir)}{leave.command}\n"
     else:
         script = session.script(leave.command, carry, workdir)
-    encoded = script.encode(errors="surrogateescape")
+    try:
+        encoded = script.encode(errors="surrogateescape")
+    except UnicodeEncodeError as error:
+        odd = f"U+{ord(script[error.start]):04X}"
+        raise Unsendable(
+            f"The command holds half a character ({odd}), which no host can be sent."
+            " Type that place anew."
+        ) from None
+    if 0 in encoded:
+        line = encoded[: encoded.index(0)].count(b"\n") + 1
+        raise Unsendable(
+            f"The command holds a NUL byte (in line {line}), which no shell can be given:"
+            " it would run without the rest. Take it out, or write \\0 for printf."
+        )
     return Order(id, leave.host, encoded, timeout_s, 65536, _SEAL)
 
 
@@ -158,6 +189,7 @@ async def hello(target: Target, root: str | None = None) -> Place:
     """
     try:
         said = await ask(target, call_line("ck_hello", root or ""), "hello")
+        heard = time.time()
     except Refused:
         raise NoPlace(
             f"{target.name} has no directory for jobs: ~/.cache, /var/tmp, /tmp and /dev/shm are"
@@ -172,6 +204,8 @@ async def hello(target: Target, root: str | None = None) -> Place:
         uid=int(said["uid"]),
         interp=said["interp"],
         kill_on_logout=said["kill"] in ("yes", "true", "1", "on"),
+        # It told whole seconds, somewhere between the question and its answer.
+        skew=float(said["now"]) + 0.5 - (heard - float(said["took"]) / 2),
     )
 
 
@@ -190,8 +224,11 @@ async def follow(
         raise ValueError(f"the order is for {order.host} under {order.id}, not for {target.name}")
     patience = _Patience(target)
     refused = ""
+    # Whether an order may be on its way still; one from before we were asked would be, too.
+    adrift = order is None
     while True:
         await target.ready()
+        sends = order is not None and not claimed and not refused
         if claimed:
             body = b""
         elif refused:
@@ -218,14 +255,17 @@ async def follow(
                     else:
                         said |= item
         except LinkLost:
+            adrift |= sends
             await patience.lost()
             continue
         except Broken as broken:
+            adrift |= sends
             await patience.broken(broken)
             continue
         except Refused as refusal:
             # Whatever kept it from starting: have the target promise that it never will.
             refused = refusal.sentence(target.name)
+            adrift |= refusal.code not in _BEFORE_THE_LAUNCH
             continue
         match said["state"]:
             case "running" | "orphan":
@@ -235,6 +275,10 @@ async def follow(
             case "absent" | "prepared" if not claimed and not refused and _same_life(place, said):
                 refused = "it was never sent"
                 continue
+            case "absent" | "prepared" if not claimed and not adrift and _same_life(place, said):
+                # No room even for the promise: but it was sent no more than that.
+                yield Ended(None, "never started", None, 0, False, refused)
+                return
         yield _verdict(target, place, said, claimed, offset, refused)
         return
 
@@ -264,6 +308,8 @@ async def stop(target: Target, place: Place, id: JobId, grace_s: int = 5) -> Sto
                 return Stopped("gently", left)
             case "killed":
                 return Stopped("killed", left)
+            case "alive":
+                return Stopped("still running", left)
             case _:
                 return Stopped("was over", left)
 
@@ -297,16 +343,19 @@ def _verdict(
     check = f"Look on {name} what it did before you run it again."
     match said["state"]:
         case "done" | "exit":
+            ended, _, clock = said["end"].partition(".")
+            began, _, over = clock.partition("-")
             how: Literal["done", "stopped", "timeout"] = "done"
             if said["cancel"]:
                 how = "timeout" if said["cancel"] == "timeout" else "stopped"
             return Ended(
                 exit_status=int(said["rc"]),
                 how=how,
-                ended_at=float(said["end"]),
+                ended_at=float(ended),
                 size=offset if said["state"] == "exit" else int(said["size"]),
                 truncated=bool(said["trunc"]),
                 left=session.left(said),
+                seconds=max(0.0, float(over) - float(began)) if over else None,
             )
         case "abandoned":
             return Ended(None, "never started", None, 0, False, refused)
@@ -318,6 +367,11 @@ def _verdict(
             return Unknown(
                 f"the process that watched the command on {name} was killed, as when memory runs"
                 f" out; the command is over and its exit status is not known. {check}"
+            )
+        case "swept":
+            return Unknown(
+                f"{name} keeps what a command did for {KEPT_DAYS} days after its end, and this one"
+                f" is gone by now; whether it ran, and how it ended, is not known. {check}"
             )
         case _ if said["boot"] != place.boot:
             return Unknown(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shlex
+import time
+import zlib
 from collections.abc import AsyncGenerator
 from functools import cache
 from importlib import resources
@@ -24,7 +26,7 @@ class Refused(Exception):
         what = {
             "write": f"{name} could not store the command",
             "nodir": f"{name} could not make a directory for the command",
-            "noclaim": f"{name} did not start the command within ten seconds",
+            "noclaim": f"{name} could not start the command",
             "cut": f"{name} received the command damaged",
         }.get(self.code, f"{name} refused the command ({self.code})")
         return f"{what}: {self.heard}" if self.heard else what
@@ -59,7 +61,11 @@ class Call:
 
     async def __aenter__(self) -> Call:
         self._channel = await self._target.shell()
-        self._channel.stdin.write(f"CK_N={self._nonce}\n".encode() + _library() + self._body)
+        # A shell that was opened ahead has been given the library by then: see ssh_line.
+        ahead = getattr(self._channel, "knows_jobs", False)
+        call = f"CK_N={self._nonce}\n".encode() + (b"" if ahead else library()) + self._body
+        self.sent = time.monotonic()
+        self._channel.stdin.write(call)
         self._channel.stdin.write_eof()
         self._pumps = [
             asyncio.create_task(self._pump(self._data(self._channel.stdout))),
@@ -156,14 +162,14 @@ def _fields(line: str) -> dict[str, str]:
 
 
 async def ask(target: Target, body: bytes, key: str) -> dict[str, str]:
-    """The control lines of a call, up to the one with `key`."""
+    """The control lines of a call, up to the one with `key`; took: seconds until then."""
     said: dict[str, str] = {}
     async with Call(target, body) as call:
         while key not in said:
             item = await call.next()
             if isinstance(item, dict):
                 said |= item
-    return said
+        return said | {"took": str(time.monotonic() - call.sent)}
 
 
 def call_line(function: str, *arguments: object) -> bytes:
@@ -172,27 +178,22 @@ def call_line(function: str, *arguments: object) -> bytes:
 
 
 @cache
-def _library() -> bytes:
-    """job.sh without its comments: they need not travel."""
+def library() -> bytes:
+    """job.sh without its comments: they need not travel. It defines, and runs nothing."""
     text = resources.files("cockpit.target").joinpath("job.sh").read_bytes()
     lines = text.splitlines(keepends=True)
     return b"".join(line for line in lines if line.strip() and not line.lstrip().startswith(b"#"))
 
 
 def cksum(data: bytes) -> str:
-    """What POSIX `cksum` prints: a CRC-32 of its own kind, and the length."""
+    """What POSIX `cksum` prints: a CRC-32 of its own kind, and the length.
+
+    It is zlib's from zero on, with every bit the other way round.
+    """
     length = len(data)
-    crc = 0
-    for byte in data + length.to_bytes((length.bit_length() + 7) // 8, "little"):
-        crc = (crc << 8 & 0xFFFFFFFF) ^ _crc_table()[crc >> 24 ^ byte]
-    return f"{crc ^ 0xFFFFFFFF} {length}"
+    data += length.to_bytes((length.bit_length() + 7) // 8, "little")
+    crc = zlib.crc32(data.translate(_MIRRORED), 0xFFFFFFFF)
+    return f"{int(f'{crc:032b}'[::-1], 2)} {length}"
 
 
-@cache
-def _crc_table() -> tuple[int, ...]:
-    def entry(value: int) -> int:
-        for _ in range(8):
-            value = (value << 1 ^ 0x04C11DB7 if value & 0x80000000 else value << 1) & 0xFFFFFFFF
-        return value
-
-    return tuple(entry(index << 24) for index in range(256))
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))

@@ -143,7 +143,7 @@ async def test_stop_ends_the_whole_process_group(host: Local, place: job.Place) 
     last = (await collect(news)).last
     assert isinstance(last, job.Ended)
     assert (last.exit_status, last.how) == (143, "stopped")
-    assert (await job.stop(host, place, id)).how == "was over"
+    assert (await job.stop(host, place, id)).how == "gently"
 
 
 async def test_stop_kills_what_ignores_it(host: Local, place: job.Place) -> None:

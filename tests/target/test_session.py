@@ -19,7 +19,7 @@ from cockpit.target import job, session
 from cockpit.target.ssh import SshTarget
 from cockpit.target.target import Channel, Local, Target
 from tests.target import ground
-from tests.target.ground import collect, leave
+from tests.target.ground import collect, leave, until
 
 pytestmark = pytest.mark.anyio
 
@@ -250,7 +250,7 @@ async def test_what_is_left_is_for_the_owner_alone_and_not_for_ever(
     old = time.time() - 5 * 86_400
     os.utime(state, (old, old))
     await job.hello(host)
-    assert not state.exists()
+    await until(lambda: not state.exists())
 
 
 @pytest.fixture
