@@ -29,6 +29,7 @@ BATCH: Final = 5
 STOP_AFTER: Final = 1
 LEFT: Final = "ended, as cockpit was"
 _LOOK: Final = 0.05
+_WHY: Final = 160
 
 _HOST = re.compile(
     r"(?:(?:your|the|this|target|remote|ssh)_)*(?:host|hostname|host_name|server|servername"
@@ -186,14 +187,18 @@ async def save_evidence(responder: Responder, intents: Sequence[guard.Intent], i
     if not touching:
         return ""
     said = await asyncio.gather(*(one(intent) for intent in touching))
-    missed = [
-        f"{intent.host}: {words}"
+    missed = {
+        intent.host: words
         for intent, words in zip(touching, said, strict=True)
         if NOT_SAVED in words
-    ]
-    more = f" And {len(missed) - 2} more." if len(missed) > 2 else ""
+    }
     whole = f"Logs saved on {len(touching) - len(missed)} of {len(touching)} hosts."
-    return " ".join([whole, *(f"{one}." for one in missed[:2])]) + more
+    if not missed:
+        return whole
+    first = next(iter(missed.values()))
+    why = first if len(first) <= _WHY else f"{first[:_WHY]}…"
+    names = ", ".join([*missed][:6]) + (f" and {len(missed) - 6} more" if len(missed) > 6 else "")
+    return f"{whole} Not on {names}: {why}"
 
 
 class Rollout:
