@@ -19,7 +19,7 @@ from cockpit.containers import address as addresses
 from cockpit.containers.address import Address, BadAddress
 from cockpit.containers.reach import Unreachable, Way
 from cockpit.containers.wire import Event, Inspected, Listed, Stats, Version
-from cockpit.target.target import LinkDown, LinkLost, Local, Target
+from cockpit.target.target import LinkDown, LinkLost, LinkState, Local, Target
 from cockpit.text import Safe
 
 if TYPE_CHECKING:
@@ -146,7 +146,8 @@ class Engine:
         }
         if since:
             query["since"] = f"{since // 10**9}.{since % 10**9:09d}"
-        async with self._stream(f"/containers/{_known(container)}/logs", query) as chunks:
+        path = f"/containers/{_known(container)}/logs"
+        async with self._stream(path, query, endless=follow) as chunks:
             async for chunk in chunks:
                 yield chunk
 
@@ -174,6 +175,16 @@ class Engine:
         """The docker command that reaches this engine on the target; "" when it is not there."""
         return self._way.docker if self._way else ""
 
+    @property
+    def link_trouble(self) -> Safe:
+        """Why the host cannot be reached now, "" while it can."""
+        link = self.target.link
+        if link.state.usable:
+            return Safe("")
+        if link.state is LinkState.CONNECTING:
+            return Safe(f"Not yet connected to {self.where}.")
+        return Safe(f"The link to {self.where} is {link.state}: {text.clean_line(link.reason)}")
+
     def now(self) -> datetime:
         """The engine's clock, within about a second."""
         return datetime.now(UTC) + self._clock_ahead
@@ -190,9 +201,9 @@ class Engine:
 
     @asynccontextmanager
     async def _stream(
-        self, path: str, query: Mapping[str, str]
+        self, path: str, query: Mapping[str, str], *, endless: bool = True
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        async with self._answer(await self._versioned(path), query, endless=True) as response:
+        async with self._answer(await self._versioned(path), query, endless=endless) as response:
             yield response.aiter_raw()
 
     async def _versioned(self, path: str) -> str:
@@ -215,13 +226,13 @@ class Engine:
                     raise _refused(response.status_code, await response.aread(), self.where)
                 yield response
         except (LinkLost, LinkDown) as lost:
-            why = str(lost) or "it is dialed again by itself"
-            raise EngineTrouble(
-                f"The link to {self.where} is lost: {text.clean_line(why)}"
-            ) from lost
+            why = text.clean_line(str(lost) or "it is dialed again by itself")
+            state = "down" if isinstance(lost, LinkDown) else "lost"
+            raise EngineTrouble(f"The link to {self.where} is {state}: {why}") from lost
         except httpx.TimeoutException as late:
             raise EngineTrouble(
-                f"Docker at {self.where} has not answered within {ANSWER_WITHIN:.0f} s. "
+                self.link_trouble
+                or f"Docker at {self.where} has not answered within {ANSWER_WITHIN:.0f} s. "
                 "If it stays so, look at it there: systemctl status docker"
             ) from late
         except Unreachable as closed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import calendar
 import time
-from collections import Counter, deque
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -13,10 +12,17 @@ STDERR: Final = 2
 HEADER: Final = 8
 OVERLAP: Final = 2 * 10**9
 LONGEST: Final = 1 << 16
+LARGEST: Final = 1 << 24
+PART: Final = 1 << 14  # The engine cuts a longer line into parts of this size,
+STAMP: Final = 31  # each with its time and a space before it.
+TOGETHER: Final = 64 * (STAMP + PART)
+KEYS: Final = 1024
 
 
 class Message(NamedTuple):
     """One message of a log, or a part of a long one: then body does not end in a newline.
+
+    Nor does the last of a process that ended in the middle of a line.
 
     at: nanoseconds UTC, 0 when the engine sent no time.
     """
@@ -44,6 +50,8 @@ class Framed:
             if stream > 3 or held[start + 1 : start + 4] != b"\0\0\0":
                 raise ValueError(f"not a log frame: {bytes(held[start : start + HEADER])!r}")
             end = start + HEADER + int.from_bytes(held[start + 4 : start + HEADER], "big")
+            if end - start > LARGEST:
+                raise ValueError(f"a log frame of {end - start - HEADER:,} bytes")
             if len(held) < end:
                 break
             at, body = self._stamps.split(bytes(held[start + HEADER : end]))
@@ -51,6 +59,10 @@ class Framed:
             start = end
         del held[:start]
         return messages
+
+    def end(self) -> list[Message]:
+        """What is left when the engine ended the log: nothing, frames are whole."""
+        return []
 
 
 class Lined:
@@ -61,15 +73,31 @@ class Lined:
         self._stamps = Stamps()
 
     def feed(self, data: bytes) -> list[Message]:
-        """The lines that are whole now."""
-        *lines, self._held = (self._held + data).split(b"\n")
-        return [self._message(line) for line in lines]
+        """The lines that are whole now, and the parts of one that is very long."""
+        held, start, messages = self._held + data, 0, []
+        while start < len(held):
+            end = held.find(b"\n", start, start + TOGETHER)
+            if end >= 0:
+                messages.append(self._message(held[start:end], b"\n"))
+                start = end + 1
+            elif len(held) - start >= TOGETHER:
+                messages.append(self._message(held[start : start + TOGETHER], b""))
+                start += TOGETHER
+            else:
+                break
+        self._held = held[start:]
+        return messages
 
-    def _message(self, line: bytes) -> Message:
+    def end(self) -> list[Message]:
+        """What is left when the engine ended the log: a line that the process did not end."""
+        held, self._held = self._held, b""
+        return [self._message(held, b"")] if held else []
+
+    def _message(self, line: bytes, end: bytes) -> Message:
         at, body = self._stamps.split(line)
-        if len(body) > 1 << 14:  # The engine puts its time before each 16 KiB of a long line.
+        if len(body) > PART:
             body = body.replace(line[: len(line) - len(body)], b"")
-        return Message(at, STDOUT, body.removesuffix(b"\r") + b"\n")
+        return Message(at, STDOUT, body.removesuffix(b"\r") + end if end else body)
 
 
 class Stamps:
@@ -110,25 +138,27 @@ def _any_stamp(stamp: bytes) -> int:
 class Resume:
     """Where to take a log up again after a cut, and which messages were seen before it.
 
-    The engine is asked for a little more than is missing, because times are neither unique nor
-    in order; what was seen of that is dropped, as often as it was seen.
+    An engine tells a log in one order, always the same, but times in it are neither unique nor in
+    order. So it is asked for a little more than is missing, and all of that is dropped up to the
+    newest message that was seen. (Had the host's clock been set back, and the log rotated in the
+    same gap, nothing comes until the clock is where it was.)
     """
 
     def __init__(self) -> None:
-        self._first = 0
-        self._last = 0
-        self._recent: deque[tuple[int, int, int]] = deque()
-        self._seen: Counter[tuple[int, int, int]] = Counter()
-        self._anchor: tuple[int, int, int] | None = None
+        self._newest: tuple[int, int, int] | None = None
+        self._latest = 0
+        self._times_seen: dict[tuple[int, int, int], int] = {}
+        self._due = 0
 
-    def since(self) -> int:
-        """The time to ask from, nanoseconds; 0 when nothing was read yet. Call once per cut."""
-        if not self._recent:
+    def since(self, *, after: bool = False) -> int:
+        """The time to ask from, nanoseconds; 0 when nothing was read yet. Call once per cut.
+
+        after: what follows the newest message, and it not again.
+        """
+        if self._newest is None:
             return 0
-        since = max(self._last - OVERLAP, self._first)
-        self._seen = Counter(key for key in self._recent if key[0] >= since)
-        self._anchor = self._recent[-1]
-        return since
+        self._due = 0 if after else self._times_seen[self._newest]
+        return self._newest[0] + 1 if after else self._newest[0] - OVERLAP
 
     def fresh(self, message: Message) -> tuple[bool, bool]:
         """Whether the message is new, and whether the log has a hole before it.
@@ -137,25 +167,21 @@ class Resume:
         rotated, or emptied, by more than the overlap.
         """
         key = (message.at, message.stream, hash(message.body))
-        if self._seen:
-            left = self._seen.get(key, 0)
-            if left:
-                if left == 1:
-                    del self._seen[key]
-                else:
-                    self._seen[key] = left - 1
-                if key == self._anchor:
-                    self._anchor = None
+        hole = False
+        if self._due:
+            if key == self._newest:
+                self._due -= 1
                 return False, False
-        hole = self._anchor is not None and message.at > self._anchor[0]
-        if hole:
-            self._anchor = None
-        self._first = self._first or message.at
-        self._last = max(self._last, message.at)
-        recent = self._recent
-        recent.append(key)
-        while len(recent) > 1 and recent[0][0] < self._last - 2 * OVERLAP:
-            recent.popleft()
+            if message.at <= self._latest:
+                return False, False
+            self._due, hole = 0, True
+        if message.at:
+            seen = self._times_seen
+            seen[key] = seen.pop(key, 0) + 1
+            if len(seen) > KEYS:
+                del seen[next(iter(seen))]
+            self._newest = key
+            self._latest = max(self._latest, message.at)
         return True, hole
 
 
@@ -169,14 +195,20 @@ class Joined:
     def add(self, message: Message) -> tuple[bytes, int] | None:
         """The whole line, and how many bytes of it were left out; None until its end came."""
         stream, body = message.stream, message.body
-        if body.endswith(b"\n") and stream not in self._parts:
+        # Without an end and smaller than a part, it is the last of a process that ended there.
+        whole = body.endswith(b"\n") or len(body) < PART
+        if whole and stream not in self._parts:
             return body[:LONGEST].rstrip(b"\r\n"), max(0, len(body) - LONGEST)
-        held = self._parts.get(stream, b"")
+        held = self._parts.pop(stream, b"")
         kept = held + body[: max(0, LONGEST - len(held))]
-        missing = self._missing.get(stream, 0) + len(held) + len(body) - len(kept)
-        if body.endswith(b"\n"):
-            self._parts.pop(stream)
-            self._missing.pop(stream, None)
+        missing = self._missing.pop(stream, 0) + len(held) + len(body) - len(kept)
+        if whole:
             return kept.rstrip(b"\r\n"), missing
         self._parts[stream], self._missing[stream] = kept, missing
         return None
+
+    def end(self) -> list[tuple[int, bytes, int]]:
+        """Stream, bytes and how many were left out of the lines that will have no end."""
+        held = [(stream, kept, self._missing[stream]) for stream, kept in self._parts.items()]
+        self._parts, self._missing = {}, {}
+        return held

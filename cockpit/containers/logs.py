@@ -66,7 +66,6 @@ class Tail:
     ) -> None:
         self.lines: deque[Line] = deque()
         self.total = 0
-        self.note = Safe("")
         self._engine = engine
         self._container = container
         self._first = first
@@ -74,19 +73,24 @@ class Tail:
         self._on_change = on_change
         self._resume = Resume()
         self._joined = Joined()
+        self._broke_off = False
+        self._said = Safe("")
         self._chars = 0
         self._reached = False
         self._rate = _Rate()
         self._main: asyncio.Task[None] | None = None
         self._telling: asyncio.TimerHandle | None = None
+        self._unwatch: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Begin to follow; returns at once. Errors become `note`."""
         if self._main is None:
             self._main = asyncio.create_task(self._run(), name=f"log of {self._container}")
+            self._unwatch = self._engine.target.watch(lambda _: self._changed())
 
     async def close(self) -> None:
         """Stop following; the lines stay."""
+        self._unwatch()
         main, self._main = self._main, None
         if main is not None:
             main.cancel()
@@ -94,6 +98,10 @@ class Tail:
                 await main
         if self._telling is not None:
             self._telling.cancel()
+
+    @property
+    def note(self) -> Safe:
+        return (self._main and self._engine.link_trouble) or self._said
 
     @property
     def rate(self) -> float:
@@ -132,11 +140,17 @@ class Tail:
 
     async def _follow(self) -> None:
         """Read until the engine ends the log, which is when the container stops."""
-        got = await self._engine.inspect(self._container)
-        parser = Lined() if got.config.tty else Framed()
-        since = self._resume.since()
+        tty = (await self._engine.inspect(self._container)).config.tty
+        await self._read(tty, follow=True)
+        # An engine may end the log that is followed before the last words of what stopped.
+        await self._read(tty, follow=False)
+
+    async def _read(self, tty: bool, *, follow: bool) -> None:
+        parser = Lined() if tty else Framed()
+        # A line broken off would come again with the next start's first line as one.
+        since = self._resume.since(after=tty and self._broke_off)
         stream = self._engine.logs(
-            self._container, follow=True, since=since, tail=None if since else self._first
+            self._container, follow=follow, since=since, tail=None if since else self._first
         )
         rested = time.monotonic()
         self._say("")
@@ -147,6 +161,7 @@ class Tail:
                 if time.monotonic() - rested > BUSY:
                     await asyncio.sleep(0)
                     rested = time.monotonic()
+        self._add(parser.end())
 
     async def _until_started(self) -> None:
         """Wait for the next start. Raises NoSuchContainer when there will be none."""
@@ -154,6 +169,8 @@ class Tail:
         if got.state.status == "running":
             await asyncio.sleep(0.2)
             return
+        for stream, body, missing in self._joined.end():
+            self._append(Line(0, _source(stream), _clean(body, missing)))
         self._say("This container does not run; its log goes on when it starts.")
         since = moment(got.state.finished_at) or self._engine.now()
         events = self._engine.events_stream(since, container=got.id, events=("start", "destroy"))
@@ -172,10 +189,10 @@ class Tail:
                 self._append(Line(message.at, Source.GAP, GAP))
             if not new:
                 continue
+            self._broke_off = not message.body.endswith(b"\n")
             joined = self._joined.add(message)
             if joined is not None:
-                source = Source.STDERR if message.stream == STDERR else Source.STDOUT
-                self._append(Line(message.at, source, _clean(*joined)))
+                self._append(Line(message.at, _source(message.stream), _clean(*joined)))
         if self.total > before:
             self._rate.add(self.total - before, time.monotonic())
             self._changed()
@@ -189,8 +206,8 @@ class Tail:
             self._chars -= len(lines.popleft().text)
 
     def _say(self, note: str) -> None:
-        if note != self.note:
-            self.note = Safe(note)
+        if note != self._said:
+            self._said = Safe(note)
             self._changed()
 
     def _changed(self) -> None:
@@ -228,6 +245,10 @@ class _Rate:
         if passed >= 1.0:
             self._last = self._count / passed
             self._began, self._count = now, 0
+
+
+def _source(stream: int) -> Source:
+    return Source.STDERR if stream == STDERR else Source.STDOUT
 
 
 def _clean(body: bytes, missing: int) -> Safe:
@@ -279,6 +300,7 @@ async def save_logs(
                     size -= len(held.popleft())
                     left_out += 1
                 await asyncio.sleep(0)
+            held += [_evidence(message) for message in parser.end()]
     except EngineTrouble as failed:
         trouble = failed
     written = 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cockpit.containers.frames import (
     LONGEST,
+    PART,
     STDERR,
     STDOUT,
     Framed,
@@ -78,9 +80,9 @@ def test_times_of_other_engines_are_read_too() -> None:
 
 def test_parts_of_a_long_line_are_joined_for_each_stream() -> None:
     joined = Joined()
-    assert joined.add(Message(AT, STDOUT, b"begin ")) is None
+    assert joined.add(Message(AT, STDOUT, b"b" * PART)) is None
     assert joined.add(Message(AT, STDERR, b"another\n")) == (b"another", 0)
-    assert joined.add(Message(AT, STDOUT, b"end\n")) == (b"begin end", 0)
+    assert joined.add(Message(AT, STDOUT, b"end\n")) == (b"b" * PART + b"end", 0)
 
 
 def test_a_line_without_end_takes_no_memory_and_is_counted() -> None:
@@ -107,8 +109,35 @@ def at(seconds: float, body: bytes = b"x\n", stream: int = STDOUT) -> Message:
 def test_a_log_read_in_many_pieces_is_whole(
     written: list[tuple[int, bytes]], pieces: list[int]
 ) -> None:
-    """The engine's file, lines at the same time and in twos included, read over many cuts."""
-    log = sorted((at(tenths / 10, body) for tenths, body in written), key=lambda line: line.at)
+    """The engine's file, lines at the same time and in twos included, read over many cuts.
+
+    Times are not in order: two streams race, and the host's clock is set back by any amount.
+    """
+    log = [at(tenths / 10, body) for tenths, body in written]
+    resume = Resume()
+    got: list[Message] = []
+    for piece in [*pieces, 10**6]:
+        since = resume.since()
+        late = next(number for number, line in enumerate(log) if line.at >= since)
+        for message in log[late:][:piece]:
+            new, hole = resume.fresh(message)
+            assert not hole
+            if new:
+                got.append(message)
+    assert got == log
+
+
+@given(
+    st.lists(st.integers(0, 40), min_size=1),
+    st.lists(st.integers(1, 30), max_size=12),
+    st.lists(st.integers(-9, 9), min_size=99, max_size=99),
+)
+def test_a_log_of_an_older_engine_is_whole_too(
+    written: list[int], pieces: list[int], jitter: list[int]
+) -> None:
+    """One that looks at the time of each line, where times are out of order by less than 2 s."""
+    times = [tenths / 10 + by / 10 for tenths, by in zip(sorted(written), jitter, strict=False)]
+    log = [at(seconds, b"%d\n" % number) for number, seconds in enumerate(times)]
     resume = Resume()
     got: list[Message] = []
     for piece in [*pieces, 10**6]:
@@ -124,16 +153,43 @@ def test_a_log_read_in_many_pieces_is_whole(
 def test_a_log_that_was_rotated_during_a_cut_has_a_hole() -> None:
     resume = Resume()
     resume.fresh(at(0, b"old\n"))
-    assert resume.since() == at(0).at
+    assert resume.since() == at(-2).at
     assert resume.fresh(at(9, b"new\n")) == (True, True)
     assert resume.fresh(at(9.1, b"newer\n")) == (True, False)
 
 
-def test_lines_older_than_the_first_shown_are_not_asked_for() -> None:
+def test_what_follows_a_line_broken_off_is_asked_for_without_it() -> None:
     resume = Resume()
-    resume.fresh(at(10))
-    resume.fresh(at(10.5))
-    assert resume.since() == at(10).at
-    resume.fresh(at(10))
-    resume.fresh(at(14))
-    assert resume.since() == at(12).at
+    resume.fresh(at(1, b"password: "))
+    assert resume.since(after=True) == at(1).at + 1
+    assert resume.fresh(at(5, b"up\n")) == (True, False)
+
+
+def test_a_line_without_end_is_cut_into_the_same_parts_in_any_pieces() -> None:
+    """A terminal's line of 3 MiB: bounded memory, and a cut in its middle finds its place again."""
+    chunk = STAMP + b" " + b"x" * PART
+    data = chunk * 200 + STAMP + b" end\r\n" + STAMP + b" next\r\n"
+    whole = Lined().feed(data)
+    assert [len(message.body) for message in whole] == [64 * PART] * 3 + [8 * PART + 4, 5]
+    parser = Lined()
+    pieces = [data[start : start + 5000] for start in range(0, len(data), 5000)]
+    assert [message for piece in pieces for message in parser.feed(piece)] == whole
+    assert {message.at for message in whole} == {AT}
+
+
+def test_the_last_words_of_a_process_need_no_end() -> None:
+    joined = Joined()
+    assert joined.add(Message(AT, STDERR, b"fatal: no space left")) == (b"fatal: no space left", 0)
+    assert joined.add(Message(AT, STDOUT, b"x" * PART)) is None
+    assert joined.add(Message(AT, STDOUT, b"y")) == (b"x" * PART + b"y", 0)
+    joined.add(Message(AT, STDOUT, b"z" * PART))
+    assert joined.end() == [(STDOUT, b"z" * PART, 0)]
+    assert joined.end() == []
+    parser = Lined()
+    assert parser.feed(STAMP + b" a\r\n" + STAMP + b" $ ") == [Message(AT, STDOUT, b"a\n")]
+    assert parser.end() == [Message(AT, STDOUT, b"$ ")]
+
+
+def test_a_frame_that_would_fill_the_memory_is_refused() -> None:
+    with pytest.raises(ValueError, match="4,294,967,295 bytes"):
+        Framed().feed(b"\1\0\0\0\xff\xff\xff\xff")

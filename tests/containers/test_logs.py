@@ -141,6 +141,21 @@ async def test_the_tail_goes_on_when_the_container_restarts(dockerd: Dockerd, un
         assert tail.note == ""
 
 
+@pytest.mark.parametrize("options", [(), ("-t",)], ids=["plain", "terminal"])
+async def test_the_last_words_are_shown_though_they_end_in_no_newline(
+    dockerd: Dockerd, until: Until, options: tuple[str, ...]
+) -> None:
+    """An engine mostly ends a log that is followed before it sends them."""
+    dockerd.run("web", "echo up; sleep 0.4; printf 'fatal: no space left'; exit 3", *options)
+    wanted = ["up", "fatal: no space left"]
+    async with tailing(dockerd.socket, "web") as tail:
+        for starts in (1, 2, 3):
+            await until(lambda starts=starts: texts(tail) == wanted * starts)
+            await until(lambda: "does not run" in tail.note)
+            assert texts(tail) == wanted * starts
+            await asyncio.to_thread(dockerd.docker, "start", "web")
+
+
 async def test_a_container_that_dies_each_second_is_followed(
     dockerd: Dockerd, until: Until
 ) -> None:
