@@ -92,10 +92,10 @@ ck_hello() { # root-so-far|'' =END= : choose the root, say what the host has
   ck_link "$ck_r/mark"; ck_boot
   ck_i=sh; command -v bash >/dev/null 2>&1 && ck_i=bash
   ck_k=$(sed -n 's/^ *KillUserProcesses *= *//p' /etc/systemd/logind.conf 2>/dev/null | tail -n 1)
+  # Nobody waits for it, and it goes on where this shell is closed, as it is after the answer.
+  ( ck_sweep "$ck_r" ) </dev/null >/dev/null 2>&1 &
   ck_say "hello=1 uid=$CK_UID boot=$CK_BOOT mark=$CK_L interp=$ck_i kill=${ck_k:-no}" \
     "now=$(date +%s) root=$ck_r"
-  # After the answer and out of its way: nobody waits for it, and the shell may be closed meanwhile.
-  ( ck_sweep "$ck_r" ) </dev/null >/dev/null 2>&1 &
 }
 
 ck_sweep() { # root : remove what is over for seven days, at most a hundred at a time
