@@ -169,7 +169,7 @@ async def _attach(there: _There) -> int:
     await there.reach()
     unwatch = tell_link(there.target)
     try:
-        claimed = one.run.state is not RunState.REQUESTED or await _begun(there)
+        claimed = one.run.claimed or await _begun(there)
         if not claimed:
             run = there.responder.incident.runs[there.id]
             tell_end(run)
@@ -216,7 +216,7 @@ async def _begun(there: _There) -> bool:
             run = there.take()
             if run is not None:
                 there.responder.runs.follow(run)
-                await there.until(lambda run: run.state is not RunState.REQUESTED, WRITE_DOWN)
+                await there.until(lambda run: run.claimed or run.over, WRITE_DOWN)
                 return not there.responder.incident.runs[there.id].over
         if not said:
             said = True

@@ -362,7 +362,7 @@ class Runs:
         from cockpit.target import job
 
         log, output = self._log, self._log.outputs[run.job]
-        claimed = run.state is not RunState.REQUESTED
+        claimed = run.claimed
         start = time.monotonic()
         told = job.follow(
             self._target_of(run.asked.host),

@@ -52,14 +52,16 @@ OVER = frozenset({RunState.DONE, RunState.STOPPED, RunState.NEVER_STARTED, RunSt
 class Run:
     """One run of one command.
 
-    seq: of the record that asked for it, which orders runs. seconds and exit_status are None until
-    the host has told; exit_status stays None where it is not known.
+    seq: of the record that asked for it, which orders runs. claimed: the host has launched it.
+    seconds and exit_status are None until the host has told; exit_status stays None where it is not
+    known.
     """
 
     seq: int
     at: datetime
     asked: e.CommandRequested
     state: RunState = RunState.REQUESTED
+    claimed: bool = False
     exit_status: int | None = None
     seconds: float | None = None
     size: int = 0
@@ -420,7 +422,9 @@ def _diagnosed(run: Run) -> bool:
 def _after(run: Run, event: e.Event) -> Run:
     match event:
         case e.CommandClaimed():
-            return run if run.over else replace(run, state=RunState.RUNNING)
+            # A stop that was asked for before stays asked for.
+            begun = RunState.RUNNING if run.state is RunState.REQUESTED else run.state
+            return replace(run, state=begun, claimed=True)
         case e.StopRequested():
             return run if run.over else replace(run, state=RunState.STOPPING)
         case e.CommandUnknown(why=why):

@@ -82,6 +82,13 @@ def test_a_claim_told_after_the_end_does_not_reopen_a_run() -> None:
     assert incident.running() == ()
 
 
+def test_a_stop_asked_for_before_the_host_told_of_the_start_is_no_start() -> None:
+    events = [asked(), e.StopRequested(job="j1"), e.CommandClaimed(job="j1")]
+    runs = [fold(records(*events[:n])).runs["j1"] for n in (1, 2, 3)]
+    assert [run.claimed for run in runs] == [False, False, True]
+    assert [run.state for run in runs[1:]] == [RunState.STOPPING, RunState.STOPPING]
+
+
 def test_unknown_is_a_state_of_its_own() -> None:
     incident = fold(records(asked(), e.CommandUnknown(job="j1", why="the host was rebooted")))
     run = incident.runs["j1"]
