@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 import asyncssh
 
+from cockpit.target.job_call import library
 from cockpit.target.ssh_dial import Login, Unreachable
 from cockpit.target.target import LinkLost
 
@@ -32,8 +33,7 @@ class Line:
 
     async def start(self, name: str) -> None:
         """Until the first beat. Raises Unreachable."""
-        self._warm = asyncio.create_task(self._exec(_SHELL))
-        self._warm.add_done_callback(_retrieve)
+        self._warm = self._ahead()
         try:
             async with asyncio.timeout(10):
                 beat = await _owned(self._exec("exec cat"))
@@ -110,8 +110,7 @@ class Line:
 
     async def shell(self) -> Session:
         """The shell opened ahead, and another is opened for next time. Raises LinkLost."""
-        warm, self._warm = self._warm, asyncio.create_task(self._exec(_SHELL))
-        self._warm.add_done_callback(_retrieve)
+        warm, self._warm = self._warm, self._ahead()
         try:
             if warm is not None:
                 with contextlib.suppress(asyncssh.ChannelOpenError):
@@ -160,6 +159,19 @@ class Line:
         except (asyncssh.Error, OSError) as error:
             raise LinkLost(f"no terminal could be opened: {error}") from None
 
+    def _ahead(self) -> asyncio.Task[Session]:
+        """Opens a shell that has read job.sh by the time it is needed: an order alone travels."""
+
+        async def opened() -> Session:
+            session = await self._exec(_SHELL)
+            session.write(library())
+            session.knows_jobs = True
+            return session
+
+        task = asyncio.create_task(opened())
+        task.add_done_callback(_retrieve)
+        return task
+
     async def _exec(self, command: str) -> Session:
         # encoding=None always: one invalid UTF-8 byte would close the whole connection.
         _, session = await self.login.connection.create_session(
@@ -176,7 +188,12 @@ class Line:
 
 
 class Session(asyncssh.SSHClientSession[bytes]):
-    """A channel as asyncio streams: a Channel, and its own stdin as a Writer."""
+    """A channel as asyncio streams: a Channel, and its own stdin as a Writer.
+
+    knows_jobs: it is a shell that has been given job.sh (see job_call).
+    """
+
+    knows_jobs = False
 
     def __init__(self, heard: Callable[[], None]) -> None:
         self.stdout = asyncio.StreamReader()
