@@ -110,7 +110,7 @@ class Ended:
     truncated: bool
     why: str = ""
     left: session.Kept | session.Lost | None = None
-    seconds: float | None = None
+    seconds: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
