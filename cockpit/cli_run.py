@@ -63,6 +63,8 @@ async def _send(responder: Responder, wish: Wish, signals: Signals) -> str:
 
     prompt = Prompt(say)
     responder.asker = prompt
+    opening = responder.log.opening
+    responder.log.opening = lambda: ("run", opening()[1])
     target = await headless.choose(responder, wish.host or _host_of(wish.folder))
     if wish.folder is not None:
         try:

@@ -158,4 +158,4 @@ async def reach(target: Target, asking: Callable[[], bool] = lambda: False) -> N
 def plainly(host: str, why: str) -> str:
     """Why a host cannot be reached, as it is said where there are no keys to press."""
     prefix = "" if why.startswith(host) else f"{host}: "
-    return prefix + why.replace("press ctrl+r", "try again")
+    return prefix + why.replace("press ctrl+r", "try again").replace("Press ctrl+r", "Run it again")

@@ -33,18 +33,19 @@ class Prompt:
             self.open -= 1
 
     async def _ask(self, question: Question) -> str | None:
+        asked = f"{question.host}: {question.prompt.rstrip(' :?')}"
         # Not stdin: that may be a file or a pipe, and the answer is not meant to come from there.
         try:
             fd = os.open(TERMINAL, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         except OSError:
-            self._say(f"{question.host} asks: {question.prompt} There is no terminal to answer on.")
+            self._say(f"{asked}? There is no terminal to answer on.")
             return None
         try:
             with _unseen(fd) if question.secret else contextlib.nullcontext():
-                os.write(fd, f"{question.host}: {question.prompt} ".encode(errors="replace"))
+                os.write(fd, f"{asked}: ".encode(errors="replace"))
                 return await _line(fd)
         except (OSError, termios.error) as error:
-            self._say(f"{question.host} asks: {question.prompt} The terminal failed ({error}).")
+            self._say(f"{asked}? The terminal failed ({error}).")
             return None
         finally:
             os.close(fd)
