@@ -16,7 +16,7 @@ from cockpit.evidence import save_first
 from cockpit.incident import events as e
 from cockpit.incident.incident import Incident, Mark, Run, RunState, Session, Wanted
 from cockpit.incident.logbook import Logbook
-from cockpit.incident.rollouts import standings
+from cockpit.incident.rollouts import counted, standings
 from cockpit.incident.timeline import beginning, outcome
 from cockpit.runs import CannotRun, Chosen, Hand, Runs
 from cockpit.target import guard, hosts, sudo
@@ -260,6 +260,15 @@ class Responder:
                     continue
             how = outcome(run.state.value, run.exit_status)
             said.append(f"{beginning(run.asked.command)}: {how}")
+        rolled = {
+            one.asked.command_id: one.asked
+            for one in self.incident.rollouts.values()
+            if one.asked.step == self.ref(step)
+        }
+        for asked in rolled.values():
+            states = standings(self.incident, asked.rollout)
+            if any(state.stand.bad for state in states):
+                said.append(f"{beginning(asked.command)} on {asked.label}: {counted(states)}")
         return "; ".join(said)
 
     def undo(self, step: Step) -> None:

@@ -154,4 +154,6 @@ def _where(plan: Plan) -> str:
         return f"on {first} of {plan.label}"
     then = "then asks, " if plan.ask_first else ""
     batch = min(plan.batch, count - 1)
-    return f"on {count} hosts of {plan.label}: {first} first, {then}then {batch} at a time"
+    differs = len({one.command for one in plan.hosts}) > 1
+    as_on = f"; as it is on {first}, each with its own name:" if differs else ""
+    return f"on {count} hosts of {plan.label}: {first} first, {then}then {batch} at a time{as_on}"

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from cockpit.incident.incident import Incident, Mark, Run, RunState
+from cockpit.incident.incident import Incident, Mark, Rolled, Run, RunState
+from cockpit.incident.rollouts import counted, standings, took
 from cockpit.incident.timeline import duration, line, outcome, size
 from cockpit.text import Redactor, Safe, clean, clean_line, code_span, fence
 
@@ -148,15 +149,56 @@ def _timeline(incident: Incident, redact: Redactor) -> str:
 def _commands(
     incident: Incident, redact: Redactor, output_of: OutputOf, written: dict[str, str]
 ) -> str:
-    if not incident.runs:
+    alone = [run for run in incident.runs.values() if not run.asked.rollout]
+    ran: list[Run | Rolled] = [*alone, *incident.rollouts.values()]
+    if not ran:
         return "## Commands\n\nNone was run."
     blocks = ["## Commands"]
-    for number, run in enumerate(incident.runs.values(), 1):
-        block = written.get(run.job) or _run(number, run, redact, output_of)
-        if run.over:
-            written[run.job] = block
+    for number, one in enumerate(sorted(ran, key=lambda one: one.seq), 1):
+        if isinstance(one, Rolled):
+            blocks.append(_rolled(number, one, incident, redact))
+            continue
+        block = written.get(one.job) or _run(number, one, redact, output_of)
+        if one.over:
+            written[one.job] = block
         blocks.append(block)
     return "\n\n".join(blocks)
+
+
+def _rolled(number: int, rolled: Rolled, incident: Incident, redact: Redactor) -> str:
+    """A command on many hosts: a table of them, with the last line that each printed."""
+    asked, end = rolled.asked, rolled.ended
+    states = standings(incident, asked.rollout)
+    head = code_span(redact(clean_line(_first(asked.command))))
+    facts = [
+        f"- **Hosts:** {len(asked.hosts)} of {prose(asked.label, redact)}, one first, then"
+        f" {asked.batch} at a time; to stop at {asked.stop_after} failed",
+        f"- **At:** {rolled.at:%Y-%m-%d %H:%M:%S}",
+        f"- **Ended:** {prose(end.how, redact) if end else 'still going on'}: {counted(states)}",
+        f"- **Risk:** {asked.risk} ({prose(asked.gate, redact)})",
+    ]
+    if asked.left_out:
+        facts.append(f"- **Left out:** {prose(', '.join(asked.left_out), redact)}")
+    if asked.evidence:
+        facts.append(f"- **Saved first:** {prose(asked.evidence, redact)}")
+    if asked.reason:
+        facts.append(f"- **Reason:** {prose(asked.reason, redact)}")
+    lines = ["| Host | State | Duration | Last line | Output |", "|---|---|---|---|---|"]
+    for state in states:
+        run = state.run
+        last = run.tail.strip().split("\n")[-1] if run else ""
+        # A bar would end the cell, within a code span too.
+        line = Safe(redact(clean_line(last)).replace("|", "¦"))
+        cells = [
+            prose(state.host, redact),
+            state.words,
+            took(state),
+            code_span(line) if line else prose(state.why, redact),
+            prose(run.asked.evidence, redact) if run else "",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    command = fence(redact(clean(asked.command.strip())), "sh")
+    return "\n".join([f"### {number}. {head}", "", command, "", *facts, "", *lines])
 
 
 def _run(number: int, run: Run, redact: Redactor, output_of: OutputOf) -> str:
@@ -249,6 +291,11 @@ def _still_open(incident: Incident, redact: Redactor) -> str:
                 f"- Nobody knows whether {command} on {prose(run.asked.host, redact)} ran: "
                 f"{prose(run.why, redact)}"
             )
+    for rolled in incident.rollouts.values():
+        if rolled.ended and rolled.ended.not_run:
+            command = code_span(redact(clean_line(_first(rolled.asked.command))))
+            names = prose(", ".join(rolled.ended.not_run), redact)
+            lines.append(f"- {command} was not run on {names}.")
     for state in incident.steps.values():
         if state.mark is Mark.FAILED:
             lines.append(f"- Failed step: {prose(state.title, redact)}")

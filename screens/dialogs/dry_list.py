@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -84,9 +84,7 @@ class DryList(Screen[Plan | None]):
         yield Static("", markup=False, id="how")
         yield HostRows(id="hosts")
         yield Static("", markup=False, id="said")
-        yield Static(
-            paint.text((Safe(_KEYS), "faint")), markup=False, classes="bar", id="keys-here"
-        )
+        yield Static("", markup=False, classes="bar", id="keys-here")
 
     def on_mount(self) -> None:
         self.query_one(HostRows).focus()
@@ -124,28 +122,27 @@ class DryList(Screen[Plan | None]):
             parts.append((Safe(f" · {gone} OUT OF REACH"), "bad"))
         self.query_one("#title", Static).update(paint.text(*parts))
         width = max(20, self.size.width - 2)
-        words = [
-            *paint.fold(clean_line(f"$ {plan.command.strip()}"), width)[:2],
-            *paint.fold(_course(plan, taken), width),
-        ]
-        lead = len(words) - len(paint.fold(_course(plan, taken), width))
+        command = paint.fold(clean_line(f"$ {plan.command.strip()}"), width)[:2]
+        course = paint.fold(_course(plan, taken), width)
         self.query_one("#how", Static).update(
             paint.text(
-                (Safe("\n".join(f" {line}" for line in words[:lead])), "code"),
-                (Safe("".join(f"\n {line}" for line in words[lead:])), ""),
+                (Safe("\n".join(f" {line}" for line in command)), "code"),
+                (Safe("".join(f"\n {line}" for line in course)), ""),
             )
         )
         self.query_one(HostRows).show_rows([self._row(one, width) for one in plan.hosts])
         said = self.query_one("#said", Static)
         said.display = bool(self._said)
         said.update(paint.text((self._said, "warn")))
+        keys = keys_line(_KEYS, self.size.width)
+        self.query_one("#keys-here", Static).update(paint.text((keys, "faint")))
 
     def _row(self, planned: Planned, width: int) -> Row:
         host, reached = planned.host, self.reach.of(planned.host)
         name = paint.fit(clean_line(host), self._widest())
         taken = self._taken(host)
         first = taken and host == next(one.host for one in self.plan.hosts if self._taken(one.host))
-        box = (Safe("[x] " if taken else "[ ] "), "good" if taken else "faint")
+        box = (Safe("[1] " if first else "[x] " if taken else "[ ] "), "good" if taken else "faint")
         parts: list[Part] = [box, (name, "strong" if taken else "faint"), (Safe("  "), "")]
         if not reached.known:
             parts.append((Safe("connecting"), "warn"))
@@ -157,8 +154,6 @@ class DryList(Screen[Plan | None]):
                 parts.append((Safe(f"{out}  "), "warn"))
             if doubt := self.doubts.get(host):
                 parts.append((clean_line(f"{doubt}  "), "warn"))
-            if first:
-                parts.append((Safe("first  "), "key"))
             user, directory = self._place(planned)
             parts.append((clean_line(f"{user + ' ' if user else ''}in {directory}  "), "faint"))
             one, *more = clean(planned.command).strip("\n").split("\n")
@@ -233,7 +228,17 @@ class DryList(Screen[Plan | None]):
         self.dismiss(None)
 
 
-_KEYS = " enter goes on · space leaves out · o command · + - < > a change how · esc leaves"
+_KEYS = (
+    "enter goes on", "space leaves out", "o command", "+ - < > a change how", "esc leaves",
+)  # fmt: skip
+
+
+def keys_line(keys: Sequence[str], width: int) -> Safe:
+    """What the keys do, as many as fit; the last one always."""
+    kept = [*keys[:-1]]
+    while kept and cell_len(" · ".join([*kept, keys[-1]])) > width - 2:
+        kept.pop()
+    return Safe(f" {' · '.join([*kept, keys[-1]])}")
 
 
 def _course(plan: Plan, taken: list[Planned]) -> Safe:

@@ -19,7 +19,7 @@ from cockpit.incident.timeline import duration
 from cockpit.responder import Responder
 from cockpit.text import Safe, clean, clean_line
 from screens import paint
-from screens.dialogs.dry_list import REFRESH, HostRows
+from screens.dialogs.dry_list import REFRESH, HostRows, keys_line
 from screens.dialogs.reader import Reader
 from screens.driver import when_shown
 from screens.paint import Part, Row
@@ -133,7 +133,7 @@ class RolloutScreen(Screen[Retry | None]):
             if any(state.stand is Stand.NOT_RUN for state in states):
                 keys.append("R also those not run")
         keys += ["n next failed"] if any(state.stand.bad for state in states) else []
-        words = Safe(f" {' · '.join([*keys, 'esc back'])}")
+        words = keys_line([*keys, "esc back"], self.size.width)
         self.query_one("#keys-here", Static).update(paint.text((words, "faint")))
 
     def _draw_head(self, states: Sequence[HostState], width: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from cockpit.incident.incident import Incident, Mark, Run, StepState
+from cockpit.incident.rollouts import counted, standings
 from cockpit.responder import Chosen, Prepared, Responder
 from cockpit.runbook import expect
 from cockpit.runbook.model import Command, Reference, Step
@@ -19,11 +20,12 @@ _CHANGES_DIRECTORY = re.compile(r"\b(?:cd|pushd|popd)\b")
 class Known:
     """Marks by the id of the step, the newest run by the id of the command, of one runbook.
 
-    moved: hosts where a command may have gone to another directory than it began in.
+    rolled: the newest rollout, by the id of the command. moved: hosts where a command may have gone
+    to another directory than it began in.
     """
 
     def __init__(self, incident: Incident, path: str) -> None:
-        self.of = (incident.steps, incident.runs, path)
+        self.of = (incident.steps, incident.runs, incident.rollouts, path)
         self.states: dict[str, StepState] = {
             ref.step: state for ref, state in incident.steps.items() if ref.runbook == path
         }
@@ -31,7 +33,14 @@ class Known:
         self.runs: dict[str, Run] = {
             run.asked.command_id: run
             for run in incident.runs.values()
-            if run.asked.step is not None and run.asked.step.runbook == path
+            if run.asked.step is not None
+            and run.asked.step.runbook == path
+            and not run.asked.rollout
+        }
+        self.rolled: dict[str, str] = {
+            rolled.asked.command_id: id
+            for id, rolled in incident.rollouts.items()
+            if rolled.asked.step is not None and rolled.asked.step.runbook == path
         }
         self.moved = frozenset(
             run.asked.host
@@ -44,8 +53,9 @@ class Known:
 
     def still(self, incident: Incident, path: str) -> bool:
         """Whether nothing has happened since to what is kept here."""
-        steps, runs, of = self.of
-        return steps is incident.steps and runs is incident.runs and of == path
+        steps, runs, rollouts, of = self.of
+        same = steps is incident.steps and runs is incident.runs
+        return same and rollouts is incident.rollouts and of == path
 
 
 def facts(responder: Responder, known: Known, places: Places, found: Found) -> Facts:
@@ -71,6 +81,11 @@ def facts(responder: Responder, known: Known, places: Places, found: Found) -> F
         suggested=_suggested(step, runs, outputs),
         fits=_fitting(step, runs, outputs),
         places=labels(places, step.items),
+        rolled={
+            one.id: _on_many(responder, id)
+            for one in step.commands
+            if (id := known.rolled.get(one.id))
+        },
         host=responder.target.name,
         lost=responder.lost,
         elsewhere={
@@ -119,6 +134,14 @@ def _fitting(step: Step, runs: dict[str, Run], outputs: dict[str, Printed]) -> f
             if expect.applies(item.text, shown.text, run.exit_status, whole=shown.whole):
                 fits.add(index)
     return frozenset(fits)
+
+
+def _on_many(responder: Responder, id: str) -> tuple[Safe, bool]:
+    """How the newest rollout of a command stands, in words, and whether it is bad."""
+    states = standings(responder.incident, id, responder.link_of)
+    label = responder.incident.rollouts[id].asked.label
+    bad = any(state.stand.bad for state in states)
+    return clean_line(f"on {label}: {counted(states)}"), bad
 
 
 def _ran_as(now: Prepared, run: Run, host: str, redact: Redactor) -> Safe:

@@ -30,9 +30,10 @@ _RISKS = {"read": "faint", "change": "warn", "destroy": "bad"}
 class Facts:
     """What is known of the open step; runs, outputs and the rest by the id of the command.
 
-    ran_as: what really ran and where, where that is not what is shown. fits: references whose "if"
-    is so, by their number in the step. places: where references lead, in words. lost: the hosts
-    that cannot be reached now.
+    ran_as: what really ran and where, where that is not what is shown. rolled: how it stands on
+    many hosts, in words, and whether that is bad. fits: references whose "if" is so, by their
+    number in the step. places: where references lead, in words. lost: the hosts that cannot be
+    reached now.
     """
 
     state: StepState | None = None
@@ -46,6 +47,7 @@ class Facts:
     host: str = ""
     lost: frozenset[str] = frozenset()
     elsewhere: Mapping[str, str] = field(default_factory=dict)
+    rolled: Mapping[str, tuple[Safe, bool]] = field(default_factory=dict)
 
 
 def closed(
@@ -216,7 +218,13 @@ def _command(
         rows += _told(step, command, number, run, facts, width)
     if run is not None:
         rows += _ran(command, run, step, number, facts, width, here)
-    elif here and command.expectation:
+    if command.id in facts.rolled:
+        words, bad = facts.rolled[command.id]
+        rows += [
+            paint.row((INDENT, ""), (line, "bad" if bad else ""), stop=stop)
+            for line in paint.fold(words, width - 9)
+        ]
+    if run is None and here and command.expectation:
         rows += run_rows.expectation(command.expectation.text, width, stop)
     return rows
 
