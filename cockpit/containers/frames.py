@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import re
 import time
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -74,14 +75,15 @@ class Lined:
 
     def feed(self, data: bytes) -> list[Message]:
         """The lines that are whole now, and the parts of one that is very long."""
-        held, start, messages = self._held + data, 0, []
+        held, start = self._held + data, 0
+        messages: list[Message] = []
         while start < len(held):
             end = held.find(b"\n", start, start + TOGETHER)
             if end >= 0:
-                messages.append(self._message(held[start:end], b"\n"))
+                messages += self._messages(held[start:end], b"\n")
                 start = end + 1
             elif len(held) - start >= TOGETHER:
-                messages.append(self._message(held[start : start + TOGETHER], b""))
+                messages += self._messages(held[start : start + TOGETHER], b"")
                 start += TOGETHER
             else:
                 break
@@ -91,13 +93,22 @@ class Lined:
     def end(self) -> list[Message]:
         """What is left when the engine ended the log: a line that the process did not end."""
         held, self._held = self._held, b""
-        return [self._message(held, b"")] if held else []
+        return self._messages(held, b"") if held else []
 
-    def _message(self, line: bytes, end: bytes) -> Message:
+    def _messages(self, line: bytes, end: bytes) -> list[Message]:
         at, body = self._stamps.split(line)
         if len(body) > PART:
             body = body.replace(line[: len(line) - len(body)], b"")
-        return Message(at, STDOUT, body.removesuffix(b"\r") + end if end else body)
+        # A line that a process left without end, and the first line of the next start after it.
+        # The process itself can only have written a time that is not later.
+        for found in _ENGINES_TIME.finditer(body):
+            if self._stamps.split(found[0])[0] > at > 0:
+                first = Message(at, STDOUT, body[: found.start()])
+                return [first, *self._messages(body[found.start() :], end)]
+        return [Message(at, STDOUT, body.removesuffix(b"\r") + end if end else body)]
+
+
+_ENGINES_TIME: Final = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z ")
 
 
 class Stamps:
@@ -150,15 +161,12 @@ class Resume:
         self._times_seen: dict[tuple[int, int, int], int] = {}
         self._due = 0
 
-    def since(self, *, after: bool = False) -> int:
-        """The time to ask from, nanoseconds; 0 when nothing was read yet. Call once per cut.
-
-        after: what follows the newest message, and it not again.
-        """
+    def since(self) -> int:
+        """The time to ask from, nanoseconds; 0 when nothing was read yet. Call once per cut."""
         if self._newest is None:
             return 0
-        self._due = 0 if after else self._times_seen[self._newest]
-        return self._newest[0] + 1 if after else self._newest[0] - OVERLAP
+        self._due = self._times_seen[self._newest]
+        return self._newest[0] - OVERLAP
 
     def fresh(self, message: Message) -> tuple[bool, bool]:
         """Whether the message is new, and whether the log has a hole before it.

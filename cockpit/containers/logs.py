@@ -73,7 +73,6 @@ class Tail:
         self._on_change = on_change
         self._resume = Resume()
         self._joined = Joined()
-        self._broke_off = False
         self._said = Safe("")
         self._chars = 0
         self._reached = False
@@ -147,8 +146,7 @@ class Tail:
 
     async def _read(self, tty: bool, *, follow: bool) -> None:
         parser = Lined() if tty else Framed()
-        # A line broken off would come again with the next start's first line as one.
-        since = self._resume.since(after=tty and self._broke_off)
+        since = self._resume.since()
         stream = self._engine.logs(
             self._container, follow=follow, since=since, tail=None if since else self._first
         )
@@ -189,7 +187,6 @@ class Tail:
                 self._append(Line(message.at, Source.GAP, GAP))
             if not new:
                 continue
-            self._broke_off = not message.body.endswith(b"\n")
             joined = self._joined.add(message)
             if joined is not None:
                 self._append(Line(message.at, _source(message.stream), _clean(*joined)))

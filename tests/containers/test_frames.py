@@ -158,11 +158,17 @@ def test_a_log_that_was_rotated_during_a_cut_has_a_hole() -> None:
     assert resume.fresh(at(9.1, b"newer\n")) == (True, False)
 
 
-def test_what_follows_a_line_broken_off_is_asked_for_without_it() -> None:
-    resume = Resume()
-    resume.fresh(at(1, b"password: "))
-    assert resume.since(after=True) == at(1).at + 1
-    assert resume.fresh(at(5, b"up\n")) == (True, False)
+def test_a_terminals_line_left_without_end_is_not_one_with_the_next_start() -> None:
+    """Unlike frames, a terminal's log has nothing between the two but the time of the second."""
+    later, own = STAMP.replace(b"09.0", b"10.0"), STAMP.replace(b"09.0", b"08.0")
+    data = STAMP + b" at " + own + b" password: " + later + b" up\r\n"
+    wanted = [
+        Message(AT, STDOUT, b"at " + own + b" password: "),
+        Message(AT + SECOND, STDOUT, b"up\n"),
+    ]
+    for cut in range(len(data) + 1):
+        parser = Lined()
+        assert parser.feed(data[:cut]) + parser.feed(data[cut:]) == wanted
 
 
 def test_a_line_without_end_is_cut_into_the_same_parts_in_any_pieces() -> None:
