@@ -38,6 +38,7 @@ from cockpit.target import job as jobs_there
 from cockpit.target.target import LinkDown, LinkLost, Target
 
 CHUNK: Final = 256 * 1024
+TELL_AFTER: Final = 3.0
 LOOK_AGAIN: Final = 1.0
 WRITE_DOWN: Final = 30.0
 """Seconds in which what a host told is told again, for the journal."""
@@ -99,7 +100,8 @@ class _There:
         self.responder.asker = prompt
         self.target = await headless.choose(self.responder, self.run.asked.host)
         try:
-            await headless.reach(self.target, lambda: prompt.open > 0)
+            seconds = TELL_AFTER if patient else 0.0
+            await headless.reach(self.target, lambda: prompt.open > 0, seconds)
         except headless.Unreachable as error:
             if not patient:
                 raise Stop(FAILED, str(error)) from None

@@ -132,12 +132,15 @@ async def choose(responder: Responder, host: str) -> Target:
     return target
 
 
-async def reach(target: Target, asking: Callable[[], bool] = lambda: False) -> None:
-    """Waits until a host is connected, for a while. Raises Unreachable.
+async def reach(
+    target: Target, asking: Callable[[], bool] = lambda: False, seconds: float = 0.0
+) -> None:
+    """Waits until a host is connected. Raises Unreachable.
 
     asking: whether somebody is just being asked something, which may take as long as it takes.
+    seconds: how long without that; 0 is as long as anybody would wait for a host.
     """
-    left = REACH_PATIENCE
+    left = seconds or REACH_PATIENCE
     ready = asyncio.create_task(target.ready())
     try:
         while left > 0:
