@@ -24,6 +24,7 @@ class Stand(StrEnum):
     FAILED = "failed"
     STOPPED = "stopped"
     UNKNOWN = "unknown"
+    NEVER_STARTED = "never started"
     OUT_OF_REACH = "out of reach"
     NOT_RUN = "not run"
 
@@ -39,7 +40,9 @@ class Stand(StrEnum):
 
 
 _GOING = frozenset({Stand.SENDING, Stand.RUNNING, Stand.STOPPING, Stand.LOST})
-_BAD = frozenset({Stand.FAILED, Stand.STOPPED, Stand.UNKNOWN, Stand.OUT_OF_REACH})
+_BAD = frozenset(
+    {Stand.FAILED, Stand.STOPPED, Stand.UNKNOWN, Stand.NEVER_STARTED, Stand.OUT_OF_REACH}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +98,13 @@ def _of_run(host: str, run: Run, link: Link | None) -> HostState:
         case RunState.STOPPED:
             return HostState(host, Stand.STOPPED, run, run.why)
         case RunState.NEVER_STARTED:
-            return HostState(host, Stand.OUT_OF_REACH, run, "it never started there")
+            return HostState(host, Stand.NEVER_STARTED, run)
         case _ if link is not None and not link.state.usable:
             return HostState(host, Stand.LOST, run, link.reason)
         case RunState.STOPPING:
             return HostState(host, Stand.STOPPING, run)
+        case RunState.REQUESTED:
+            return HostState(host, Stand.SENDING, run)
         case _:
             return HostState(host, Stand.RUNNING, run)
 
@@ -108,8 +113,9 @@ def counted(states: Sequence[HostState]) -> str:
     """`45 ok, 1 failed, 2 not run`: the hosts by where they stand, in words."""
     counts = Counter(state.stand for state in states)
     order = (
-        Stand.OK, Stand.FAILED, Stand.UNKNOWN, Stand.STOPPED, Stand.OUT_OF_REACH, Stand.LOST,
-        Stand.STOPPING, Stand.RUNNING, Stand.SENDING, Stand.WAITING, Stand.NOT_RUN,
+        Stand.OK, Stand.FAILED, Stand.UNKNOWN, Stand.STOPPED, Stand.NEVER_STARTED,
+        Stand.OUT_OF_REACH, Stand.LOST, Stand.STOPPING, Stand.RUNNING, Stand.SENDING,
+        Stand.WAITING, Stand.NOT_RUN,
     )  # fmt: skip
     return ", ".join(f"{counts[stand]} {stand.value}" for stand in order if counts[stand])
 

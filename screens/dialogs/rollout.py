@@ -35,6 +35,7 @@ _SIGNS = {
     Stand.FAILED: ("!!", "X", "bad", "FAILED"),
     Stand.UNKNOWN: ("??", "?", "bad", "UNKNOWN"),
     Stand.STOPPED: ("--", "X", "warn", "stopped"),
+    Stand.NEVER_STARTED: ("--", "X", "warn", "never started"),
     Stand.OUT_OF_REACH: ("!!", "X", "bad", "OUT OF REACH"),
     Stand.LOST: ("~~", "~", "bad", "LOST LINK"),
     Stand.STOPPING: ("..", ">", "warn", "stopping"),
