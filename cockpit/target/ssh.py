@@ -11,7 +11,7 @@ import contextlib
 import random
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -68,7 +68,7 @@ class SshTarget:
         self._port = port
         self._config = ssh_config
         self._transport = transport
-        self._questions = Questions(name, ask)
+        self._questions = Questions(name, ask, self._say)
         self._link = Link(LinkState.CONNECTING, f"connecting to {name}", time.monotonic())
         self._listeners: list[Listener] = []
         self._changed = asyncio.Event()
@@ -155,6 +155,11 @@ class SshTarget:
         for listener in tuple(self._listeners):
             # Later, so that a listener that raises cannot take the link down with it.
             asyncio.get_running_loop().call_soon(listener, self._link)
+
+    def _say(self, words: str) -> None:
+        """What a login wants done meanwhile, as a key to be touched."""
+        if not self._link.state.usable:
+            self._set(self._link.state, f"{self.name}: {words}")
 
     # -- keeping the link --------------------------------------------------------------------------
 
@@ -281,21 +286,33 @@ class SshTarget:
 
     async def _attempt(self) -> Line:
         """One connection, proven by one beat."""
-        entered = await login(
-            self.name,
-            self._host,
-            user=self._login_user,
-            port=self._port,
-            config=self._config,
-            questions=self._questions,
-        )
-        line = Line(entered)
+        line = await self._dialed()
         try:
             await line.start(self.name)
         except BaseException:
             line.abort()
             raise
         return line
+
+    async def _dialed(self) -> Line:
+        if self._transport == "openssh":
+            from cockpit.target import openssh_dial
+            from cockpit.target.openssh_line import OpensshLine
+
+            dial: Callable[..., Awaitable[Any]] = openssh_dial.login
+            line: Callable[[Any], Line] = OpensshLine
+        else:
+            dial, line = login, Line
+        return line(
+            await dial(
+                self.name,
+                self._host,
+                user=self._login_user,
+                port=self._port,
+                config=self._config,
+                questions=self._questions,
+            )
+        )
 
     async def _socket_error(self, path: str, error: asyncssh.ChannelOpenError) -> OSError:
         """sshd does not say why a socket cannot be reached; a shell there can see it."""

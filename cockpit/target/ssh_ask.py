@@ -65,8 +65,14 @@ class Questions:
             if made.asked:
                 self.expected = False
 
-    def has(self, key: str) -> bool:
-        return key in self._kept
+    @property
+    def was_asked(self) -> bool:
+        """Whether a login of this link ever asked something."""
+        return bool(self._kept or self._once)
+
+    def replays(self) -> bool:
+        """Whether all that was ever asked can be answered again from memory."""
+        return bool(self._kept) and not self._once
 
     def may(self, place: str, key: str) -> bool:
         """Whether a login that may ask anything is to be begun: it may ring a telephone."""

@@ -138,7 +138,7 @@ async def test_an_old_key_file_that_hides_its_public_half_is_asked_for_too(
     sshd: StartSshd, tmp_path: Path
 ) -> None:
     key = tmp_path / "old"
-    words = "ssh-keygen -q -t rsa -b 2048 -m PEM -N".split()
+    words = ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N"]
     await asyncio.to_thread(subprocess.run, [*words, "tell nobody", "-f", key], check=True)
     server = sshd(user_key=key)
     key.with_name("old.pub").unlink()
