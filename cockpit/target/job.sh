@@ -101,7 +101,7 @@ ck_hello() { # root-so-far|'' =END= : choose the root, say what the host has
 ck_sweep() { # root : remove what is over for seven days, at most a hundred at a time
   # What commands left for one another holds values of variables: it goes after three.
   find "$1/jobs" -name state -type f -mtime +3 -exec rm -f {} \;
-  ck_up; ck_n=0
+  ck_boot; ck_up; ck_n=0
   # A directory changes for the last time when its job ends.
   find "$1/jobs" ! -name jobs -prune -type d -mtime +6 | while [ $ck_n -lt 100 ] && IFS= read -r ck_d; do
     ck_state "$ck_d"
