@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 HOST_PATIENCE = 15.0
 TAIL_LINES = 5
+SKEW = 60.0
 AGAIN = 5.0
 HEARING = 2.0
 KEPT_OF_A_TERMINAL = 64 * 1024 * 1024
@@ -104,19 +105,19 @@ class Runs:
         log = self._log
         target = self._spend(leave)
         ref = chosen.ref if chosen else None
-        try:
-            place = await self._place(target)
-        except (LinkLost, LinkDown, OSError, job.NoPlace) as error:
-            raise self._refused(leave, ref, error, rollout) from error
         id = job.new_id()
         turn = leave.turn
-        order = job.order(
-            leave,
-            id,
-            workdir=leave.workdir,
-            timeout_s=timeout_s or (chosen.command.timeout_s if chosen else 0),
-            carry=Carry(turn.reads, f"{place.root}/jobs/{id}", turn.keeps) if turn else None,
-        )
+        try:
+            place = await self._place(target)
+            order = job.order(
+                leave,
+                id,
+                workdir=leave.workdir,
+                timeout_s=timeout_s or (chosen.command.timeout_s if chosen else 0),
+                carry=Carry(turn.reads, f"{place.root}/jobs/{id}", turn.keeps) if turn else None,
+            )
+        except (LinkLost, LinkDown, OSError, job.NoPlace, job.Unsendable) as error:
+            raise self._refused(leave, ref, error, rollout) from error
         await self._request(id, leave, target, chosen, place, rollout)
         self._attend(log.incident.runs[id], place, order)
         return id
@@ -184,14 +185,14 @@ class Runs:
         log = self._log
         target = self._spend(leave)
         ref = chosen.ref if chosen else None
-        try:
-            await self._reach(target)
-        except (LinkLost, LinkDown, OSError) as error:
-            raise self._refused(leave, ref, error) from error
         id = job.new_id()
         # It finds what those before it left. What it leaves itself, nobody could ask for later.
         carry = Carry(leave.turn.reads, "/dev/null", False) if leave.turn else None
-        order = job.order(leave, id, workdir=leave.workdir, carry=carry)
+        try:
+            order = job.order(leave, id, workdir=leave.workdir, carry=carry)
+            await self._reach(target)
+        except (LinkLost, LinkDown, OSError, job.Unsendable) as error:
+            raise self._refused(leave, ref, error) from error
         output = await self._request(id, leave, target, chosen, None)
         try:
             opened = await terminal.start(target, order, term=term, size=size)
@@ -337,7 +338,15 @@ class Runs:
             await self._reach(target)
             place = await job.hello(target, pinned)
         self._places[target.name] = place
+        if abs(place.skew) > SKEW:
+            self._note_skew(target.name, place.skew)
         return place
+
+    def _note_skew(self, host: str, seconds: float) -> None:
+        """Says once that times in a host's output and logs are not those of the timeline."""
+        entries = (entry.record.event for entry in self._log.incident.entries)
+        if not any(isinstance(event, e.ClockSkewed) and event.host == host for event in entries):
+            self._log.append(e.ClockSkewed(host=host, seconds=round(seconds)))
 
     async def _reach(self, target: Target) -> None:
         """Until a host that is being connected to can be sent to. Raises LinkLost, LinkDown."""
@@ -386,10 +395,10 @@ class Runs:
                             log.append(e.CommandUnknown(job=run.job, why=log.clean(why)))
                         case job.Ended() as end:
                             await asyncio.to_thread(output.settle)
-                            watched = time.monotonic() - start if order else None
+                            took = time.monotonic() - start if order else 0.0
                             if end.how != "never started":
                                 self._hand_on(run, end.left)
-                            log.append(self._finished(run, end, watched))
+                            log.append(self._finished(run, end, took))
         except LinkDown:
             self._given_up.add(run.job)
         except Exception as error:
@@ -453,13 +462,11 @@ class Runs:
         ):
             await asyncio.sleep(0.02)
 
-    def _finished(self, run: Run, end: job.Ended, watched: float | None) -> e.CommandFinished:
-        """watched: seconds it was seen to run; None after a restart, when the clocks must do."""
+    def _finished(self, run: Run, end: job.Ended, watched: float) -> e.CommandFinished:
+        """watched: seconds it was seen to run, for a host that does not say it."""
         newest = self._log.outputs[run.job].newest
         lines = clean(newest[-8192:]).rstrip("\n").split("\n")[-TAIL_LINES:]
-        seconds = watched if watched is not None else 0.0
-        if watched is None and end.ended_at is not None:
-            seconds = max(0.0, end.ended_at - run.at.timestamp())
+        seconds = watched if end.seconds is None else end.seconds
         return e.CommandFinished(
             job=run.job,
             exit_status=end.exit_status,

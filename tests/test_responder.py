@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from cockpit.incident.incident import RunState, fold
 from cockpit.incident.journal import list_incidents, read, verify
 from cockpit.incident.logbook import ReadOnly
 from cockpit.incident.summary import open_incidents
+from cockpit.incident.timeline import line
 from cockpit.responder import CannotRun, Chosen, Responder
 from cockpit.runbook import parse
 from cockpit.target import guard
@@ -296,4 +299,31 @@ async def test_evidence_that_cannot_be_saved_is_said(responder: Responder) -> No
     assert said.startswith("logs of kamiyo could not be saved: no Docker engine")
     assert any(
         isinstance(entry.record.event, e.EvidenceMissed) for entry in responder.incident.entries
+    )
+
+
+async def test_a_command_that_no_shell_can_be_given_is_not_sent(responder: Responder) -> None:
+    with pytest.raises(CannotRun, match=r"^Nothing was sent\. .*NUL byte \(in line 2\)"):
+        await run(responder, "echo one\necho t\0o")
+    assert not responder.incident.runs
+    assert isinstance(responder.incident.entries[-1].record.event, e.CommandRefused)
+
+
+async def test_a_host_whose_clock_is_wrong_is_told_of_once_and_costs_no_duration(
+    responder: Responder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    (odd / "date").write_text('#!/bin/sh\n/bin/date -d "2 hours ago" "$@"\n')
+    (odd / "date").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{odd}:{os.environ['PATH']}")
+    for _ in range(2):
+        job = await run(responder, "sleep 0.2")
+        await over(responder, job)
+        assert 0.1 < (responder.incident.runs[job].seconds or 0) < 60
+    lines = [line(one.record.event, responder.incident) for one in responder.incident.entries]
+    told = [words for words in lines if "clock" in words]
+    assert len(told) == 1
+    assert re.fullmatch(
+        r"The clock of this machine is (2 h 0 min|1 h 59 min) behind this machine's", told[0]
     )

@@ -173,7 +173,7 @@ def order(
             " Type that place anew."
         ) from None
     if 0 in encoded:
-        line = encoded[: encoded.index(0)].count(b"\n") + 1
+        line = leave.command.partition("\0")[0].count("\n") + 1
         raise Unsendable(
             f"The command holds a NUL byte (in line {line}), which no shell can be given:"
             " it would run without the rest. Take it out, or write \\0 for printf."
