@@ -189,6 +189,7 @@ def _command_words(event: e.Event, incident: Incident) -> str:
                 "gently": "Stopped gently",
                 "killed": "Killed, as it did not stop gently",
                 "was over": "Not stopped, it was over by then",
+                "still running": "Not stopped, as it belongs to another user there",
                 "never started": "Stopped before it began",
             }.get(how, f"Stopped {how}")
             return f"{said}: {_command(incident, job)}{rest}"
