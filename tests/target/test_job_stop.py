@@ -1,0 +1,189 @@
+"""A stop ends all of a job that it may end, says the truth about the rest, and says it again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from cockpit.target import job
+from cockpit.target.ssh import SshTarget
+from cockpit.target.target import Local, Target
+from tests.lab.fixtures import StartSshd, not_tested
+from tests.lab.sshd import Account
+from tests.target.ground import collect, leave, until
+
+pytestmark = pytest.mark.anyio
+
+News = AsyncGenerator[job.Claimed | job.Output | job.Ended | job.Unknown, None]
+
+STUBBORN = "trap 'echo asked' TERM; echo up; while :; do sleep 0.2; done"
+
+
+@pytest.fixture
+async def bare(host: Local, tmp_path: Path) -> AsyncIterator[Local]:
+    """The host without setsid(1), where a command has no process group of its own."""
+    assert host._environ is not None
+    tools = tmp_path / "bin"
+    for folder in host._environ["PATH"].split(":")[1:]:
+        for tool in Path(folder).glob("*"):
+            if not (tools / tool.name).is_symlink() and tool.name != "setsid":
+                (tools / tool.name).symlink_to(tool)
+    (tools / "setsid").unlink(missing_ok=True)
+    made = Local(shell=host._shell, environ={**host._environ, "PATH": str(tools)})
+    yield made
+    await made.close()
+
+
+async def test_what_left_the_group_is_named(host: Local, place: job.Place) -> None:
+    id, news = await begun(host, place, "setsid sleep 60 & sleep 0.3; echo $!; sleep 61")
+    said = await anext(news)
+    assert isinstance(said, job.Output)
+    stopped = await job.stop(host, place, id)
+    assert stopped.how == "gently"
+    assert len(stopped.left) == 1
+    assert b"sleep\x0060" in Path(f"/proc/{stopped.left[0]}/cmdline").read_bytes()
+    # Asked again, it is still so.
+    assert await job.stop(host, place, id) == stopped
+    os.kill(stopped.left[0], 9)
+    await until(lambda: not alive(stopped.left[0]))
+    assert await job.stop(host, place, id) == job.Stopped("gently", ())
+    last = (await collect(news)).last
+    assert isinstance(last, job.Ended)
+    assert last.how == "stopped"
+
+
+async def test_a_stop_whose_answer_was_lost_is_told_again(host: Local, place: job.Place) -> None:
+    gone, news = await begun(host, place, "sleep 60")
+    await news.aclose()
+    assert (await job.stop(host, place, gone)).how == "gently"
+    assert (await job.stop(host, place, gone)).how == "gently"
+
+    deaf, news = await begun(host, place, STUBBORN)
+    assert (await job.stop(host, place, deaf, grace_s=0)).how == "killed"
+    assert (await job.stop(host, place, deaf, grace_s=0)).how == "killed"
+    await news.aclose()
+
+    over, news = await begun(host, place, "true")
+    await collect(news)
+    assert (await job.stop(host, place, over)).how == "was over"
+    assert (await job.stop(host, place, over)).how == "was over"
+
+    late, news = await begun(host, place, "sleep 60", timeout_s=1)
+    await collect(news)
+    assert (await job.stop(host, place, late)).how == "was over"
+
+
+async def test_a_stop_that_was_cut_off_goes_on_where_it_was(host: Local, place: job.Place) -> None:
+    id, news = await begun(host, place, STUBBORN)
+    assert await anext(news) == job.Output(b"up\n", 0)
+    first = asyncio.create_task(job.stop(host, place, id, grace_s=60))
+    await until((folder(place, id) / "asked").is_symlink)
+    first.cancel()
+    await asyncio.wait([first])
+    assert isinstance(await job.state(host, place, id), job.Running)
+    assert (await job.stop(host, place, id, grace_s=1)).how == "killed"
+    run = await collect(news)
+    # Asked once: to some programs a second time means "at once".
+    assert run.output.count(b"asked") == 1
+
+
+async def test_without_setsid_all_of_a_job_is_found_too(bare: Local) -> None:
+    place = await job.hello(bare)
+    id, news = await begun(bare, place, "(sleep 60 & sleep 61 & wait) & echo $$; sleep 62")
+    await anext(news)
+    assert len(carrying(id)) >= 4
+    assert await job.stop(bare, place, id) == job.Stopped("gently", ())
+    assert not carrying(id)
+    last = (await collect(news)).last
+    assert isinstance(last, job.Ended)
+    assert (last.exit_status, last.how) == (143, "stopped")
+
+    deaf, news = await begun(bare, place, f"({STUBBORN}) & {STUBBORN}")
+    await anext(news)
+    assert await job.stop(bare, place, deaf, grace_s=1) == job.Stopped("killed", ())
+    assert not carrying(deaf)
+    await news.aclose()
+
+    late, news = await begun(bare, place, "sleep 60 & sleep 61; echo not here", timeout_s=1)
+    end = (await collect(news)).last
+    assert isinstance(end, job.Ended)
+    assert (end.exit_status, end.how) == (143, "timeout")
+    await until(lambda: not carrying(late))
+
+
+async def test_a_stop_before_the_supervisor_has_begun_the_command_waits_for_it(
+    host: Local, place: job.Place
+) -> None:
+    for _ in range(3):
+        id = job.new_id()
+        order = job.order(leave("sleep 60", host.name), id)
+        news = job.follow(host, place, id, order=order, claimed=False, offset=0)
+        assert await anext(news) == job.Claimed()
+        assert (await job.stop(host, place, id)).how == "gently"
+        await news.aclose()
+        assert not carrying(id)
+
+
+@pytest.mark.root
+async def test_what_sudo_started_is_not_ours_to_end_and_that_is_said(
+    request: pytest.FixtureRequest, sshd: StartSshd
+) -> None:
+    if os.geteuid() != 0 or shutil.which("sudo") is None:
+        not_tested(request, "a stop of what sudo started", ["not root, or no sudo"])
+    server = sshd(account=Account("ana", "*", "ana ALL=(root) NOPASSWD: ALL"))
+    target = SshTarget("prod-1", server.host, ssh_config=server.ssh_config)
+    try:
+        await target.ready()
+        place = await job.hello(target)
+        id, news = await begun(target, place, "sudo sh -c 'echo $$; trap : TERM; sleep 60; :'")
+        said = await anext(news)
+        assert isinstance(said, job.Output)
+        stopped = await job.stop(target, place, id, grace_s=1)
+        assert stopped.how == "still running"
+        assert stopped.left
+        assert alive(int(said.data))
+        for pid in (*stopped.left, int(said.data)):
+            os.kill(pid, 9)
+        await collect(news)
+        assert (await job.stop(target, place, id)).left == ()
+    finally:
+        await target.close()
+
+
+async def begun(
+    host: Target, place: job.Place, command: str, timeout_s: int = 0
+) -> tuple[job.JobId, News]:
+    id = job.new_id()
+    order = job.order(leave(command, host.name), id, timeout_s=timeout_s)
+    news = job.follow(host, place, id, order=order, claimed=False, offset=0)
+    assert await anext(news) == job.Claimed()
+    await until((folder(place, id) / "pid").is_symlink)
+    return id, news
+
+
+def folder(place: job.Place, id: job.JobId) -> Path:
+    return Path(place.root) / "jobs" / id
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
+    except OSError:
+        return False
+
+
+def carrying(id: str) -> list[int]:
+    """Live processes with the cookie of a job."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if id.encode() in path.read_bytes() and alive(int(path.parent.name)):
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
