@@ -1,4 +1,7 @@
-"""Cockpits in processes of their own that can be killed, forked from one that has imported all."""
+"""Cockpits in processes of their own, to be killed at will; each waits at every phase for a word.
+
+They are forked from a process that has imported all, so one costs milliseconds.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,6 @@ from cockpit.target import guard, ssh
 from cockpit.target.target import Channel, Writer
 
 HOST = "prod-1"
-ASKED_AGAIN = 2
 LATE = (
     "asyncssh",
     "httpx",
@@ -40,43 +42,38 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Plan:
-    """What a cockpit is to do.
+    """What a cockpit is to do: take the incident up if there is one, and run the command once.
 
-    home: its own, and HOME. die: the phase at which it is killed, just before what follows. stop:
-    the phase after which x is pressed, with how many seconds later.
+    home: its own, and HOME. stop: the phase after which x is pressed, and how many seconds later.
+    again: how often the responder asks again for what was not sent or never started.
     """
 
     home: str
     ssh_config: str
     command: str
-    told: str
-    die: str = ""
     stop: tuple[str, float] | None = None
+    again: int = 0
 
 
-class Told:
-    """Tells the test where a cockpit is; the phases after which it waits for a word are exact."""
+class _Told:
+    """Tells the test where this cockpit is, each phase once, and waits for the word to go on."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._die = plan.die
+    def __init__(self, path: str) -> None:
         self.seen: set[str] = set()
         self._to = socket.socket(socket.AF_UNIX)
-        self._to.connect(plan.told)
+        self._to.connect(path)
 
     def tell(self, phase: str, more: str = "") -> None:
-        if phase in self.seen:
-            return
-        self.seen.add(phase)
-        self._to.sendall(json.dumps([phase, more]).encode() + b"\n")
-        self._to.recv(1)
-        if phase == self._die:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if phase not in self.seen:
+            self.seen.add(phase)
+            self._to.sendall(json.dumps([phase, more]).encode() + b"\n")
+            self._to.recv(1)
 
 
 class _Watched(ssh.SshTarget):
     """Looks at what goes out to the host, and whether the journal has it already."""
 
-    told: Told
+    told: _Told
     responder: Responder
 
     async def shell(self) -> Channel:
@@ -127,7 +124,7 @@ class _Open:
         return getattr(self._channel, name)
 
 
-async def at_work(plan: Plan, told: Told) -> None:
+async def _at_work(plan: Plan, told: _Told) -> None:
     """Takes the incident up, if there is one; runs the command, if nobody has, as a screen does."""
     home = Path(plan.home) / "incidents"
     config = Config(
@@ -165,9 +162,9 @@ async def at_work(plan: Plan, told: Told) -> None:
     responder.changed = look
     responder.choose_host(HOST)
     responder.reattach()
-    for _ in range(1 + ASKED_AGAIN):
+    for _ in range(1 + plan.again):
         while responder.incident.running():
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
         runs = tuple(responder.incident.runs.values())
         if runs and (plan.stop or runs[-1].state is not RunState.NEVER_STARTED):
             break
@@ -182,26 +179,26 @@ async def at_work(plan: Plan, told: Told) -> None:
                 async with asyncio.timeout(10):
                     await responder.target.ready()
     while responder.incident.running():
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)
     if stopper:
         await asyncio.wait(stopper, timeout=30)
     told.tell("ended")
     await responder.close()
 
 
-def child(plan: Plan) -> None:
+def _child(path: str, plan: Plan) -> None:
     os.environ |= {"HOME": plan.home, "COCKPIT_HOME": plan.home, "TMPDIR": plan.home}
-    told = Told(plan)
+    told = _Told(path)
     try:
-        asyncio.run(at_work(plan, told))
+        asyncio.run(_at_work(plan, told))
     except BaseException:
         told.tell("broke", traceback.format_exc())
 
 
 def serve() -> None:
-    """Forks a cockpit for each line: a plan. Answers with its process id."""
+    """Forks a cockpit for each line: where to tell, and a plan. Answers with its process id."""
     ssh.SshTarget = _Watched  # type: ignore[misc]
-    warm()
+    _warm()
     for line in sys.stdin:
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
@@ -209,13 +206,14 @@ def serve() -> None:
         pid = os.fork()
         if not pid:
             try:
-                child(Plan(**json.loads(line)))
+                path, plan = json.loads(line)
+                _child(path, Plan(**plan))
             finally:
                 os._exit(0)
         print(pid, flush=True)
 
 
-def warm() -> None:
+def _warm() -> None:
     """Imports what is imported late: a fork then costs milliseconds."""
     for name in LATE:
         importlib.import_module(name)
@@ -231,16 +229,17 @@ async def _made(home: Path) -> None:
 
 
 class Cockpits:
-    """Starts cockpits. A context manager; home: of the process that they are forked from."""
+    """Starts cockpits. A context manager; folder: for what it needs itself."""
 
-    def __init__(self, home: Path) -> None:
-        self._environ = {**os.environ, "HOME": str(home), "XDG_CACHE_HOME": ""}
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._count = 0
 
     def __enter__(self) -> Cockpits:
         self._process = subprocess.Popen(
             [sys.executable, "-c", "from tests.cockpits import serve; serve()"],
             cwd=ROOT,
-            env=self._environ,
+            env={**os.environ, "HOME": str(self._folder), "XDG_CACHE_HOME": ""},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -251,12 +250,73 @@ class Cockpits:
         self._process.kill()
         self._process.wait()
 
-    def start(self, plan: Plan) -> int:
-        """Its process id."""
+    async def start(self, plan: Plan) -> Cockpit:
+        self._count += 1
+        path = self._folder / f"{self._count}.sock"
+        opened: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+        server = await asyncio.start_unix_server(lambda *ends: opened.put_nowait(ends), path)
         to, back = _pipe(self._process.stdin), _pipe(self._process.stdout)
-        to.write(json.dumps(asdict(plan)).encode() + b"\n")
+        to.write(json.dumps([str(path), asdict(plan)]).encode() + b"\n")
         to.flush()
-        return int(back.readline())
+        pid = int(back.readline())
+        ends = await opened.get()
+        server.close()
+        return Cockpit(pid, *ends)
+
+
+class Cockpit:
+    """One that is at work, or gone. said: what went wrong with it, or nothing."""
+
+    def __init__(
+        self, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.pid = pid
+        self.said = ""
+        self._reader, self._writer = reader, writer
+        self._waits = self.gone = False
+
+    async def next(self) -> str:
+        """Lets it go on to its next phase, in which it then waits; empty when it is gone."""
+        self.go_on()
+        with contextlib.suppress(OSError):
+            if line := await self._reader.readline():
+                phase, more = json.loads(line)
+                self.said = self.said or more
+                self._waits = True
+                return str(phase)
+        self.gone = True
+        self._writer.close()
+        return ""
+
+    async def reach(self, phase: str) -> None:
+        """Until it waits in a phase. Fails when it ends before."""
+        async with asyncio.timeout(60):
+            while (reached := await self.next()) != phase:
+                assert reached, f"it ended before {phase}: {self.said}"
+
+    async def end(self) -> None:
+        """Until it is gone."""
+        async with asyncio.timeout(60):
+            while await self.next():
+                pass
+
+    def go_on(self) -> None:
+        if self._waits:
+            self._waits = False
+            self._writer.write(b".")
+
+    def signal(self, number: int) -> None:
+        if not self.gone:
+            os.kill(self.pid, number)
+
+    def shoot(self) -> None:
+        """SIGKILL; where it waits, it does nothing more."""
+        self._waits = False
+        self.signal(signal.SIGKILL)
+
+    async def kill(self) -> None:
+        self.shoot()
+        await self.end()
 
 
 def _pipe(end: IO[bytes] | None) -> IO[bytes]:

@@ -49,13 +49,14 @@ class Proxy:
 
     port: where to connect; it stays the same, and stays ours, through cut and restore.
     bytes_up, bytes_down: bytes taken from the client, from the server, since the start.
-    accepted: connections ever accepted. open: connections now.
+    accepted: connections ever accepted, on_accept: called for each. open: connections now.
     """
 
     def __init__(self, host: str, port: int) -> None:
         self.target = (host, port)
         self.port = 0
         self.bytes_up = self.bytes_down = self.accepted = 0
+        self.on_accept: Callable[[], object] = lambda: None
         self._delay_s = 0.0
         self._flowing = {"up": asyncio.Event(), "down": asyncio.Event()}
         self._gates: set[asyncio.Event] = set()
@@ -167,6 +168,7 @@ class Proxy:
             task = loop.create_task(self._connect(client, server))
             self._pairs[task] = (client, server)
             task.add_done_callback(self._forget)
+            self.on_accept()
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         for end in self._pairs.pop(task):
