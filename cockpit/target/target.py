@@ -152,7 +152,8 @@ class Target(Protocol):
     async def terminal(self, script: bytes, term: str, columns: int, rows: int) -> Terminal:
         """Run a script in a pseudo-terminal, by bash where there is one.
 
-        term: what kind of terminal will show it, as in $TERM. For cockpit.target.terminal alone.
+        script: shows in the process list of the host, so nothing of the responder's is in it. term:
+        what kind of terminal will show it, as in $TERM. For cockpit.target.terminal alone.
         Raises LinkLost, LinkDown; OSError where there is no terminal to be had.
         """
 

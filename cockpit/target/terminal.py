@@ -1,6 +1,8 @@
 """A command in the responder's own terminal: opened on a target, relayed until it ends.
 
 Unlike a job it is not durable: it ends with the link, and what then became of it nobody can say.
+What runs is never an argument of a program, where every user of the host could read it: a fixed
+script in the terminal takes it from its stdin, before the first key is passed on.
 """
 
 from __future__ import annotations
@@ -8,17 +10,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from cockpit import text
 from cockpit.target import job
 from cockpit.target.target import LinkLost, Target, Terminal
 
 LOST_S: Final = 2.0
 """How long a link that is said to be lost may still come back before the terminal is taken back."""
 
+_BEGIN_S: Final = 20.0
+_LINE: Final = 900
 _STATUS_S: Final = 2.0
 _ROOM_S: Final = 1.0
 
@@ -44,7 +50,59 @@ async def start(target: Target, order: job.Order, *, term: str, size: tuple[int,
     """
     if not isinstance(order, job.Order) or order.host != target.name:
         raise TypeError(f"an order for {target.name} is needed")
-    return await target.terminal(order.script, term, *size)
+    sign = secrets.token_hex(8)
+    terminal = await target.terminal(_TAKE.replace("SIGN", sign).encode(), term, *size)
+    try:
+        async with asyncio.timeout(_BEGIN_S):
+            await _until(terminal, f"{sign}:ready".encode(), target.name)
+        for line in _lines(order.script):
+            terminal.stdin.write(line)
+            await terminal.stdin.drain()
+        await _until(terminal, f"{sign}:go".encode(), target.name)
+    except TimeoutError:
+        terminal.close()
+        raise OSError(f"{target.name}: no shell answers in a terminal there") from None
+    except BaseException:
+        terminal.close()
+        raise
+    return terminal
+
+
+# Lines shorter than a terminal's buffer, so that it works without stty too; what is then echoed is
+# dropped here with all that comes before the last sign. Cut off in the middle, nothing runs.
+_TAKE: Final = """s=$(stty -g 2>/dev/null) && stty -echo 2>/dev/null
+printf '%s\\n' SIGN:ready
+c=
+while IFS= read -r l && [ "$l" != . ]; do c=$c$l; done
+[ "$l" = . ] || exit 125
+[ -z "$s" ] || stty "$s"
+printf '%s\\n' SIGN:go
+eval "unset s l c
+$(printf %b "$c")"
+"""
+
+_PLAIN: Final = frozenset(
+    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _-+=/:,@"
+)
+
+
+def _lines(script: bytes) -> Iterator[bytes]:
+    """A script as lines for `printf %b`, which mean nothing to a terminal; then a dot."""
+    words = [chr(byte) if byte in _PLAIN else f"\\0{byte:03o}" for byte in script]
+    for at in range(0, len(words), _LINE // 5):
+        yield "".join(words[at : at + _LINE // 5]).encode() + b"\n"
+    yield b".\n"
+
+
+async def _until(terminal: Terminal, sign: bytes, name: str) -> None:
+    """Drops what is said up to a sign. Raises OSError where it ends before."""
+    said = b""
+    while line := await terminal.stdout.readline():
+        if sign in line:
+            return
+        said += line
+    shown = text.clean_line(b" ".join(said.split())[-200:])
+    raise OSError(f"{name}: no terminal was opened" + (f'; it says "{shown}"' if shown else ""))
 
 
 async def relay(

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pty
 import re
 import select
+import shutil
+import subprocess
 import time
 import tty
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from cockpit.target import job, terminal
+from cockpit.target.ssh import SshTarget
 from cockpit.target.target import LinkState, Local, Target
 from cockpit.target.target import Terminal as Opened
-from tests.target.ground import Proxy, leave
+from tests.target.ground import Lab, Proxy, leave
 
 pytestmark = pytest.mark.anyio
 
@@ -140,6 +145,86 @@ async def test_it_runs_where_jobs_run_and_every_byte_of_it_arrives(target: Targe
         assert (await ended(task)).exit_status == 0
         shown = who.look().decode().replace("\r\n", "\n")
         assert shown == f"/usr\n{odd}\na b|c'd|!!|"
+
+
+def visible(what: bytes) -> list[Path]:
+    """Processes in whose arguments or environment something can be read, as by `ps eww`."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if what in (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes():
+                found.append(folder)
+    return found
+
+
+async def test_what_runs_is_not_in_the_process_list(target: Target) -> None:
+    secret = f"s3cr3t{os.urandom(8).hex()}"
+    command = f"token={secret}; echo got ${{#token}}; read x; echo $x $token"
+    async with at(target, command) as (who, task, _):
+        await who.sees(b"got 22")
+        octal = "".join(f"\\0{byte:03o}" for byte in secret.encode()).encode()
+        assert visible(secret.encode()) == []
+        assert visible(octal) == []
+        who.type("hello\r")
+        assert (await ended(task)).exit_status == 0
+        # Nor is it in what was shown before the command itself shows it.
+        assert bytes(who.kept) == f"got 22\r\nhello\r\nhello {secret}\r\n".encode()
+
+
+async def test_a_long_script_arrives_whole(target: Target) -> None:
+    lines = "".join(f"{number} é ' $x\n" for number in range(20_000))
+    command = f"cat <<'END' | cksum\n{lines}END\n"
+    assert len(command) > 200_000
+    async with at(target, command) as (who, task, _):
+        assert (await ended(task, 30)).exit_status == 0
+        wanted = await asyncio.create_subprocess_exec(
+            "cksum", stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        out, _ = await wanted.communicate(lines.encode())
+        assert who.look().split() == out.split()
+
+
+@pytest.mark.parametrize("stty", [True, False])
+async def test_any_shell_takes_it_and_the_terminal_is_as_it_was(host: Target, stty: bool) -> None:
+    """dash, bash, busybox ash; the last has no stty here unless it is given one."""
+    tools = Path(host._environ["PATH"].partition(":")[0])  # type: ignore[attr-defined]
+    found = shutil.which("stty")
+    assert found is not None
+    if stty:
+        (tools / "stty").symlink_to(found)
+    command = "printf '%s|' 'a b' \"c'd\" 'é\\n'; read x; echo $x; exit 4"
+    async with at(host, command) as (who, task, _):
+        await who.sees("a b\\|c'd\\|é\\\\n\\|".encode())
+        who.type("typed\r")
+        assert (await ended(task)).exit_status == 4
+        assert bytes(who.kept) == "a b|c'd|é\\n|typed\r\ntyped\r\n".encode()
+
+
+async def test_a_script_that_is_cut_off_runs_nothing(local: Local, tmp_path: Path) -> None:
+    script = terminal._TAKE.replace("SIGN", "x").encode()
+    opened = await local.terminal(script, "xterm", 80, 24)
+    assert b"x:ready" in await opened.stdout.readline()
+    opened.stdin.write(f"touch {tmp_path}/ran\n".encode())
+    opened.stdin.write_eof()
+    await opened.stdout.read()
+    assert await opened.wait() == 125
+    assert not (tmp_path / "ran").exists()
+
+
+async def test_a_host_without_a_shell_in_its_terminals_says_so(lab: Lab) -> None:
+    closed = lab.sshd(
+        'ForceCommand [ -t 0 ] && { echo No terminals.; exit 1; }; eval "$SSH_ORIGINAL_COMMAND"'
+    )
+    config = lab.config(f"Host prod-1\n  HostName 127.0.0.1\n  Port {closed.port}")
+    target = SshTarget("prod-1", "prod-1", ssh_config=config)
+    await target.open()
+    try:
+        with pytest.raises(
+            OSError, match=r'prod-1: no terminal was opened; it says "No terminals\."'
+        ):
+            await opened(target, "echo ran")
+    finally:
+        await target.close()
 
 
 async def test_a_directory_that_is_not_there_runs_nothing(target: Target) -> None:
