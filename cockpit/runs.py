@@ -391,6 +391,8 @@ class Runs:
                             output.add(data)
                             log.changed()
                         case job.Unknown(why=why):
+                            # What is known of the host may be of another life of it.
+                            self._places.pop(run.asked.host, None)
                             self._hand_on(run, None)
                             log.append(e.CommandUnknown(job=run.job, why=log.clean(why)))
                         case job.Ended() as end:

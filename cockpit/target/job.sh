@@ -5,7 +5,8 @@
 # or a refused call, never half a command.
 #
 #   root/                 private, 0700, chosen by ck_hello; the client journals it with the job
-#     mark -> nonce       the identity of this root: another mark means that claims were deleted
+#     jobs/mark -> nonce  the identity of what is here: another mark, or none, means that claims were
+#                         deleted; beside them, so that who clears them away takes it along
 #     jobs/<id>/
 #       claim -> pid:start:boot:nonce     made by the detached supervisor: the one launch
 #             -> tombstone:nonce          made by ck_stop first: this id will never run
@@ -88,8 +89,8 @@ ck_hello() { # root-so-far|'' =END= : choose the root, say what the host has
     ck_r=
   done
   [ -n "$ck_r" ] || ck_die noroot 73
-  ln -s "$CK_N" "$ck_r/mark" 2>/dev/null
-  ck_link "$ck_r/mark"; ck_boot
+  ( umask 077; mkdir -p "$ck_r/jobs"; ln -s "$CK_N" "$ck_r/jobs/mark" ) 2>/dev/null
+  ck_link "$ck_r/jobs/mark"; ck_boot
   ck_i=sh; command -v bash >/dev/null 2>&1 && ck_i=bash
   ck_k=$(sed -n 's/^ *KillUserProcesses *= *//p' /etc/systemd/logind.conf 2>/dev/null | tail -n 1)
   # Nobody waits for it, and it goes on where this shell is closed, as it is after the answer.
@@ -173,7 +174,7 @@ ck_report() { # root id
   if [ -L "$ck_d/kept" ]; then ck_link "$ck_d/kept"; ck_k="lost=$CK_L"
   elif [ -f "$ck_d/kept" ]; then ck_k=$(tr '\n' '?' < "$ck_d/kept"); fi
   ck_link "$ck_d/cancel"; ck_c=$CK_L
-  CK_L=; [ "$CK_S" = done ] || ck_link "$1/mark"      # who has the record needs no mark
+  CK_L=; [ "$CK_S" = done ] || ck_link "$1/jobs/mark"      # who has the record needs no mark
   ck_say "state=$CK_S rc=$CK_RC end=$CK_END size=$ck_z trunc=$ck_t cancel=$ck_c boot=$CK_BOOT mark=$CK_L $ck_k"
 }
 
@@ -191,9 +192,8 @@ ck_start() { # root id mark boot sha256:cksum limit_kib timeout_s interp =END= ;
   [ -L "$ck_d/claim" ] && return 0
   # An order holds for one boot and one root: elsewhere an earlier claim may have been wiped.
   ck_boot; [ "$CK_BOOT" = "$4" ] || ck_die otherboot 75
-  ck_link "$1/mark"; [ "$CK_L" = "$3" ] || ck_die othermark 75
+  ck_link "$1/jobs/mark"; [ "$CK_L" = "$3" ] || ck_die othermark 75
   ck_u=$(umask); umask 077
-  [ -d "$1/jobs" ] || mkdir -p "$1/jobs"
   mkdir "$ck_d" 2>/dev/null
   [ -d "$ck_d" ] && [ ! -L "$ck_d" ] || ck_die nodir 73
   # After mkdir: what was swept meanwhile has its note by then.
@@ -346,9 +346,9 @@ ck_group() { # signal id pid -> CK_IN: how many of the job's group lived; each i
 
 ck_bury() { # root id mark boot : whoever has the claim has the say; taken here, the id never runs
   ck_d=$1/jobs/$2
-  ck_boot; ck_link "$1/mark"
+  ck_boot; ck_link "$1/jobs/mark"
   [ "$CK_BOOT" = "$4" ] && [ "$CK_L" = "$3" ] || return 0
-  ( umask 077; mkdir -p "$1/jobs"; mkdir "$ck_d"; ln -s "tombstone:$CK_N" "$ck_d/claim" ) 2>/dev/null
+  ( umask 077; mkdir "$ck_d"; ln -s "tombstone:$CK_N" "$ck_d/claim" ) 2>/dev/null
   return 0
 }
 
