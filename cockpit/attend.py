@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import signal
 import time
 from collections.abc import Callable, Coroutine
@@ -107,6 +106,91 @@ def tell_link(target: Target) -> Callable[[], None]:
     return target.watch(changed)
 
 
+class Copy:
+    """The output of a run, printed as it comes, until the run is over.
+
+    more: to be set where there may be more of it. whole: whether all of it could be had and given.
+    """
+
+    def __init__(
+        self, responder: Responder, job: str, printer: Printer, done: Callable[[], None]
+    ) -> None:
+        self.more = asyncio.Event()
+        self._responder = responder
+        self._job = job
+        self._printer = printer
+        self._lost = False
+        self.task = asyncio.create_task(self._all())
+        self.task.add_done_callback(lambda _: done())
+
+    @property
+    def error(self) -> OSError | None:
+        """Why no more of it can be printed."""
+        if not self.task.done() or self.task.cancelled():
+            return None
+        error = self.task.exception()
+        if error is not None and not isinstance(error, OSError):
+            raise error
+        return error
+
+    @property
+    def whole(self) -> bool:
+        return self.error is None and not self._lost
+
+    @property
+    def trouble(self) -> str:
+        """The error in a sentence."""
+        error, file = self.error, self._file()
+        kept = f"; it is kept in {file}" if file else ""
+        return f"The output could not be written ({error and error.strerror}){kept}."
+
+    async def close(self) -> None:
+        self.task.cancel()
+        await asyncio.wait([self.task])
+
+    def _file(self) -> Path | None:
+        folder = self._responder.folder
+        name = self._responder.incident.runs[self._job].asked.evidence
+        return folder / name if folder and name else None
+
+    async def _all(self) -> None:
+        output = self._responder.outputs[self._job]
+        at = 0
+        while True:
+            self.more.clear()
+            over = self._responder.incident.runs[self._job].over
+            while at < output.offset:
+                part = self._part(at)
+                if not part:
+                    self._lost = True
+                    held = output.offset - len(output.newest)
+                    say(f"{held - at} bytes of the output are lost. {output.trouble}")
+                    at = held
+                    continue
+                await self._printer.write(part)
+                at += len(part)
+            if over:
+                break
+            await self.more.wait()
+        await self._printer.finish()
+
+    def _part(self, at: int) -> bytes:
+        """Output from an offset on, from its file, else from memory; empty where neither has it."""
+        file = self._file()
+        if file is not None:
+            try:
+                with file.open("rb") as kept:
+                    kept.seek(at)
+                    part = kept.read(CHUNK)
+            except OSError:
+                part = b""
+            if part:
+                return part
+        output = self._responder.outputs[self._job]
+        held = output.offset - len(output.newest)
+        return output.newest[at - held :] if at >= held else b""
+
+
 class Attended:
     """A run that this cockpit stays with: its output is printed, signals are acted on."""
 
@@ -117,9 +201,9 @@ class Attended:
         self._timeout_s = timeout_s
         self._target = responder.target
         self._begun = time.monotonic()
-        self._woken, self._more = asyncio.Event(), asyncio.Event()
+        self._woken = asyncio.Event()
+        self._copy = Copy(responder, job, Printer(), self._woken.set)
         self._stopping: asyncio.Task[None] | None = None
-        self._whole = True
         self._troubles: set[str] = set()
         signals.woken = responder.changed = self._wake
 
@@ -129,20 +213,18 @@ class Attended:
 
     def _wake(self) -> None:
         self._woken.set()
-        self._more.set()
+        self._copy.more.set()
 
     async def to_its_end(self) -> int:
         """Its exit status, or one of cockpit's own. Raises Stop where it goes on without us."""
         unwatch = tell_link(self._target)
-        copying = asyncio.create_task(self._copy(Printer()))
-        copying.add_done_callback(lambda _: self._wake())
         unheard = False
         try:
-            while not (self.run.over and copying.done()):
+            while not (self.run.over and self._copy.task.done()):
                 self._woken.clear()
-                if copying.done() and not unheard:
+                if self._copy.task.done() and not unheard:
                     unheard = True
-                    self._not_printed(copying)
+                    self._not_printed()
                 self._look()
                 try:
                     async with asyncio.timeout(1.0):
@@ -150,12 +232,11 @@ class Attended:
                 except TimeoutError:
                     pass
             if not unheard:
-                self._not_printed(copying)
+                self._not_printed()
         finally:
             unwatch()
-            copying.cancel()
-            await asyncio.wait([copying])
-        return await self._status(copying)
+            await self._copy.close()
+        return await self._status()
 
     def _look(self) -> None:
         """Acts on what has changed. Raises Stop."""
@@ -188,18 +269,14 @@ class Attended:
         if self._stopping is None:
             self._stopping = asyncio.create_task(self._responder.stop(self._job))
 
-    def _not_printed(self, copying: asyncio.Task[None]) -> None:
+    def _not_printed(self) -> None:
         """Says why not all of the output could be given; a command that only reads is stopped."""
-        error = copying.exception()
+        error = self._copy.error
+        host = self._target.name
         if error is None:
             return
-        if not isinstance(error, OSError):
-            raise error
-        self._whole = False
-        host = self._target.name
-        if error.errno != errno.EPIPE:
-            kept = f"; it is kept in {self._file()}" if self._file() else ""
-            say(f"The output could not be written ({error.strerror or error}){kept}.")
+        if not isinstance(error, BrokenPipeError):
+            say(self._copy.trouble)
         elif self.run.over:
             return
         elif self.run.asked.risk == "read":
@@ -207,64 +284,20 @@ class Attended:
         else:
             say(f"{host}: nobody reads the output any more; the command goes on to its end")
 
-    # Output
-
-    def _file(self) -> Path | None:
-        folder, name = self._responder.folder, self.run.asked.evidence
-        return folder / name if folder and name else None
-
-    async def _copy(self, printer: Printer) -> None:
-        """Prints the output as it comes, until the run is over. Raises OSError."""
-        output = self._responder.outputs[self._job]
-        at = 0
-        while True:
-            self._more.clear()
-            over = self.run.over
-            while at < output.offset:
-                part = self._part(at)
-                if not part:
-                    self._whole = False
-                    held = output.offset - len(output.newest)
-                    say(f"{held - at} bytes of the output are lost. {output.trouble}")
-                    at = held
-                    continue
-                await printer.write(part)
-                at += len(part)
-            if over:
-                break
-            await self._more.wait()
-        await printer.finish()
-
-    def _part(self, at: int) -> bytes:
-        """Output from an offset on, from its file, else from memory; empty where neither has it."""
-        file = self._file()
-        if file is not None:
-            try:
-                with file.open("rb") as kept:
-                    kept.seek(at)
-                    part = kept.read(CHUNK)
-            except OSError:
-                part = b""
-            if part:
-                return part
-        output = self._responder.outputs[self._job]
-        held = output.offset - len(output.newest)
-        return output.newest[at - held :] if at >= held else b""
-
     # The end
 
-    async def _status(self, copying: asyncio.Task[None]) -> int:
+    async def _status(self) -> int:
         run, status = self.run, status_of(self.run)
         if self._stopping is not None:
             await asyncio.wait([self._stopping], timeout=STOPPED_SOON)
         if self._signals.interrupts:
             tell_stop(self._responder, self._job)
         tell_end(run, self._timeout_s)
-        if isinstance(copying.exception(), BrokenPipeError):
+        if isinstance(self._copy.error, BrokenPipeError):
             ended_it = run.asked.risk == "read" and (run.state is RunState.STOPPED or not status)
             return NO_READER if ended_it else status
         # An output that is not whole is a failure of ours where the command has none.
-        whole = self._whole and not run.truncated
+        whole = self._copy.whole and not run.truncated
         return status if whole or status else FAILED
 
 

@@ -145,6 +145,7 @@ def init(folder: Path) -> None:
     context_settings={"allow_interspersed_args": False},
 )
 @click.option("--host", default="", help="Where to run it; without, on this machine.")
+@click.option("--label", default="", help="Run it on the hosts of cockpit.yaml with this label.")
 @click.option("--incident", default="", help="Put it on the timeline of this incident.")
 @click.option(
     "--timeout",
@@ -157,7 +158,11 @@ def init(folder: Path) -> None:
     "--confirm",
     default="",
     metavar="change|destroy:NAME",
-    help="What the gate asks for before something is changed or destroyed.",
+    help="What the gate asks for; with --label, change:N or destroy:N, the number of hosts.",
+)
+@click.option("--batch", type=click.IntRange(min=1), help="Of a group, so many at a time.")
+@click.option(
+    "--stop-after", type=click.IntRange(min=1), help="Of a group, at so many failures no further."
 )
 @click.option("--reason", default="", help="Why, where the gate asks for a reason.")
 @click.option("--config", type=click.Path(path_type=Path), help="cockpit.yaml to use.")
@@ -165,9 +170,12 @@ def init(folder: Path) -> None:
 def run(
     command: tuple[str, ...],
     host: str,
+    label: str,
     incident: str,
     timeout_s: int | None,
     confirm: str,
+    batch: int | None,
+    stop_after: int | None,
     reason: str,
     config: Path | None,
 ) -> None:
@@ -188,6 +196,10 @@ def run(
     With --incident it is on that incident's timeline, on that incident's host where --host names
     none; another cockpit may not have it open. Without, its journal is kept among runs/.
 
+    With --label it runs on one host first; where it worked there, on the rest, five at a time,
+    until one fails. Each line of output begins with its host; a summary ends it, on stderr. Exit
+    status: 0 where it worked on every host, else 1, or cockpit's own.
+
     Exit status: that of COMMAND, 128+n where signal n ended it; 124 where --timeout did; 125 where
     cockpit failed, or cannot say how it ended (it may go on there); 126 where the gate refused.
     """
@@ -195,12 +207,24 @@ def run(
     from cockpit.cli_run import run as run_command
 
     try:
-        confirmation(confirm)
+        confirmation(confirm, group=bool(label))
     except ValueError as error:
         raise Mistake(f"--confirm {confirm}: {error}") from None
-    folder = _folder(incident) if incident else None
-    text = command[0] if len(command) == 1 else shlex.join(command)
-    wish = Wish(text, host, folder, timeout_s or 0, confirm, reason)
+    if host and label:
+        raise Mistake("--host and --label: it is either one host or a group.")
+    if (batch or stop_after) and not label:
+        raise Mistake("--batch and --stop-after are for a group, with --label.")
+    wish = Wish(
+        command[0] if len(command) == 1 else shlex.join(command),
+        host,
+        label,
+        _folder(incident) if incident else None,
+        timeout_s or 0,
+        confirm,
+        reason,
+        batch or 0,
+        stop_after or 0,
+    )
     sys.exit(run_command(wish, _config(config), _who()))
 
 

@@ -22,16 +22,20 @@ from cockpit.target.target import Target
 class Wish:
     """What was asked for on the command line.
 
-    folder: the incident that it belongs to; None for none. confirm: as written, `change` or
-    `destroy:NAME`; empty where it was not given. timeout_s: 0 is never.
+    label: of a group of hosts, in place of one. folder: the incident that it belongs to; None for
+    none. confirm: as written, `change`, `destroy:NAME`, of a group `change:N` or `destroy:N`; empty
+    where it was not given. timeout_s: 0 is never. batch, stop_after: of a group; 0 is as usual.
     """
 
     command: str
     host: str = ""
+    label: str = ""
     folder: Path | None = None
     timeout_s: int = 0
     confirm: str = ""
     reason: str = ""
+    batch: int = 0
+    stop_after: int = 0
 
 
 def run(wish: Wish, config: Config, who: str) -> int:
@@ -44,8 +48,13 @@ async def _run(wish: Wish, config: Config, who: str) -> int:
     responder = Responder(paths.runs(), who, config)
     status = FAILED
     try:
-        job = await _send(responder, wish, signals)
-        status = await Attended(responder, job, signals, wish.timeout_s).to_its_end()
+        if wish.label:
+            from cockpit.cli_group import run_group
+
+            status = await run_group(responder, wish, signals)
+        else:
+            job = await _send(responder, wish, signals)
+            status = await Attended(responder, job, signals, wish.timeout_s).to_its_end()
     except Stop as stop:
         status = stop.status
         if str(stop):
@@ -59,22 +68,10 @@ async def _run(wish: Wish, config: Config, who: str) -> int:
 
 async def _send(responder: Responder, wish: Wish, signals: Signals) -> str:
     """Past the gate, to the host; returns the id of the job. Raises Stop when nothing was sent."""
-    from cockpit.incident.journal import Busy
-
     prompt = Prompt(say)
     responder.asker = prompt
-    opening = responder.log.opening
-    responder.log.opening = lambda: ("run", opening()[1])
     target = await headless.choose(responder, wish.host or _host_of(wish.folder))
-    if wish.folder is not None:
-        try:
-            responder.take_up(wish.folder)
-        except Busy:
-            raise Stop(
-                FAILED,
-                f"Nothing was run: another cockpit has {wish.folder.name} open, and one alone can"
-                " write its timeline. Run it there, close that one, or leave --incident away.",
-            ) from None
+    take_up(responder, wish)
     leave = _leave(responder, wish)
     before = _prepare(responder, target, leave, prompt)
     await signals.unless_told(before, "Stopped before anything was sent.")
@@ -82,6 +79,24 @@ async def _send(responder: Responder, wish: Wish, signals: Signals) -> str:
         return await responder.run(leave, timeout_s=wish.timeout_s)
     except CannotRun as error:
         raise Stop(FAILED, str(error)) from None
+
+
+def take_up(responder: Responder, wish: Wish) -> None:
+    """Opens the journal that it goes to. Raises Stop where another cockpit has it."""
+    from cockpit.incident.journal import Busy
+
+    if wish.folder is None:
+        opening = responder.log.opening
+        responder.log.opening = lambda: ("run", opening()[1])
+        return
+    try:
+        responder.take_up(wish.folder)
+    except Busy:
+        raise Stop(
+            FAILED,
+            f"Nothing was run: another cockpit has {wish.folder.name} open, and one alone can"
+            " write its timeline. Run it there, close that one, or leave --incident away.",
+        ) from None
 
 
 def _host_of(folder: Path | None) -> str:
@@ -136,14 +151,14 @@ def _leave(responder: Responder, wish: Wish) -> guard.Pass:
     if wish.folder is None:
         intent = replace(intent, skipped_diagnosis=False)  # without an incident there is none
     asked = guard.ask(intent)
-    confirmed, typed = _answers(wish.confirm)
+    confirmed, typed = answers(wish.confirm)
     try:
         return guard.answer(asked, confirmed=confirmed, typed=typed, reason=wish.reason)
     except guard.Refused as refused:
         raise Stop(REFUSED, _missing(asked, wish, str(refused))) from None
 
 
-def _answers(confirm: str) -> tuple[bool, str]:
+def answers(confirm: str) -> tuple[bool, str]:
     """What --confirm means at the gate: the deliberate key, and what was typed."""
     kind, _, name = confirm.partition(":")
     return kind in ("change", "destroy"), name if kind == "destroy" else ""
@@ -170,11 +185,16 @@ def _missing(asked: guard.Ask, wish: Wish, refused: str) -> str:
     return f"Not run on {intent.host}: {said} To run it, give {' and '.join(options)}"
 
 
-def confirmation(text: str) -> str:
-    """--confirm as it is written. Raises ValueError."""
-    if text and not re.fullmatch(r"change|destroy:.+", text):
+def confirmation(text: str, *, group: bool) -> None:
+    """Raises ValueError where --confirm is not written as it must be."""
+    if not text:
+        return
+    if group and not re.fullmatch(r"change|(change|destroy):\d+", text):
         raise ValueError(
-            "it is written `change`, or `destroy:NAME` with the name of a container"
-            " that the command touches, else of the host"
+            "with --label it is written `change:N` or `destroy:N`, with the number of hosts"
         )
-    return text
+    if not group and not re.fullmatch(r"change|destroy:.+", text):
+        raise ValueError(
+            "it is written `change`, or `destroy:NAME` with the name of a container that the"
+            " command touches, else of the host"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import select
@@ -28,11 +29,14 @@ class Printer:
 
     To a pipe or a file byte by byte; to a terminal by whole lines, cleaned: what a host prints must
     not move the cursor or set the clipboard of whoever looks. With a `prefix`, which stands before
-    each line, by whole lines in either case.
+    each line, by whole lines in either case; `turn` keeps those of several apart.
     """
 
-    def __init__(self, fd: int = 1, prefix: Safe = Safe("")) -> None:
+    def __init__(
+        self, fd: int = 1, prefix: Safe = Safe(""), turn: asyncio.Lock | None = None
+    ) -> None:
         self._fd = fd
+        self._turn = turn or asyncio.Lock()
         self._seen = os.isatty(fd)
         self._prefix = prefix
         self._by_lines = self._seen or bool(prefix)
@@ -46,14 +50,18 @@ class Printer:
             data = self._lines(whole + newline) if newline else b""
             if len(rest) > LONGEST_LINE:
                 await self.finish()
-        if data:
-            await aside(lambda: _write_all(self._fd, data))
+        await self._put(data)
 
     async def finish(self) -> None:
         """Writes what is left of a line that has no end. Raises OSError."""
         rest, self._rest = self._rest, b""
         if rest:
-            await aside(lambda: _write_all(self._fd, self._lines(rest + b"\n")))
+            await self._put(self._lines(rest + b"\n"))
+
+    async def _put(self, data: bytes) -> None:
+        if data:
+            async with self._turn:
+                await aside(lambda: _write_all(self._fd, data))
 
     def _lines(self, whole: bytes) -> bytes:
         if self._seen:
