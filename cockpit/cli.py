@@ -230,7 +230,7 @@ def run(
 
 @main.group()
 def job() -> None:
-    """List, attach to and stop commands that run on hosts."""
+    """List, attach to and stop commands on hosts."""
 
 
 @job.command("list", short_help="Those not known to be over.")

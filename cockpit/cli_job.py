@@ -30,7 +30,7 @@ from cockpit.incident.incident import Incident, Run, RunState
 from cockpit.incident.journal import Busy
 from cockpit.incident.timeline import line
 from cockpit.jobs import Job
-from cockpit.live import Printer, say
+from cockpit.live import Printer, hold_standard, say
 from cockpit.prompt import Prompt
 from cockpit.responder import Responder
 from cockpit.runs import place_of
@@ -61,6 +61,7 @@ def list_jobs(*, ended: bool, as_json: bool) -> int:
 
 def attach(one: Job, config: Config, who: str) -> int:
     """Prints what a job prints, from its start to its end; returns its exit status."""
+    hold_standard()
     return asyncio.run(_with(one, config, who, _attach))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from cockpit import headless, paths
 from cockpit.attend import FAILED, REFUSED, Attended, Signals, Stop
 from cockpit.config import Config
-from cockpit.live import say
+from cockpit.live import hold_standard, say
 from cockpit.prompt import Prompt
 from cockpit.responder import CannotRun, Responder
 from cockpit.target import guard
@@ -40,6 +40,7 @@ class Wish:
 
 def run(wish: Wish, config: Config, who: str) -> int:
     """Runs it, prints what it prints, and returns its exit status, or one of cockpit's own."""
+    hold_standard()
     return asyncio.run(_run(wish, config, who))
 
 

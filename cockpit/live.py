@@ -24,6 +24,18 @@ def say(text: str) -> None:
         click.echo(clean_line(text), err=True)
 
 
+def hold_standard() -> None:
+    """Has descriptors 0 to 2 open: else a journal could get one of them, and the output into it.
+
+    To be called before anything else is opened.
+    """
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free, which is this one
+
+
 class Printer:
     """Writes output to a file descriptor, as far as its reader takes it, and holds up nothing else.
 

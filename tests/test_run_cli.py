@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator
@@ -214,6 +215,32 @@ async def test_an_output_that_cannot_be_written_is_a_failure_and_is_kept(here: G
     assert done.status == 125
     file = done.err.rstrip(".\n").rpartition("kept in ")[2]
     assert Path(file).read_bytes() == b"1\n2\n3\n4\n5\n"
+
+
+async def test_a_closed_stdout_gets_into_no_journal(here: Ground) -> None:
+    shell = await asyncio.create_subprocess_shell(
+        f"{COCKPIT} run seq 5 >&- 2>&- <&-", env=here.environ, cwd=here.home
+    )
+    assert await shell.wait() == 0
+    (folder,) = here.folders()
+    assert verify(folder) == ()
+    assert (folder / "evidence" / "0001-seq.txt").read_bytes() == b"1\n2\n3\n4\n5\n"
+
+
+async def test_a_run_that_a_bad_disk_drove_away_is_no_incident(
+    here: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.state.write_text("no folder")
+    monkeypatch.setenv("COCKPIT_HOME", str(here.state))
+    spare = paths.fallbacks()[1]
+    try:
+        done = await here.call("run", "echo", "kept")
+        assert (done.status, done.out) == (0, b"kept\n")
+        assert f"This incident is kept in {spare}/runs/" in done.err
+        assert [one["command"] for one in await here.jobs("--all")] == ["echo kept"]
+        assert (await here.call("incident", "list")).out.startswith(b"No incidents in ")
+    finally:
+        shutil.rmtree(spare, ignore_errors=True)
 
 
 async def test_the_time_limit_holds_while_the_link_is_lost(

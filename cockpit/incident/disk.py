@@ -56,7 +56,7 @@ class Disk:
     def found(self, name: str) -> bool:
         """Makes the folder and its main file under root, else a fallback; whether it could."""
         reasons: list[str] = []
-        bases = [self._root, *(place / "incidents" for place in paths.fallbacks())]
+        bases = [self._root, *(place / self._root.name for place in paths.fallbacks())]
         for base in dict.fromkeys(bases):
             try:
                 if base != self._root:

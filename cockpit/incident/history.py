@@ -235,7 +235,7 @@ async def follow(folder: Path, every: float = 0.2) -> AsyncIterator[Record]:
 
 def list_incidents(root: Path) -> list[Path]:
     """Folders of incidents, newest first; those that had to go to a fallback directory too."""
-    roots = dict.fromkeys([root, *(place / "incidents" for place in paths.fallbacks()[1:])])
+    roots = dict.fromkeys([root, *(place / root.name for place in paths.fallbacks()[1:])])
     found: list[Path] = []
     for place in roots:
         with contextlib.suppress(OSError):

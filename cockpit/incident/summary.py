@@ -40,7 +40,7 @@ def name_of(incident: Incident) -> Safe:
 
 def folders(home: Path) -> list[Path]:
     """The folders of all incidents, newest first: at home, and where a bad disk drove them."""
-    spare = [place / "incidents" for place in paths.fallbacks() if _ours(place)]
+    spare = [place / home.name for place in paths.fallbacks() if _ours(place)]
     places = dict.fromkeys([home, *spare])
     found = [folder for place in places for folder in list_incidents(place)]
     return sorted(found, key=lambda folder: folder.name, reverse=True)
