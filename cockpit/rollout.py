@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 BATCH: Final = 5
 STOP_AFTER: Final = 1
+SENDING: Final = 4
+"""Hosts that are sent to at the same time, however many run: the screen stays quick."""
 LEFT: Final = "ended, as cockpit was"
-_LOOK: Final = 0.05
+_LOOK: Final = 0.03
 _WHY: Final = 160
 
 _HOST = re.compile(
@@ -338,8 +340,9 @@ class Rollout:
             elif not self._left and not going:
                 return "done"
             elif self._left and not lost and len(going) < self._at_once(total):
-                self._send(self._left.pop(0))
-                continue
+                sending = sum(state.stand is Stand.SENDING for state in going)
+                if sending < SENDING:
+                    self._send(self._left.pop(0))
             await asyncio.sleep(_LOOK)
 
     def _at_once(self, total: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -28,8 +28,34 @@ REFRESH = 0.25
 MOST = 100
 
 
+class Words(Static):
+    """A few lines of text, drawn again only where they changed; none at all take no room."""
+
+    def __init__(self, *, id: str, classes: str = "") -> None:
+        super().__init__("", markup=False, id=id, classes=classes)
+        self._shown: tuple[Part, ...] = ()
+
+    def say(self, *parts: Part) -> None:
+        """Shows these; a layout of the screen is due only where the number of lines changed."""
+        if parts == self._shown:
+            return
+        before, self._shown = self._shown, parts
+        moves = _height(before) != _height(parts)
+        if moves and "bar" not in self.classes:
+            self.display = bool(_height(parts))
+        self.update(paint.text(*parts), layout=moves)
+
+
+def _height(parts: Sequence[Part]) -> int:
+    text = "".join(words for words, _ in parts)
+    return text.count("\n") + 1 if text else 0
+
+
 class HostRows(Lines):
-    """One row a host. Takes no enter that was pressed before `ready_at`, of the event clock."""
+    """One row a host. Takes no enter that was pressed before `ready_at`, of the event clock.
+
+    draw: draws the rows again, for the pointer that stands before the one under the cursor.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "screen.take", "leave out", id="rollout.leave-out",
@@ -37,6 +63,13 @@ class HostRows(Lines):
     ]  # fmt: skip
 
     ready_at: float | None = None
+
+    def __init__(self, draw: Callable[[], None]) -> None:
+        super().__init__(id="hosts")
+        self._draw_again = draw
+
+    def moved(self) -> None:
+        self._draw_again()
 
     async def on_key(self, event: events.Key) -> None:
         late = self.ready_at is not None and event.time >= self.ready_at
@@ -80,11 +113,11 @@ class DryList(Screen[Plan | None]):
         self._said = Safe("")
 
     def compose(self) -> ComposeResult:
-        yield Static("", markup=False, id="title", classes="bar")
-        yield Static("", markup=False, id="how")
-        yield HostRows(id="hosts")
-        yield Static("", markup=False, id="said")
-        yield Static("", markup=False, classes="bar", id="keys-here")
+        yield Words(id="title", classes="bar")
+        yield Words(id="how")
+        yield HostRows(self._draw_rows)
+        yield Words(id="said")
+        yield Words(id="keys-here", classes="bar")
 
     def on_mount(self) -> None:
         self.query_one(HostRows).focus()
@@ -120,30 +153,41 @@ class DryList(Screen[Plan | None]):
             parts.append((Safe(f" · connecting to {waits}"), "warn"))
         if gone:
             parts.append((Safe(f" · {gone} OUT OF REACH"), "bad"))
-        self.query_one("#title", Static).update(paint.text(*parts))
+        self.query_one("#title", Words).say(*parts)
         width = max(20, self.size.width - 2)
         command = paint.fold(clean_line(f"$ {plan.command.strip()}"), width)[:2]
         course = paint.fold(_course(plan, taken), width)
-        self.query_one("#how", Static).update(
-            paint.text(
-                (Safe("\n".join(f" {line}" for line in command)), "code"),
-                (Safe("".join(f"\n {line}" for line in course)), ""),
-            )
+        self.query_one("#how", Words).say(
+            (Safe("\n".join(f" {line}" for line in command)), "code"),
+            (Safe("".join(f"\n {line}" for line in course)), ""),
         )
-        self.query_one(HostRows).show_rows([self._row(one, width) for one in plan.hosts])
-        said = self.query_one("#said", Static)
-        said.display = bool(self._said)
-        said.update(paint.text((self._said, "warn")))
-        keys = keys_line(_KEYS, self.size.width)
-        self.query_one("#keys-here", Static).update(paint.text((keys, "faint")))
+        self._draw_rows()
+        self.query_one("#said", Words).say((self._said, "warn"))
+        self.query_one("#keys-here", Words).say((keys_line(_KEYS, self.size.width), "faint"))
 
-    def _row(self, planned: Planned, width: int) -> Row:
+    def _draw_rows(self) -> None:
+        taken = [one.host for one in self.plan.hosts if self._taken(one.host)]
+        rows, widest = self.query_one(HostRows), self._widest()
+        at = rows.at or self.plan.hosts[0].host
+        rows.show_rows(
+            [
+                self._row(one, taken, (pointer(one.host == at), "key"), widest)
+                for one in self.plan.hosts
+            ]
+        )
+
+    def _row(self, planned: Planned, all_taken: list[str], pointer: Part, widest: int) -> Row:
         host, reached = planned.host, self.reach.of(planned.host)
-        name = paint.fit(clean_line(host), self._widest())
-        taken = self._taken(host)
-        first = taken and host == next(one.host for one in self.plan.hosts if self._taken(one.host))
-        box = (Safe("[1] " if first else "[x] " if taken else "[ ] "), "good" if taken else "faint")
-        parts: list[Part] = [box, (name, "strong" if taken else "faint"), (Safe("  "), "")]
+        name = paint.fit(clean_line(host), widest)
+        taken = host in all_taken
+        word = "[ ] " if not taken else "[1] " if host == all_taken[0] else "[x] "
+        box = (Safe(word), "good" if taken else "faint")
+        parts: list[Part] = [
+            pointer,
+            box,
+            (name, "strong" if taken else "faint"),
+            (Safe("  "), ""),
+        ]
         if not reached.known:
             parts.append((Safe("connecting"), "warn"))
         elif reached.trouble:
@@ -231,6 +275,11 @@ class DryList(Screen[Plan | None]):
 _KEYS = (
     "enter goes on", "space leaves out", "o command", "+ - < > a change how", "esc leaves",
 )  # fmt: skip
+
+
+def pointer(here: bool) -> Safe:
+    """What stands before a row: the one under the cursor has it."""
+    return Safe("> " if here else "  ")
 
 
 def keys_line(keys: Sequence[str], width: int) -> Safe:

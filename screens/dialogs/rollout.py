@@ -5,21 +5,20 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Literal
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import Static
 
 from cockpit.incident.rollouts import HostState, Stand, standings
 from cockpit.incident.timeline import duration
 from cockpit.responder import Responder
 from cockpit.text import Safe, clean, clean_line
 from screens import paint
-from screens.dialogs.dry_list import REFRESH, HostRows, keys_line
+from screens.dialogs.dry_list import REFRESH, HostRows, Words, keys_line, pointer
 from screens.dialogs.reader import Reader
 from screens.driver import when_shown
 from screens.paint import Part, Row
@@ -76,12 +75,12 @@ class RolloutScreen(Screen[Retry | None]):
         self._was_at_first = True
 
     def compose(self) -> ComposeResult:
-        yield Static("", markup=False, id="title", classes="bar")
-        yield Static("", markup=False, id="counts")
-        yield Static("", markup=False, id="map")
-        yield Static("", markup=False, id="said")
-        yield HostRows(id="hosts")
-        yield Static("", markup=False, classes="bar", id="keys-here")
+        yield Words(id="title", classes="bar")
+        yield Words(id="counts")
+        yield Words(id="map")
+        yield Words(id="said")
+        yield HostRows(self._draw_rows)
+        yield Words(id="keys-here", classes="bar")
 
     def on_mount(self) -> None:
         rows = self.query_one(HostRows)
@@ -115,16 +114,8 @@ class RolloutScreen(Screen[Retry | None]):
             self.query_one(HostRows).ready_at = None
             when_shown(self, self._open)
         self._asking = asks
-        width = max(20, self.size.width - 2)
-        self._draw_head(states, width)
-        rows: list[Row] = []
-        widest = max(cell_len(clean_line(state.host)) for state in states)
-        widest = min(widest, max(10, self.size.width // 4))
-        for index, state in enumerate(states):
-            rows.append(self._row(state, widest))
-            if asks and index == 0:
-                rows += self._first_output(state, width)
-        self.query_one(HostRows).show_rows(rows)
+        self._draw_head(states, max(20, self.size.width - 2))
+        self._draw_rows()
         keys = [f"enter {'goes on' if asks else 'output'}"]
         keys += ["o output"] if asks else []
         if any(state.stand.going or state.stand is Stand.WAITING for state in states):
@@ -135,38 +126,36 @@ class RolloutScreen(Screen[Retry | None]):
                 keys.append("R also those not run")
         keys += ["n next failed"] if any(state.stand.bad for state in states) else []
         words = keys_line([*keys, "esc back"], self.size.width)
-        self.query_one("#keys-here", Static).update(paint.text((words, "faint")))
+        self.query_one("#keys-here", Words).say((words, "faint"))
 
     def _draw_head(self, states: Sequence[HostState], width: int) -> None:
         rolled = self.responder.incident.rollouts[self.rollout]
         asked, ended = rolled.asked, rolled.ended
         until = rolled.ended_at or datetime.now(UTC)
-        took = duration(max(0.0, (until - rolled.at).total_seconds()))
+        took = _whole(until - rolled.at)
         first = asked.command.strip().split("\n")[0]
         head: list[Part] = [
             (clean_line(f" {asked.label}: {len(states)} hosts · {took}"), "title"),
             (clean_line(f" · $ {first}"), "code"),
         ]
-        self.query_one("#title", Static).update(paint.text(*head))
+        self.query_one("#title", Words).say(*head)
         counts = Counter(state.stand for state in states)
         parts: list[Part] = [(Safe(" "), "")]
         for stand, (_, sign, look, word) in _SIGNS.items():
             if counts[stand]:
                 parts.append((Safe(f"{sign} {counts[stand]} {word}"), f"{look} strong"))
                 parts.append((Safe("   "), ""))
-        self.query_one("#counts", Static).update(paint.text(*parts[:-1]))
+        self.query_one("#counts", Words).say(*parts[:-1])
         shown: list[Part] = [(Safe(" "), "")]
         for index, state in enumerate(states):
             if index and index % width == 0:
                 shown.append((Safe("\n "), ""))
             _, sign, look, _ = _SIGNS[state.stand]
             shown.append((Safe(sign), look))
-        self.query_one("#map", Static).update(paint.text(*shown))
+        self.query_one("#map", Words).say(*shown)
         words, look = self._sentence(states, ended.how if ended else "")
-        lines = paint.fold(words, width)[:4]
-        said = self.query_one("#said", Static)
-        said.display = bool(words)
-        said.update(paint.text((Safe("\n".join(f" {line}" for line in lines)), look)))
+        lines = paint.fold(words, width)[:4] if words else []
+        self.query_one("#said", Words).say((Safe("\n".join(f" {line}" for line in lines)), look))
 
     def _sentence(self, states: Sequence[HostState], how: str) -> tuple[Safe, str]:
         """What is to be known or done now."""
@@ -199,11 +188,24 @@ class RolloutScreen(Screen[Retry | None]):
             return clean_line(f"Failed: {failed}."), "bad"
         return Safe(""), ""
 
-    def _row(self, state: HostState, widest: int) -> Row:
+    def _draw_rows(self) -> None:
+        states, shown = self.states, self.query_one(HostRows)
+        widest = max(cell_len(clean_line(state.host)) for state in states)
+        widest = min(widest, max(10, self.size.width // 4))
+        at = shown.at or states[0].host
+        rows: list[Row] = []
+        for index, state in enumerate(states):
+            rows.append(self._row(state, (pointer(state.host == at), "key"), widest))
+            if self._asking and index == 0:
+                rows += self._first_output(state, max(20, self.size.width - 2))
+        shown.show_rows(rows)
+
+    def _row(self, state: HostState, pointer: Part, widest: int) -> Row:
         sign, _, look, _ = _SIGNS[state.stand]
         words = paint.fit(clean_line(f"{state.words}{_for(state)}"), 20)
         return paint.row(
-            (Safe(f" {sign} "), look),
+            pointer,
+            (Safe(f"{sign} "), look),
             (paint.fit(clean_line(state.host), widest), "strong" if state.stand.bad else ""),
             (Safe("  "), ""),
             (words, look),
@@ -307,4 +309,10 @@ def _for(state: HostState) -> str:
         return f" · {duration(run.seconds)}"
     if run.over:
         return ""
-    return f" {duration(max(0.0, (datetime.now(UTC) - run.at).total_seconds()))}"
+    return f" {_whole(datetime.now(UTC) - run.at)}"
+
+
+def _whole(delta: timedelta) -> str:
+    """A length of time in whole seconds: what runs is not drawn more often than that."""
+    seconds = max(0, int(delta.total_seconds()))
+    return duration(seconds) if seconds >= 10 else f"{seconds} s"
