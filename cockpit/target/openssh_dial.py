@@ -172,11 +172,11 @@ async def _start(
         if master.gone.is_set():
             said = await master.told()
             _explain(name, hops, config, said, exam, asks)
-    except TimeoutError:
+    except BaseException as error:
         master.abort()
-        raise Unreachable(no_answer(name, last, seconds)) from None
-    except BaseException:
-        master.abort()
+        await process.wait()
+        if isinstance(error, TimeoutError):
+            raise Unreachable(no_answer(name, last, seconds)) from None
         raise
     for slot, answer in asks.given.items():
         exam.questions.keep(slot, answer)

@@ -29,6 +29,21 @@ class OpensshLine(Line):
     def __init__(self, master: Master) -> None:
         super().__init__(cast(Any, master))
         self._master = master
+        self._open: set[_Channel | _Terminal] = set()
+
+    def abort(self) -> None:
+        super().abort()
+        for each in self._open:
+            each.drop()
+
+    async def ended(self) -> None:
+        ends = [each.wait() for each in self._open]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE_S):
+                await asyncio.gather(self._master.process.wait(), *ends)
+
+    def _track(self, opened: _Channel | _Terminal) -> None:
+        self._open = {each for each in self._open if not each.over} | {opened}
 
     async def _wait_closed(self) -> None:
         await self._master.gone.wait()
@@ -39,6 +54,7 @@ class OpensshLine(Line):
         ready = secrets.token_hex(8)
         words = [*self._master.ssh("-T"), f"printf '\\n{ready}\\n'; {command}"]
         channel = _Channel(self.heard, self.lost, ready.encode())
+        self._track(channel)
         loop = asyncio.get_running_loop()
         await loop.subprocess_exec(lambda: channel, *words, start_new_session=True)
         try:
@@ -75,6 +91,7 @@ class OpensshLine(Line):
             words, term=term, columns=columns, rows=rows, environ=os.environ
         )
         opened.lost = self.lost
+        self._track(opened)
         return cast(Session, opened)
 
 
@@ -82,6 +99,13 @@ class _Terminal(LocalPty):
     """The pseudo-terminal of an ssh, which ends with the link."""
 
     lost: Callable[[], Any]
+
+    def drop(self) -> None:
+        self.close()
+
+    @property
+    def over(self) -> bool:
+        return self._process is None or self._process.returncode is not None
 
     async def wait(self) -> int | None:
         status = await super().wait()
@@ -118,7 +142,7 @@ class _Channel(asyncio.SubprocessProtocol):
         self._heard = heard
         self._lost = lost
         self._transport: asyncio.SubprocessTransport | None = None
-        self._closing = False
+        self._closing = self._dropped = False
         self._closed = asyncio.Event()
         self._may_write = asyncio.Event()
         self._may_write.set()
@@ -133,8 +157,8 @@ class _Channel(asyncio.SubprocessProtocol):
         for fd, reader in ((1, self.stdout), (2, self.stderr)):
             pipe = self._transport.get_pipe_transport(fd)
             reader.set_transport(cast(asyncio.Transport, pipe))
-        if self._closing:
-            self.close()
+        if self._closing or self._dropped:
+            self._kill()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         self._heard()
@@ -169,10 +193,10 @@ class _Channel(asyncio.SubprocessProtocol):
 
     async def _end(self) -> None:
         self._may_write.set()
-        killed = self.status is not None and self.status < 0
-        if not self._closing and self.status == _DENIED and self.ready and await self._lost():
-            self.status = None
-        if self.status is None or killed:
+        broken = self._dropped or self.status is None or self.status < 0
+        if not self._closing and self.status == _DENIED and self.ready:
+            broken = broken or await self._lost()
+        if broken:
             self.status = None
             for reader in (self.stdout, self.stderr):
                 reader.set_exception(LinkLost("the link ended: closed"))
@@ -202,12 +226,24 @@ class _Channel(asyncio.SubprocessProtocol):
 
     def close(self) -> None:
         self._closing = True
+        self._kill()
+
+    def drop(self) -> None:
+        """The link is given up: who reads is told so."""
+        self._dropped = True
+        self._kill()
+
+    def _kill(self) -> None:
         if self._transport is None or self._closed.is_set():
             return
         # Not transport.kill(): its poll() takes the exit status away from asyncio's watcher.
         with contextlib.suppress(ProcessLookupError):
             if self._transport.get_returncode() is None:
                 os.kill(self._transport.get_pid(), signal.SIGKILL)
+
+    @property
+    def over(self) -> bool:
+        return self._closed.is_set()
 
     def is_closing(self) -> bool:
         return self._closing or self.status is not None or self._closed.is_set()

@@ -247,7 +247,7 @@ async def test_a_silent_link_asks_for_nothing_and_the_old_connection_may_come_ba
         try:
             # The new login reaches the server, which asks; the old one is silent.
             await until(lambda: "Press ctrl+r" in target.link.reason, 15)
-            assert target.link.state is LinkState.LOST
+            assert target.link.state is LinkState.DOWN
         finally:
             for pid in session:
                 os.kill(pid, signal.SIGCONT)
