@@ -7,7 +7,7 @@ import builtins
 import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -47,20 +47,23 @@ class NoSuchContainer(EngineTrouble):
 class Engine:
     """The Docker engine of a target.
 
-    docker: the `docker` key of the host: a socket path or URL, "" for the default. Every method
-    raises EngineTrouble and nothing else, also when the link is lost. Nothing is connected
-    before the first call.
+    docker: the `docker` key of the host: a socket path or URL, "" for the default. silence: why it
+    says nothing though its connections stand, as whoever watches it found; "" while it answers.
+    Every method raises EngineTrouble and nothing else, also when the link is lost. Nothing is
+    connected before the first call.
     """
 
     def __init__(self, target: Target, docker: str = "") -> None:
         self.target = target
         self.where = Safe(text.clean_line(target.name))
         self.version_text = Safe("")
+        self.silence = Safe("")
         self._docker = docker
         self._way: Way | None = None
         self._client: httpx.AsyncClient | None = None
         self._api = ""
         self._clock_ahead = timedelta()
+        self._turn = asyncio.Lock()
 
     async def version(self) -> Version:
         """What the engine is; settles the API version that all other calls use."""
@@ -166,7 +169,7 @@ class Engine:
     def through(self) -> str:
         """The command that carries the connection, "" when the socket itself does.
 
-        Every connection then is a process and a session on the host: use few.
+        Every connection then is a process and a session on the host: short requests share one.
         """
         return self._way.command if self._way else ""
 
@@ -203,7 +206,8 @@ class Engine:
     async def _stream(
         self, path: str, query: Mapping[str, str], *, endless: bool = True
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        async with self._answer(await self._versioned(path), query, endless=endless) as response:
+        whole = await self._versioned(path)
+        async with self._answer(whole, query, endless=endless, alone=True) as response:
             yield response.aiter_raw()
 
     async def _versioned(self, path: str) -> str:
@@ -213,15 +217,25 @@ class Engine:
 
     @asynccontextmanager
     async def _answer(
-        self, path: str, query: Mapping[str, str] | None = None, *, endless: bool = False
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        endless: bool = False,
+        alone: bool = False,
     ) -> AsyncIterator[httpx.Response]:
-        """The answer to a GET, checked. Every way in which it can fail becomes an EngineTrouble."""
+        """The answer to a GET, checked. Every way in which it can fail becomes an EngineTrouble.
+
+        alone: it takes long, and keeps its connection from others meanwhile.
+        """
         client = self._client or await self._connect()
         import httpx
 
         patience = httpx.Timeout(ANSWER_WITHIN, read=None if endless else ANSWER_WITHIN)
+        # Where a connection is a session of sshd, which lets few in, short requests share one.
+        turn = self._turn if self.through and not alone else nullcontext()
         try:
-            async with client.stream("GET", path, params=query, timeout=patience) as response:
+            async with turn, client.stream("GET", path, params=query, timeout=patience) as response:
                 if response.status_code != 200:
                     raise _refused(response.status_code, await response.aread(), self.where)
                 yield response

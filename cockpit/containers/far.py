@@ -1,4 +1,7 @@
-"""On a thin link: numbers from `docker stats` on the host itself, one short line a container."""
+"""Numbers from `docker stats` on the host itself: one session, one short line a container.
+
+For a thin link, and where each connection to the engine would be a session of its own.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ from cockpit.containers.stats import Sample
 from cockpit.target.target import Target
 
 THIN_RTT: Final = 0.3
-PAUSE: Final = 3
-EVERY: Final = 6.0  # the pause, and the two seconds that `docker stats` needs for a difference
+EVERY: Final = 6
+OFTEN: Final = 4
+ROUND: Final = 3  # at most; `docker stats` needs two seconds of it for a difference
 
 # One shell for all rounds, so that a round costs no round trip. `echo` fails when nobody reads.
 ROUNDS: Final = """
@@ -26,25 +30,27 @@ _SIZE: Final = re.compile(r"([0-9.]+(?:e\+[0-9]+)?)([kKMGTP]?)(i?)B")
 _POWERS: Final = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
 
 
-async def sampled(target: Target, docker: str) -> AsyncGenerator[tuple[str, Sample], None]:
-    """Short container id and sample, every few seconds for each running container.
+async def sampled(
+    target: Target, docker: str, every: int = EVERY
+) -> AsyncGenerator[tuple[str, Sample], None]:
+    """Short container id and sample, every so many seconds for each running container.
 
     docker: the command to use there. Ends when it does not work. Raises LinkLost, LinkDown.
     """
     channel = await target.shell()
     try:
-        script = ROUNDS.format(docker=docker, shape=SHAPE, pause=PAUSE)
+        script = ROUNDS.format(docker=docker, shape=SHAPE, pause=every - ROUND)
         channel.stdin.write(script.encode())
         channel.stdin.write_eof()
         while line := await channel.stdout.readline():
-            got = parse(line.decode(errors="replace"), time.monotonic())
+            got = parse(line.decode(errors="replace"), time.monotonic(), every)
             if got is not None:
                 yield got
     finally:
         channel.close()
 
 
-def parse(line: str, at: float) -> tuple[str, Sample] | None:
+def parse(line: str, at: float, every: int = EVERY) -> tuple[str, Sample] | None:
     """One line of SHAPE; None for what is no such line, or a container that just stopped.
 
     The engine's words are rounded: memory to three or four digits.
@@ -64,7 +70,7 @@ def parse(line: str, at: float) -> tuple[str, Sample] | None:
         *_pair(network),
         *_pair(block),
         int(_number(pids) or 0),
-        EVERY,
+        every,
     )
     return container, sample
 

@@ -100,7 +100,9 @@ class Tail:
 
     @property
     def note(self) -> Safe:
-        return (self._main and self._engine.link_trouble) or self._said
+        if self._main is None:
+            return self._said
+        return self._engine.link_trouble or self._said or self._engine.silence
 
     @property
     def rate(self) -> float:

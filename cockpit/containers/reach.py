@@ -10,7 +10,7 @@ from typing import Final
 
 from cockpit import text
 from cockpit.containers.address import Address
-from cockpit.target.target import Channel, Local, Reader, Target, Writer
+from cockpit.target.target import Channel, LinkLost, Local, Reader, Target, Writer
 
 READY: Final = b"cockpit-ready\n"
 LOOK_WITHIN: Final = 10.0
@@ -92,7 +92,7 @@ class Way:
 
     async def _look_now(self) -> Look:
         script = LOOK.format(path=shlex.quote(self._path), where=self._flag)
-        channel = await self._target.shell()
+        channel = await self._session()
         try:
             channel.stdin.write(script.encode())
             channel.stdin.write_eof()
@@ -110,8 +110,20 @@ class Way:
         failures = tuple(line[6:] for line in lines if line.startswith("fails "))
         return Look(time.monotonic(), socket, group, way, failures)
 
+    async def _session(self) -> Channel:
+        try:
+            return await self._target.shell()
+        except LinkLost as refused:
+            if not self._target.link.state.usable:
+                raise
+            raise Unreachable(
+                f"{self._target.name} opens no further session for Docker: "
+                f"{text.clean_line(str(refused))}. Its sshd lets few in at a time (MaxSessions); "
+                "when a command there has ended it is tried again by itself."
+            ) from refused
+
     async def _through_command(self) -> tuple[Reader, Writer]:
-        channel = await self._target.shell()
+        channel = await self._session()
         try:
             # The shell must have read its last line before the first byte for docker is sent.
             command = f"printf %s {shlex.quote(READY.decode())}; exec {self.command} {self._flag}"

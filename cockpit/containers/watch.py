@@ -72,16 +72,20 @@ class Watch:
         self._reason = f"Docker at {engine.where} is being asked."
         self._polled_every = 0.0
         self._thin = False
+        self._far_every = 0
         self._main: asyncio.Task[None] | None = None
         self._telling: asyncio.TimerHandle | None = None
+        self._unwatch: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Begin to watch; returns at once. Errors become `trouble`."""
         if self._main is None:
             self._main = asyncio.create_task(self._run(), name="containers")
+            self._unwatch = self._engine.target.watch(lambda _: self._changed())
 
     async def close(self) -> None:
         """Stop watching. The engine stays open: it is not ours."""
+        self._unwatch()
         main, self._main = self._main, None
         if main is not None:
             main.cancel()
@@ -100,15 +104,18 @@ class Watch:
         return Containers(rows, self._at, self._trouble(), self._how(), self._engine.version_text)
 
     def _trouble(self) -> Safe:
-        if not self._reason or self._at is None:
-            return Safe(self._reason)
+        reason = self._engine.link_trouble or self._reason or self._engine.silence
+        if not reason or self._at is None:
+            return Safe(reason)
         seconds = int(time.monotonic() - self._at)
         age = f"{seconds} s" if seconds < 100 else f"{seconds // 60} min"
-        return Safe(f"What is shown is {age} old. {self._reason}")
+        return Safe(f"What is shown is {age} old. {reason}")
 
     def _how(self) -> str:
         if self._thin:
-            return f"sampled there every {far.EVERY:.0f} s, as the link is slow"
+            return f"sampled there every {self._far_every} s, as the link is slow"
+        if self._far_every:
+            return f"sampled there every {self._far_every} s through `{self._engine.through}`"
         polled = sum(row.live for row in self._rows.values()) - len(self._streams)
         way = f" through `{self._engine.through}`" if self._engine.through else ""
         if polled <= 0 or not self._polled_every:
@@ -122,6 +129,7 @@ class Watch:
         """Something came from the engine."""
         self._at = time.monotonic()
         self._reason = ""
+        self._engine.silence = Safe("")
         self._changed()
 
     def _changed(self) -> None:
@@ -156,9 +164,7 @@ class Watch:
         if not target.link.state.usable:
             try:
                 await target.ready()
-            except LinkDown as down:
-                self._reason = f"The link to {self._engine.where} is down: {clean_line(str(down))}"
-                self._changed()
+            except LinkDown:
                 await asyncio.sleep(2.0)
             return
         await asyncio.sleep(seconds)
@@ -168,13 +174,16 @@ class Watch:
         await self._engine.version()
         since = self._engine.now() - REPLAYED
         self._questions = _Questions()
+        # What was counted before a gap would make the average over it look like now.
+        self._raw.clear()
         self._thin = self._rtt() >= far.THIN_RTT and bool(self._engine.far_command)
+        self._far_every = far.EVERY if self._thin else far.OFTEN if self._engine.through else 0
         async with asyncio.TaskGroup() as group:
             group.create_task(self._hear(since))
             self._take(await self._engine.list())
             for _ in range(1 if self._engine.through else ASKED_AT_ONCE):
                 group.create_task(self._ask(group))
-            group.create_task(self._sample_far(group) if self._thin else self._poll())
+            group.create_task(self._sample_far(group) if self._far_every else self._poll())
             group.create_task(self._beat())
             self._attend(group)
 
@@ -184,7 +193,11 @@ class Watch:
         old, self._rows = self._rows, {}
         for row in rows:
             known = old.get(row.id)
-            self._rows[row.id] = known if known and known.state == row.state else row
+            if known and known.state == row.state:
+                row = replace(known, name=row.name, image=row.image)
+            self._rows[row.id] = row
+            if not row.live:
+                self._forget_numbers(row.id)
         for gone in old.keys() - self._rows.keys():
             self._forget(gone)
         stopped = [row for row in rows if not row.live]
@@ -195,9 +208,12 @@ class Watch:
 
     def _forget(self, container: str) -> None:
         self._rows.pop(container, None)
+        self._forget_numbers(container)
+        self._changed()
+
+    def _forget_numbers(self, container: str) -> None:
         self._samples.pop(container, None)
         self._raw.pop(container, None)
-        self._changed()
 
     async def _hear(self, since: datetime) -> None:
         async with aclosing(self._engine.events_stream(since)) as events:
@@ -219,8 +235,7 @@ class Watch:
             else:
                 self._rows[row.id] = row
                 if not row.live:
-                    self._samples.pop(row.id, None)
-                    self._raw.pop(row.id, None)
+                    self._forget_numbers(row.id)
             self._questions.done(container)
             self._news()
             self._attend(group)
@@ -250,30 +265,35 @@ class Watch:
 
     async def _poll(self) -> None:
         """Numbers of those that have no stream, one after the other."""
+        began = time.monotonic()
         while True:
             waiting = [
                 row.id for row in self._rows.values() if row.live and row.id not in self._streams
             ]
             pace = max(0.05, 2.0 / max(1, len(waiting)))
-            self._polled_every = pace * len(waiting)
+            # An engine may have each of them wait a second, as that of Docker 20.10 does.
+            self._polled_every = max(pace * len(waiting), time.monotonic() - began)
+            began = time.monotonic()
             for container in waiting:
+                asked = time.monotonic()
                 with suppress(EngineTrouble):
                     raw = await self._engine.stats(container)
                     self._sampled(container, raw, self._polled_every)
-                await asyncio.sleep(pace)
+                await asyncio.sleep(max(0.0, asked + pace - time.monotonic()))
             if not waiting:
                 await asyncio.sleep(1.0)
 
     async def _sample_far(self, group: asyncio.TaskGroup) -> None:
         """Numbers by the docker command on the host; where it has none, streams after all."""
+        every, docker = self._far_every, self._engine.far_command
         with suppress(LinkLost, LinkDown):
-            async with aclosing(far.sampled(self._engine.target, self._engine.far_command)) as got:
+            async with aclosing(far.sampled(self._engine.target, docker, every)) as got:
                 async for short, made in got:
                     for container, row in self._rows.items():
                         if row.live and container.startswith(short):
                             self._samples[container] = made
                             self._news()
-        self._thin = False
+        self._thin, self._far_every = False, 0
         self._attend(group)
         await self._poll()
 
@@ -299,7 +319,8 @@ class Watch:
             try:
                 done, _ = await asyncio.wait((ping,), timeout=max(UNANSWERED, 3 * self._rtt()))
                 while not done:
-                    self._reason = self._silence()
+                    if not self._engine.link_trouble:
+                        self._engine.silence = self._silence()
                     self._changed()
                     done, _ = await asyncio.wait((ping,), timeout=0.5)
                 ping.result()
@@ -307,11 +328,8 @@ class Watch:
                 ping.cancel()
             self._news()
 
-    def _silence(self) -> str:
-        link = self._engine.target.link
-        if not link.state.usable:
-            return f"The link to {self._engine.where} is {link.state}: {clean_line(link.reason)}."
-        return (
+    def _silence(self) -> Safe:
+        return Safe(
             f"Docker at {self._engine.where} does not answer, though it takes connections. "
             "If it stays so, look at it there: systemctl status docker"
         )

@@ -98,11 +98,9 @@ class ContainersPane(Lines):
     def _trouble(self, known: Containers) -> list[Row]:
         if not known.trouble:
             return []
-        age_of_all = f"Numbers are {time.monotonic() - known.at:.0f} s old. " if known.at else ""
-        words = Safe(age_of_all + known.trouble)
         return [
             paint.row((Safe(f" {line}"), "bad"))
-            for line in paint.fold(words, max(20, self.size.width - 2))
+            for line in paint.fold(known.trouble, max(20, self.size.width - 2))
         ]
 
     def _shown(self, known: Containers) -> list[Container]:

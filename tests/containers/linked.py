@@ -15,6 +15,7 @@ from cockpit.target.ssh import SshTarget
 from tests.lab.host import IMAGE
 from tests.lab.lab import Lab
 from tests.lab.proxy import Proxy
+from tests.lab.sshd import Sshd
 
 WAYS = ("reset", "closed", "refused", "black hole", "dead hole", "deaf", "mute", "again")
 
@@ -29,11 +30,14 @@ class Linked:
 
 
 @contextlib.asynccontextmanager
-async def linked(lab: Lab, folder: Path) -> AsyncIterator[Linked]:
-    async with lab.proxy() as proxy:
-        config = lab.client_config(folder / "ssh", proxy.port)
-        target = SshTarget("prod-1", lab.name, ssh_config=config)
-        engine = Engine(target)
+async def linked(lab: Lab, folder: Path, server: Sshd | None = None) -> AsyncIterator[Linked]:
+    """server: reaches the lab's engine through this one's docker command, not through prod-1."""
+    there = server or lab
+    port, alias = (server.port, server.host) if server else (lab.ssh_port, lab.name)
+    async with Proxy("127.0.0.1", port) as proxy:
+        config = there.client_config(folder / "ssh", proxy.port)
+        target = SshTarget("prod-1", alias, ssh_config=config)
+        engine = Engine(target, str(lab.socket) if server else "")
         await target.open()
         try:
             await target.ready()

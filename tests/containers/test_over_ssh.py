@@ -81,7 +81,7 @@ async def test_an_sshd_that_forwards_no_sockets_is_met_with_its_docker_command(
         dockerd.run(name, "sleep 99")
     async with watching(server.ssh_config, server.host, dockerd.socket) as (watch, _):
         await until(lambda: len([r for r in watch.snapshot.rows if r.sample]) == 3, within=20)
-        assert watch.snapshot.how == "polled every 2 s through `docker`"
+        assert watch.snapshot.how == "sampled there every 4 s through `docker`"
         assert watch.snapshot.trouble == ""
 
 
