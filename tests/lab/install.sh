@@ -28,6 +28,7 @@ need ps procps
 need tmux tmux
 need sudo sudo
 need less less
+need fish fish
 need vi vim-tiny
 need strace strace
 need setsid util-linux
