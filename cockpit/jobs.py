@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cockpit import paths
 from cockpit.incident.history import read
 from cockpit.incident.incident import Run, fold
+from cockpit.incident.segments import MAIN
 from cockpit.incident.summary import folders
 from cockpit.incident.timeline import beginning, outcome
 from cockpit.text import Safe, clean_line
@@ -51,26 +52,42 @@ class Job:
 
 def known(*, ended: bool = False) -> list[Job]:
     """The jobs that are not known to be over, newest first; ended: the others too."""
-    places = (paths.incidents(), paths.runs(), paths.trials())
-    found = dict.fromkeys(folder for place in places for folder in folders(place))
-    jobs = [
-        Job(folder, run)
-        for folder in found
-        for run in fold(read(folder).records).runs.values()
-        if ended or not run.over
-    ]
-    return sorted(jobs, key=lambda job: job.run.at, reverse=True)
+    found = [job for job in _all(lambda raw: ended or not _quiet(raw)) if ended or not job.run.over]
+    return sorted(found, key=lambda job: job.run.at, reverse=True)
 
 
 def find(id: str) -> Job:
     """The job whose id begins so. Raises NoSuchJob."""
-    found = [job for job in known(ended=True) if job.run.job.startswith(id)] if id else []
+    begins = f'"{id}'.encode()
+    for wanted in (lambda raw: begins in raw, lambda raw: True):  # it may go on in other files
+        found = [job for job in _all(wanted) if id and job.run.job.startswith(id)]
+        if found:
+            break
     if len(found) == 1:
         return found[0]
     if found:
         names = ", ".join(job.run.job for job in found[:5])
         raise NoSuchJob(f"{id} may be any of {names}. Write more of it.")
     raise NoSuchJob(f"There is no job {id or 'without an id'}. See: cockpit job list --all")
+
+
+def _all(wanted: Callable[[bytes], bool]) -> Iterator[Job]:
+    """Of the journals that are wanted by their bytes: to read one costs far more than a look."""
+    places = (paths.incidents(), paths.runs(), paths.trials())
+    for folder in dict.fromkeys(folder for place in places for folder in folders(place)):
+        try:
+            raw = (folder / MAIN).read_bytes()
+        except OSError:
+            raw = None
+        if raw is None or wanted(raw):
+            for run in fold(read(folder).records).runs.values():
+                yield Job(folder, run)
+
+
+def _quiet(raw: bytes) -> bool:
+    """Whether the last that a journal says is that it was left and nothing ran."""
+    last = raw[raw.rstrip(b"\n").rfind(b"\n") + 1 :]
+    return b'"kind": "cockpit.closed"' in last and b'"running": 0' in last
 
 
 def table(jobs: Sequence[Job]) -> list[Safe]:
