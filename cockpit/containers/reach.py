@@ -15,6 +15,7 @@ from cockpit.target.target import Channel, LinkLost, Local, Reader, Target, Writ
 READY: Final = b"cockpit-ready\n"
 LOOK_WITHIN: Final = 10.0
 LOOK_EVERY: Final = 30.0
+LOOK_AGAIN: Final = 5.0  # where no way led in
 
 # What is wrong with the socket (absent; denied with its group; there), then which docker command
 # gets in. `version` asks the engine; its first line of complaint is kept for the responder.
@@ -86,9 +87,10 @@ class Way:
         restarting = isinstance(self._target, Local) and isinstance(refused, ConnectionRefusedError)
         if restarting:
             return Look(time.monotonic(), "there", "", "", ())
-        if self._look is None or time.monotonic() - self._look.at > LOOK_EVERY:
-            self._look = await self._look_now()
-        return self._look
+        look = self._look
+        if look is None or time.monotonic() - look.at > (LOOK_EVERY if look.way else LOOK_AGAIN):
+            look = self._look = await self._look_now()
+        return look
 
     async def _look_now(self) -> Look:
         script = LOOK.format(path=shlex.quote(self._path), where=self._flag)

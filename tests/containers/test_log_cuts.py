@@ -9,6 +9,7 @@ import asyncio
 import os
 import random
 import shlex
+from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
@@ -20,10 +21,12 @@ from tests.containers import writer
 from tests.containers.conftest import Until
 from tests.containers.linked import WAYS, container, cut, linked
 from tests.lab.lab import Lab
+from tests.lab.sshd import Sshd
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 CUTS = int(os.environ.get("CUTS", 8))
+NO_SOCKETS = "AllowStreamLocalForwarding no\nMaxSessions 10"
 PROGRAM = shlex.quote(Path(writer.__file__).read_text())
 RATES = {"steady": 100, "burst": 300, "long": 40, "terminal": 40}
 
@@ -36,9 +39,12 @@ def wanted(kind: str, source: Source, last: int) -> list[str]:
     return lines + ([f"{last} is the last, and has no end"] if stream == 1 else [])
 
 
+@pytest.mark.parametrize("way", ["socket", "docker command"])
 async def test_a_tail_has_every_line_once_however_the_link_is_cut(
-    lab: Lab, tmp_path: Path, until: Until
+    lab: Lab, sshd: Callable[..., Sshd], tmp_path: Path, until: Until, way: str
 ) -> None:
+    server = None if way == "socket" else sshd(extra_config=NO_SOCKETS)
+    cuts = CUTS if way == "socket" else max(1, CUTS // 3)
     chance = random.Random(CUTS)
     ways = [WAYS[number % len(WAYS)] for number in range(CUTS)]
     chance.shuffle(ways)
@@ -49,14 +55,14 @@ async def test_a_tail_has_every_line_once_however_the_link_is_cut(
             options = ["-t"] if kind == "terminal" else []
             containers.enter_context(container(lab, f"cuts-{kind}", command, *options))
         async with AsyncExitStack() as stack:
-            link = await stack.enter_async_context(linked(lab, tmp_path))
+            link = await stack.enter_async_context(linked(lab, tmp_path, server))
             for kind in RATES:
                 tails[kind] = Tail(link.engine, f"cuts-{kind}", first=10**6, keep=10**6)
                 tails[kind].start()
                 stack.push_async_callback(tails[kind].close)
             await until(lambda: all(tail.total > 50 for tail in tails.values()), within=20)
-            for way in ways:
-                await cut(link.proxy, way, chance)
+            for how in ways[:cuts]:
+                await cut(link.proxy, how, chance)
                 await asyncio.sleep(chance.choice((0.02, 0.3, 1.0, 2.0)))
             stop = "; ".join(f"docker exec cuts-{kind} sh -c 'echo > /stop'" for kind in RATES)
             await asyncio.to_thread(lab.run, stop)
@@ -71,4 +77,4 @@ async def test_a_tail_has_every_line_once_however_the_link_is_cut(
         for source in (Source.STDOUT, Source.STDERR):
             got = [str(line.text) for line in tail.lines if line.source is source]
             assert got == wanted(kind, source, last), (kind, source)
-    print(f"{CUTS} cuts, {lines} lines, none lost, none doubled")
+    print(f"{cuts} cuts, {lines} lines, none lost, none doubled")

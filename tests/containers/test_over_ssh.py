@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -83,6 +84,25 @@ async def test_an_sshd_that_forwards_no_sockets_is_met_with_its_docker_command(
         await until(lambda: len([r for r in watch.snapshot.rows if r.sample]) == 3, within=20)
         assert watch.snapshot.how == "sampled there every 4 s through `docker`"
         assert watch.snapshot.trouble == ""
+
+
+async def test_an_engine_that_restarts_behind_its_docker_command_is_found_again(
+    dockerd: Dockerd, sshd: StartSshd, until: Until
+) -> None:
+    server = sshd(extra_config="AllowStreamLocalForwarding no")
+    dockerd.run("web", "echo up; while :; do sleep 0.1; done", "--restart", "always")
+    async with watching(server.ssh_config, server.host, dockerd.socket) as (watch, engine):
+        tail = Tail(engine, "web")
+        tail.start()
+        await until(lambda: watch.snapshot.at and tail.total, within=15)
+        await asyncio.to_thread(dockerd.stop)
+        await until(lambda: watch.snapshot.trouble and tail.note)
+        await asyncio.sleep(4.0)
+        assert "lost" not in watch.snapshot.trouble + tail.note
+        await asyncio.to_thread(dockerd.start)
+        await until(lambda: not watch.snapshot.trouble, within=12)
+        await until(lambda: [str(line.text) for line in tail.lines] == ["up", "up"], within=12)
+        await tail.close()
 
 
 async def test_on_a_slow_link_the_numbers_are_taken_on_the_host(
