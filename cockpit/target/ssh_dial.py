@@ -420,7 +420,9 @@ def _denied(name: str, host: SshHost, client: _Client) -> str:
     tried = (
         f"none of {len(keys.pairs)} keys was accepted" if keys.pairs else "there is no key to try"
     )
-    if client.ways - {"publickey"}:
+    if host.methods != METHODS:
+        tried += f" (the ssh configuration leaves {', '.join(host.methods) or 'no way to log in'})"
+    if client.ways - {"publickey"} and (host.batch or not client.exam.questions.can_ask):
         tried += f", and {CODE} cannot be asked for here"
     if host.provider:
         tried += f", and keys of {host.provider} (PKCS11Provider) are not among them. {mend(name)}"
