@@ -21,6 +21,7 @@ from cockpit.attend import (
     tell_link,
 )
 from cockpit.cli_run import Wish, answers, take_up
+from cockpit.headless import plainly
 from cockpit.incident.rollouts import HostState, Stand, counted, took
 from cockpit.live import Printer, say
 from cockpit.prompt import Prompt
@@ -37,7 +38,7 @@ _LOOK: Final = 0.2
 async def run_group(responder: Responder, wish: Wish, signals: Signals) -> int:
     """Runs it on all of them; 0 where it worked on each, else 1. Raises Stop."""
     prompt = Prompt(say)
-    responder.asker = prompt
+    responder.links.asker = prompt
     take_up(responder, wish)
     plan = _plan(responder, wish)
     _passes(responder, plan, wish)  # what the gate refuses needs no host
@@ -132,7 +133,7 @@ async def _reached(reach: Reach, plan: Plan, prompt: Prompt) -> Plan:
     found = {one.host: reach.of(one.host) for one in plan.hosts}
     troubles = [one for one in found.values() if not one.usable]
     for one in troubles:
-        say(f"{one.host}: {one.trouble.removeprefix(f'{one.host}: ')}")
+        say(plainly(one.host, one.trouble))
     if len(troubles) >= plan.stop_after:
         more = ""
         if len(troubles) < len(found):
@@ -193,7 +194,7 @@ class _Group:
                 printer = Printer(prefix=clean_line(f"{state.host}: "), turn=self._turn)
                 copy = Copy(self._responder, state.run.job, printer, self._woken.set)
                 self._copies[state.host] = copy
-                self._unwatch.append(tell_link(self._responder.connect(state.host)))
+                self._unwatch.append(tell_link(self._responder.links.tried(state.host)))
 
     def _look(self) -> None:
         """Acts on what has changed. Raises Stop."""

@@ -98,7 +98,7 @@ class _There:
     async def reach(self, *, patient: bool = False) -> None:
         """Raises Stop where the host cannot be reached; patient: waits as long as it takes."""
         prompt = Prompt(say)
-        self.responder.asker = prompt
+        self.responder.links.asker = prompt
         self.target = await headless.choose(self.responder, self.run.asked.host)
         try:
             seconds = TELL_AFTER if patient else 0.0
@@ -142,19 +142,20 @@ async def _with(
     signals = Signals()
     responder = Responder(paths.runs(), who, config)
     there = _There(one, responder, signals)
+    status, last = FAILED, ""
     try:
-        return await signals.unless_told(do(there), there.left if do is _attach else there.unsure)
+        status = await signals.unless_told(do(there), there.left if do is _attach else there.unsure)
     except Stop as ended:
-        if str(ended):
-            say(str(ended))
-        return ended.status
+        status, last = ended.status, str(ended)
     except LinkDown as down:
-        say(f"{headless.plainly(run.asked.host, str(down))} {there.left}")
-        return FAILED
+        last = f"{headless.plainly(run.asked.host, str(down))} {there.left}"
     except BrokenPipeError:
-        return NO_READER
+        status = NO_READER
     finally:
         await responder.close()
+    if last:
+        say(last)
+    return status
 
 
 # attach

@@ -47,7 +47,7 @@ def run(wish: Wish, config: Config, who: str) -> int:
 async def _run(wish: Wish, config: Config, who: str) -> int:
     signals = Signals()
     responder = Responder(paths.runs(), who, config)
-    status = FAILED
+    status, last = FAILED, ""
     try:
         if wish.label:
             from cockpit.cli_group import run_group
@@ -57,20 +57,20 @@ async def _run(wish: Wish, config: Config, who: str) -> int:
             job = await _send(responder, wish, signals)
             status = await Attended(responder, job, signals, wish.timeout_s).to_its_end()
     except Stop as stop:
-        status = stop.status
-        if str(stop):
-            say(str(stop))
+        status, last = stop.status, str(stop)
     finally:
-        unsaved = await responder.close()
-        if unsaved:
-            say(f"{unsaved} events could not be saved. {responder.log.trouble}")
+        unsaved = await responder.close()  # takes back what was asked on the terminal, too
+    if last:
+        say(last)
+    if unsaved:
+        say(f"{unsaved} events could not be saved. {responder.log.trouble}")
     return status if not unsaved or status else FAILED
 
 
 async def _send(responder: Responder, wish: Wish, signals: Signals) -> str:
     """Past the gate, to the host; returns the id of the job. Raises Stop when nothing was sent."""
     prompt = Prompt(say)
-    responder.asker = prompt
+    responder.links.asker = prompt
     target = await headless.choose(responder, wish.host or _host_of(wish.folder))
     take_up(responder, wish)
     leave = _leave(responder, wish)

@@ -51,7 +51,7 @@ class Reach:
 
     def of(self, host: str) -> Reached:
         """What is known of a host now; a link that comes or goes later counts."""
-        link = self._responder.link_of(host)
+        link = self._responder.links.of(host)
         since = self._dialed.get(host)
         if link is None or since is None:
             return Reached(host, False)
@@ -77,14 +77,16 @@ class Reach:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await self._responder.release([one.host for one in self._plan.hosts])
+        responder = self._responder
+        names = [one.host for one in self._plan.hosts]
+        await responder.links.release(names, keep=responder.target.name)
 
     async def _all(self) -> None:
         await asyncio.gather(*(self._one(one) for one in self._plan.hosts))
 
     async def _one(self, planned: Planned) -> None:
         async with self._slots:
-            target = self._responder.connect(planned.host)
+            target = self._responder.links.tried(planned.host)
             self._dialed[planned.host] = time.monotonic()
             until = time.monotonic() + HOLDS
             while target.link.state is LinkState.CONNECTING and time.monotonic() < until:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,17 +17,10 @@ from cockpit.incident.incident import Incident, Mark, Run, RunState, Session, Wa
 from cockpit.incident.logbook import Logbook
 from cockpit.incident.rollouts import counted, standings
 from cockpit.incident.timeline import beginning, outcome
+from cockpit.links import Links
 from cockpit.runs import CannotRun, Chosen, Hand, Runs
 from cockpit.target import guard, hosts, sudo
-from cockpit.target.target import (
-    Asker,
-    Link,
-    LinkDown,
-    LinkLost,
-    LinkState,
-    Question,
-    Target,
-)
+from cockpit.target.target import Link, Target
 from cockpit.text import Safe
 
 if TYPE_CHECKING:
@@ -81,19 +73,15 @@ class Responder:
     def __init__(self, home: Path, who: str, config: Config, *, training: bool = False) -> None:
         self.config = config
         self.runbook: Runbook | None = None
-        self.target: Target = hosts.target("", config)
         self.engine: Engine | None = None
         self.watch: Watch | None = None
         self.log = Logbook(home, who, training=training)
         self.log.opening = self._opening
-        self.runs = Runs(self.log, self._target)
-        self._targets: dict[str, Target] = {self.target.name: self.target}
-        self._links: dict[str, LinkState] = {}
-        self._gone: dict[str, float] = {}
+        self.links = Links(self.log, config, self._link_moved)
+        self.target: Target = self.links.add(hosts.target("", config))
+        self.runs = Runs(self.log, self.links.to)
         self._texts: dict[Wanted, str] = {}
-        self.asker: Asker | None = None
         self.rollouts: dict[str, Rollout] = {}
-        self._tried: set[str] = set()
         self._sudo = sudo.Asked()
         self._background: set[asyncio.Task[object]] = set()
         self._left = False
@@ -312,8 +300,7 @@ class Responder:
 
     def choose_host(self, name: str) -> Target:
         """Has commands run on that host from now on, and begins to connect."""
-        self.target = self._target(name)
-        self._tried.discard(self.target.name)
+        self.target = self.links.chosen(name)
         self._observe()
         if self.log.folder and self.incident.host != self.target.name:
             self.log.append(e.HostChosen(host=self.target.name))
@@ -333,48 +320,9 @@ class Responder:
         self.watch = Watch(self.engine, on_change=lambda: self.changed())
         self.watch.start()
 
-    def _target(self, name: str) -> Target:
-        name = name or hosts.THIS_MACHINE
-        if name not in self._targets:
-            target = hosts.target(name, self.config, self._asked)
-            target.watch(lambda link: self._link_changed(target, link))
-            self._targets[name] = target
-            self._in_background(target.open())
-        return self._targets[name]
-
-    async def _asked(self, question: Question) -> str | None:
-        """What the responder answers to a login; None where there is nobody to ask."""
-        return await self.asker(question) if self.asker else None
-
-    def _link_changed(self, target: Target, link: Link) -> None:
-        if self._targets.get(target.name) is not target:
-            return  # it was released
-        name, known = target.name, self._links.get(target.name, LinkState.CONNECTING)
-        state = LinkState.UP if link.state.usable else link.state
-        if state is not LinkState.CONNECTING:
-            self._links[name] = state
-            if state is not known and (known, state) != (LinkState.CONNECTING, LinkState.UP):
-                self._note_link(name, known, state, link)
-            self.runs.link_changed(target, link)
+    def _link_moved(self, target: Target, link: Link) -> None:
+        self.runs.link_changed(target, link)
         self.changed()
-
-    def _note_link(self, name: str, known: LinkState, state: LinkState, link: Link) -> None:
-        """Puts on the timeline that a link went, or came back and how long it was away."""
-        away = 0.0
-        if state is LinkState.UP:
-            away = time.monotonic() - self._gone.pop(name, time.monotonic())
-        elif known is LinkState.UP:
-            self._gone[name] = link.since
-        if self.log.folder and not self._left and not self._only_tried(name):
-            reason = self.log.clean(link.reason)
-            self.log.append(
-                e.LinkChanged(host=name, state=state, reason=reason, away=round(away, 1))
-            )
-
-    def _only_tried(self, name: str) -> bool:
-        """Whether a link is there for a group alone, and nothing runs on its host."""
-        running = (run.asked.host for run in self.incident.running())
-        return name in self._tried and name not in running
 
     # Commands
 
@@ -456,16 +404,11 @@ class Responder:
     def _wanted(self, chosen: Chosen) -> Wanted:
         return chosen.ref, chosen.command.id, self.host_of(chosen)
 
-    @property
-    def lost(self) -> frozenset[str]:
-        """The hosts that cannot be reached now."""
-        gone = (LinkState.LOST, LinkState.DOWN)
-        return frozenset(name for name, one in self._targets.items() if one.link.state in gone)
-
     def out_of_reach(self, chosen: Chosen | None) -> str:
         """Why nothing can be sent now to where a command would run; empty where it can."""
-        link = self._target(self.host_of(chosen)).link
-        return link.reason if link.state in (LinkState.LOST, LinkState.DOWN) else ""
+        host = self.host_of(chosen)
+        reason = self.links.to(host).link.reason
+        return reason if host in self.links.lost else ""
 
     def host_of(self, chosen: Chosen | None) -> str:
         """Where a command runs: where its author says, else on the chosen host."""
@@ -475,7 +418,7 @@ class Responder:
     def _workdir(self, host: str) -> str:
         """Where commands run on a host before any of them went elsewhere."""
         known = self.config.hosts.get(host)
-        target = self._targets.get(host)
+        target = self.links.known(host)
         return (target.workdir if target else known.workdir if known else "") or "~"
 
     async def why_terminal(self, command: str, chosen: Chosen | None = None, host: str = "") -> str:
@@ -493,7 +436,7 @@ class Responder:
             waits = chosen.command.waits  # after the author's own word
         if waits not in (None, Waits.STREAM):
             return _WAITS[waits]
-        target = self._target(host or self.host_of(chosen))
+        target = self.links.to(host or self.host_of(chosen))
         if verdict.sudo and await self._sudo.wants_password(target, command):
             return f"sudo on {target.name} asks for a password"
         return ""
@@ -527,7 +470,7 @@ class Responder:
             raise CannotRun(f"{', '.join(open_gaps)} has no value; the command was not run.")
         if chosen and chosen.command.risk.above(risk):
             risk, because = chosen.command.risk, "the runbook says so"
-        target = self._target(host or self.host_of(chosen))
+        target = self.links.to(host or self.host_of(chosen))
         beside = verdict.waits is Waits.STREAM or bool(terminal)
         keeps = not beside and (changes(command) or bool(session.doubt))
         return guard.Intent(
@@ -610,7 +553,7 @@ class Responder:
         from cockpit.containers.engine import Engine
 
         known = self.config.hosts.get(host)
-        engine = Engine(self._target(host), known.docker if known else "")
+        engine = Engine(self.links.to(host), known.docker if known else "")
         try:
             return await save_first(self.log, engine, host, command, containers, rollout)
         finally:
@@ -625,32 +568,9 @@ class Responder:
         """
         from cockpit.rollout import Rollout
 
-        rollout = self.rollouts[plan.id] = Rollout(self.log, self.runs, plan, passes, self.link_of)
+        rollout = self.rollouts[plan.id] = Rollout(self.log, self.runs, plan, passes, self.links.of)
         rollout.start()
         return rollout
-
-    def connect(self, host: str) -> Target:
-        """Begins to connect to a host that commands may run on. What the link does is not noted
-        while nothing runs there."""
-        if host not in self._targets:
-            self._tried.add(host)
-        return self._target(host)
-
-    def link_of(self, host: str) -> Link | None:
-        """The link to a host as it is now; None where nobody has asked for one."""
-        target = self._targets.get(host)
-        return target.link if target else None
-
-    async def release(self, names: Iterable[str]) -> None:
-        """Closes the links that `connect` opened to these hosts, but for those still in use."""
-        used = {self.target.name, *(run.asked.host for run in self.incident.running())}
-        closing = [name for name in names if name in self._tried and name not in used]
-        for name in closing:
-            self._tried.discard(name)
-            self._links.pop(name, None)
-            target = self._targets.pop(name)
-            await target.close()
-            self.runs.link_changed(target, target.link)
 
     # Leaving
 
@@ -661,7 +581,7 @@ class Responder:
         """
         if self._left:
             return self.log.unsaved
-        self._left = True
+        self._left = self.links.over = True
         await asyncio.gather(*(rollout.leave() for rollout in self.rollouts.values()))
         if self.log.folder:
             self.log.append(e.CockpitClosed(running=len(self.incident.running())))
@@ -671,12 +591,7 @@ class Responder:
         for watched in (self.watch, self.engine):
             if watched is not None:
                 await watched.close()
-        for target in self._targets.values():
-            try:
-                async with asyncio.timeout(2):
-                    await target.close()
-            except (OSError, TimeoutError, LinkLost, LinkDown):
-                continue
+        await self.links.close()
         return await self.log.close()
 
     def _in_background(self, work: Coroutine[Any, Any, object]) -> None:

@@ -112,7 +112,7 @@ class CockpitScreen(IncidentKeys, RolloutKeys):
 
     def on_mount(self) -> None:
         self.responder.changed = self._mark
-        self.responder.asker = self.answer
+        self.responder.links.asker = self.answer
         self.checklist.focus()
         self._choose("checklist")
         self.set_interval(FEED, self._feed)
@@ -120,7 +120,7 @@ class CockpitScreen(IncidentKeys, RolloutKeys):
 
     def on_unmount(self) -> None:
         self.responder.changed = lambda: None
-        self.responder.asker = None
+        self.responder.links.asker = None
 
     def _mark(self) -> None:
         """Something changed: drawn at once after a quiet moment, else with the next feed."""
@@ -159,7 +159,7 @@ class CockpitScreen(IncidentKeys, RolloutKeys):
 
     def _tell_who_is_back(self) -> None:
         """What was prepared for a host that was out of reach is not sent by itself, but told of."""
-        lost = self.responder.lost
+        lost = self.responder.links.lost
         for host in self._lost - lost:
             count = sum(one.host == host for one in self.responder.incident.prepared.values())
             if count:

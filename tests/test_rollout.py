@@ -313,7 +313,7 @@ async def test_hosts_out_of_reach_are_known_before_anything_is_sent(
         ]
         assert "web-3" not in {run.asked.host for run in responder.incident.runs.values()}
         await reach.close()
-        assert all(responder.link_of(name) is None for name in NAMES)
+        assert all(responder.links.of(name) is None for name in NAMES)
         assert not [words for words in said(responder) if words.startswith("Link to")]
 
 

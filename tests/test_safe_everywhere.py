@@ -191,10 +191,11 @@ def screens_imported(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 SCREENS, ENGINE, ALL = ("screens",), ("cockpit",), ("cockpit", "screens")
-# The Responder with what it is made of: its runs and rollouts, its logbook, the journal below.
+# The Responder with what it is made of: its runs, links and rollouts, its logbook, the journal below.
 WRITERS = {
     "cockpit/responder.py",
     "cockpit/runs.py",
+    "cockpit/links.py",
     "cockpit/rollout.py",
     "cockpit/evidence.py",
     "cockpit/incident/logbook.py",

@@ -206,7 +206,7 @@ class DryList(Screen[Plan | None]):
 
     def _place(self, planned: Planned) -> tuple[str, str]:
         """Who would run it, and in which directory."""
-        target = self.responder.connect(planned.host)
+        target = self.responder.links.tried(planned.host)
         chosen = self.plan.on(planned.host)
         session = self.responder.session(chosen) if chosen else None
         return target.user, (session.directory if session else "") or target.workdir or "~"

@@ -103,7 +103,7 @@ class RolloutScreen(Screen[Retry | None]):
         live = self.responder.rollouts.get(self.rollout)
         if live is not None:
             return live.states
-        return standings(self.responder.incident, self.rollout, self.responder.link_of)
+        return standings(self.responder.incident, self.rollout, self.responder.links.of)
 
     def _draw(self) -> None:
         live = self.responder.rollouts.get(self.rollout)

@@ -312,7 +312,7 @@ class Checklist(Lines):
             responder.incident,
             responder.runbook,
             responder.target.name,
-            responder.lost,
+            responder.links.lost,
             self._received(),
         )
         if seen != self._seen:
@@ -363,7 +363,7 @@ class Checklist(Lines):
             found.first.id,
             responder.incident,
             responder.target.name,
-            responder.lost,
+            responder.links.lost,
             self._received(),
             known,
         )

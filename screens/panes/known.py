@@ -87,7 +87,7 @@ def facts(responder: Responder, known: Known, places: Places, found: Found) -> F
             if (id := known.rolled.get(one.id))
         },
         host=responder.target.name,
-        lost=responder.lost,
+        lost=responder.links.lost,
         elsewhere={
             id: incident.session(places.book.path, now.host).directory
             for id, now in prepared.items()
@@ -138,7 +138,7 @@ def _fitting(step: Step, runs: dict[str, Run], outputs: dict[str, Printed]) -> f
 
 def _on_many(responder: Responder, id: str) -> tuple[Safe, bool]:
     """How the newest rollout of a command stands, in words, and whether it is bad."""
-    states = standings(responder.incident, id, responder.link_of)
+    states = standings(responder.incident, id, responder.links.of)
     label = responder.incident.rollouts[id].asked.label
     bad = any(state.stand.bad for state in states)
     return clean_line(f"on {label}: {counted(states)}"), bad

@@ -48,7 +48,7 @@ async def host(request: pytest.FixtureRequest, sshd: StartSshd) -> AsyncIterator
 @pytest.fixture
 async def responder(tmp_path: Path, host: SshTarget) -> AsyncIterator[Responder]:
     one = Responder(tmp_path / "incidents", "sam", Config())
-    one._targets[host.name] = one.target = host
+    one.target = one.links.add(host)
     yield one
     await one.close()
 
