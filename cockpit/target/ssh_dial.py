@@ -15,7 +15,7 @@ from typing import Final, NoReturn
 import asyncssh
 
 from cockpit.target import ssh_keys, ssh_known
-from cockpit.target.ssh_ask import AGAIN, TRIES, Exam, Questions
+from cockpit.target.ssh_ask import AGAIN, TRIES, AnswerNeeded, Exam, Questions
 from cockpit.target.ssh_config import METHODS, SshHost, resolve, split_jump
 from cockpit.target.ssh_keys import Keys
 from cockpit.target.target import LinkDown
@@ -161,13 +161,14 @@ class _Client(asyncssh.SSHClient):
         if not self.exam.questions.can_ask or self.host.batch:
             raise ValueError("nobody can be asked")
         slot, what = f"passphrase {path}", f"the passphrase of the key {path}"
+        quoted = shlex.quote(str(path))
         for wrong in range(TRIES):
             try:
                 answer = await self.exam.answer(
                     f"Passphrase of the key {path}", key=slot, what=what, wrong=wrong
                 )
             except LinkDown as end:
-                self.end = end
+                self.end = AnswerNeeded(f"{end}, or give it to the agent: ssh-add {quoted}")
                 raise ValueError("not given") from None
             try:
                 key = asyncssh.read_private_key(str(path), answer)

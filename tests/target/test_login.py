@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.config import Config, Host
+from cockpit.incident.events import Severity
+from cockpit.responder import Responder
+from cockpit.target import guard
 from cockpit.target.target import LinkState
 from tests.lab.fixtures import StartSshd, not_tested
 from tests.lab.sshd import Sshd, descendants
@@ -126,7 +130,10 @@ async def test_giving_up_ends_the_login_and_ctrl_r_asks_again(locked: tuple[Sshd
     sam = Person([None, "tell nobody"])
     async with linked(config(server, f"IdentityFile {key}"), sam) as target:
         said = await down(target)
-        assert "was asked for and not given. Press ctrl+r to be asked again" in said
+        assert said == (
+            f"prod-1: the passphrase of the key {key} was asked for and not given. Press ctrl+r to"
+            f" be asked again, or give it to the agent: ssh-add {key}"
+        )
         await asyncio.sleep(0.5)
         assert len(sam.asked) == 1
         target.retry_now()
@@ -139,7 +146,7 @@ async def test_an_old_key_file_that_hides_its_public_half_is_asked_for_too(
 ) -> None:
     key = tmp_path / "old"
     words = ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N"]
-    await asyncio.to_thread(subprocess.run, [*words, "tell nobody", "-f", key], check=True)
+    await asyncio.to_thread(subprocess.run, [*words, "tell nobody", "-f", str(key)], check=True)
     server = sshd(user_key=key)
     key.with_name("old.pub").unlink()
     sam = Person(["tell nobody"])
@@ -320,3 +327,30 @@ async def test_where_nobody_can_be_asked_a_code_is_named(pam: StartSshd) -> None
     server = pam(account=BY_CODE, extra_config=ASKS)
     async with linked(config(server), None) as target:
         assert "a password or a one-time code cannot be asked for here" in await down(target)
+
+
+# -- nothing of it is kept -------------------------------------------------------------------------
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("transport", ["", "openssh"])
+async def test_no_answer_is_ever_on_disk(pam: StartSshd, tmp_path: Path, transport: str) -> None:
+    server = pam(account=BY_BOTH, extra_config=ASKS)
+    sam = Person(["a wrong answer", code(0), PASSWORD, code(1)])
+    hosts = {"prod-1": Host(transport=transport)}
+    one = Responder(tmp_path / "home", "sam", Config(hosts=hosts, ssh_config=config(server)))
+    one.links.asker = sam
+    one.declare("a test", Severity.P2)
+    target = one.choose_host("prod-1")
+    await up(target, 30)  # type: ignore[arg-type]
+    leave = guard.answer(guard.ask(one.intent("echo in")), confirmed=True, typed="prod-1")
+    job = await one.run(leave)
+    await until(lambda: one.incident.runs[job].over, 20)
+    assert one.log.output_text(job) == "in\n"
+    await one.close()
+    files = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+    assert any(path.name == "journal.jsonl" for path in files)
+    kept = b"".join(path.read_bytes() for path in files)
+    for secret in ("a wrong answer", PASSWORD, code(0), code(1)):
+        assert secret.encode() not in kept
+    assert len(sam.asked) == 4
