@@ -151,8 +151,10 @@ class Resume:
 
     An engine tells a log in one order, always the same, but times in it are neither unique nor in
     order. So it is asked for a little more than is missing, and all of that is dropped up to the
-    newest message that was seen. (Had the host's clock been set back, and the log rotated in the
-    same gap, nothing comes until the clock is where it was.)
+    newest message that was seen. Whether the host's clock is right does not matter. One that was
+    set back can still mislead: into a hole that is none, with lines again after it, where the log
+    had later times before its first line here; into silence until the clock has caught up, where
+    the log was rotated in the same gap.
     """
 
     def __init__(self) -> None:

@@ -169,8 +169,7 @@ class Tail:
         if got.state.status == "running":
             await asyncio.sleep(0.2)
             return
-        for stream, body, missing in self._joined.end():
-            self._append(Line(0, _source(stream), _clean(body, missing)))
+        self._break_off()
         self._say("This container does not run; its log goes on when it starts.")
         since = moment(got.state.finished_at) or self._engine.now()
         events = self._engine.events_stream(since, container=got.id, events=("start", "destroy"))
@@ -186,6 +185,7 @@ class Tail:
         for message in messages:
             new, hole = self._resume.fresh(message)
             if hole:
+                self._break_off()
                 self._append(Line(message.at, Source.GAP, GAP))
             if not new:
                 continue
@@ -195,6 +195,11 @@ class Tail:
         if self.total > before:
             self._rate.add(self.total - before, time.monotonic())
             self._changed()
+
+    def _break_off(self) -> None:
+        """Show the lines whose end will not come."""
+        for stream, body, missing in self._joined.end():
+            self._append(Line(0, _source(stream), _clean(body, missing)))
 
     def _append(self, line: Line) -> None:
         lines = self.lines

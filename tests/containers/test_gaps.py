@@ -254,6 +254,39 @@ async def test_an_engine_that_hangs_behind_a_link_is_not_taken_for_a_lost_link(
             assert whole(tail)
 
 
+async def test_a_tail_goes_on_over_what_its_container_did_in_a_hole(
+    lab: Lab, tmp_path: Path, until: Until
+) -> None:
+    says = "sh -c 'echo up; sleep 0.5; printf broken; exec sleep 999'"
+    with (
+        container(lab, "restarts", says),
+        container(lab, "starts", "sh -c 'echo up; printf broken'"),
+        container(lab, "goes", says),
+    ):
+        async with (
+            linked(lab, tmp_path) as link,
+            tailing(link.engine, "restarts") as restarts,
+            tailing(link.engine, "starts") as starts,
+            tailing(link.engine, "goes") as goes,
+        ):
+            await until(lambda: "does not run" in starts.note, within=15)
+            await until(lambda: restarts.total and goes.total, within=15)
+            link.proxy.stall()
+            await until(lambda: "The link to prod-1 is lost" in goes.note, within=10)
+            assert "The link to prod-1 is lost" in starts.note
+            await asyncio.to_thread(
+                lab.run, "docker restart -t 0 restarts; docker start starts; docker rm -f goes"
+            )
+            await link.proxy.drop()
+            link.proxy.restore()
+            await until(lambda: "was removed" in goes.note, within=20)
+            await until(lambda: "does not run" in starts.note, within=10)
+            once = ["up", "broken"]
+            assert [line.text for line in starts.lines] == once * 2
+            await until(lambda: [line.text for line in restarts.lines] == [*once, "up"], within=10)
+            assert goes.lines[0].text == "up"
+
+
 @pytest.mark.parametrize("hole", ["cut", "black hole"])
 async def test_a_log_that_is_saved_while_the_link_drops_says_that_it_is_cut_short(
     lab: Lab, tmp_path: Path, hole: str
