@@ -162,7 +162,7 @@ async def _at_work(plan: Plan, told: _Told) -> None:
     responder.changed = look
     responder.choose_host(HOST)
     responder.reattach()
-    for _ in range(1 + plan.again):
+    for _ in range(plan.again + (not responder.incident.runs)):
         while responder.incident.running():
             await asyncio.sleep(0.05)
         runs = tuple(responder.incident.runs.values())
