@@ -205,7 +205,7 @@ async def hello(target: Target, root: str | None = None) -> Place:
         interp=said["interp"],
         kill_on_logout=said["kill"] in ("yes", "true", "1", "on"),
         # It told whole seconds, somewhere between the question and its answer.
-        skew=float(said["now"]) + 0.5 - (heard - float(said["took"]) / 2),
+        skew=float(said["now"]) + 0.5 - (heard - float(said["took"]) / 2) if said["now"] else 0.0,
     )
 
 
@@ -351,7 +351,8 @@ def _verdict(
             return Ended(
                 exit_status=int(said["rc"]),
                 how=how,
-                ended_at=float(ended),
+                # A host that could start no program, `date` neither, says nothing.
+                ended_at=float(ended) if ended else None,
                 size=offset if said["state"] == "exit" else int(said["size"]),
                 truncated=bool(said["trunc"]),
                 left=session.left(said),
