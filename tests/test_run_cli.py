@@ -190,12 +190,12 @@ async def test_a_reader_that_has_gone_ends_what_reads_and_not_what_changes(
     here: Ground, confirm: tuple[str, ...], status: int
 ) -> None:
     more = f"touch {here.home}/went; exit 5" if confirm else "sleep 60"
-    process = await here.start(
-        "run", *confirm, f"echo first; sleep 0.5; seq 5000; sleep 0.5; {more}"
-    )
+    waits = f"while [ ! -e {here.home}/go ]; do sleep 0.1; done"
+    process = await here.start("run", *confirm, f"echo first; {waits}; seq 5000; {more}")
     assert process.stdout and process.stderr
     assert await process.stdout.readline() == b"first\n"
     process.stdout._transport.close()  # type: ignore[attr-defined]
+    (here.home / "go").touch()
     async with asyncio.timeout(30):
         said = await process.stderr.read()
         assert await process.wait() == status
