@@ -38,6 +38,9 @@ need python3 python3
 # One-time codes of a login.
 ls /lib/*/security/pam_oath.so >/dev/null 2>&1 || missing="$missing libpam-oath"
 python3 -c "import ensurepip, venv" 2>/dev/null || missing="$missing python3-venv"
+# A security key (FIDO) in software: one file of OpenSSH's own tests.
+key=/usr/local/lib/cockpit-lab/sk-dummy.so
+[ -e "$key" ] || missing="$missing openssh-tests"
 
 if [ -z "$missing" ] && compose_is_there; then
     echo "lab: all there"
@@ -59,10 +62,18 @@ if [ -n "$missing" ]; then
     # A package that does not exist by itself (docker-cli on Debian 12) is part of another.
     wanted=
     for package in $missing; do
+        [ "$package" != openssh-tests ] || continue
         if apt-cache show "$package" >/dev/null 2>&1; then wanted="$wanted $package"; fi
     done
     # shellcheck disable=SC2086
-    apt-get install -q -y --no-install-recommends $wanted
+    [ -z "$wanted" ] || apt-get install -q -y --no-install-recommends $wanted
+fi
+if [ ! -e "$key" ]; then
+    # Not installed: it would bring several other servers with it.
+    apart=$(mktemp -d)
+    (cd "$apart" && apt-get -q download openssh-tests && dpkg-deb -x openssh-tests_*.deb .)
+    install -D -m 644 "$apart/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so" "$key"
+    rm -r "$apart"
 fi
 
 compose_is_there && exit 0

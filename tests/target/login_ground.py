@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import glob
 import hashlib
 import hmac
@@ -144,27 +143,3 @@ async def says(target: SshTarget, script: str = "echo hello\n") -> str:
         return (await channel.stdout.read()).decode()
     finally:
         channel.close()
-
-
-def wire(number: bytes) -> bytes:
-    return struct.pack(">I", len(number)) + number
-
-
-def security_key(path: Path) -> Path:
-    """The two files of a FIDO key that is not plugged in, as ssh-keygen writes them."""
-    kind = b"sk-ssh-ed25519@openssh.com"
-    public = wire(kind) + wire(os.urandom(32)) + wire(b"ssh:")
-    check = os.urandom(4)
-    private = check * 2 + public + b"\x01" + wire(os.urandom(64)) + wire(b"") + wire(b"lab")
-    private += bytes(range(1, 1 + -len(private) % 8))
-    body = b"openssh-key-v1\0" + wire(b"none") + wire(b"none") + wire(b"")
-    body += struct.pack(">I", 1) + wire(public) + wire(private)
-    text = base64.encodebytes(body).decode()
-    path.write_text(
-        f"-----BEGIN OPENSSH PRIVATE KEY-----\n{text}-----END OPENSSH PRIVATE KEY-----\n"
-    )
-    path.chmod(0o600)
-    path.with_name(path.name + ".pub").write_text(
-        f"{kind.decode()} {base64.b64encode(public).decode()} lab\n"
-    )
-    return path

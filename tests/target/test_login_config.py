@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from cockpit.target import ssh_config
-from tests.lab.fixtures import StartSshd
+from cockpit.target.ssh import SshTarget
+from tests.lab.fixtures import StartSshd, not_tested
 from tests.target.ground import Lab, Sshd, free_port, keygen
-from tests.target.login_ground import Person, config, down, linked, says, security_key, up
+from tests.target.login_ground import Person, config, down, linked, says, up
 
 pytestmark = pytest.mark.anyio
+SECURITY_KEY = Path("/usr/local/lib/cockpit-lab/sk-dummy.so")
 MEND = "To have OpenSSH do it: set transport: openssh for prod-1 in cockpit.yaml"
 
 
@@ -254,16 +256,35 @@ async def test_a_server_that_wants_kerberos_alone_is_told_apart(lab: Lab) -> Non
         assert said.endswith(MEND)
 
 
-async def test_a_security_key_is_named(lab: Lab, server: Sshd) -> None:
-    key = security_key(fresh(lab, "sk") / "id_ed25519_sk")
-    said = await asyncio.to_thread(
-        subprocess.run, ["ssh-keygen", "-lf", str(key)], capture_output=True, text=True, check=True
-    )
-    assert "(ED25519-SK)" in said.stdout
-    async with linked(lab.config(entry(server.port), key=key), None) as target:
-        said_here = await down(target)
-        assert f"without the security key {key}, which has to be touched" in said_here
-        assert said_here.endswith(MEND)
+async def test_a_security_key_is_named_and_openssh_takes_it(
+    request: pytest.FixtureRequest, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not SECURITY_KEY.exists():
+        not_tested(request, "a security key (FIDO)", ["not installed: sk-dummy.so"])
+    key = fresh(lab, "sk") / "id_ed25519_sk"
+    words = ["ssh-keygen", "-q", "-t", "ed25519-sk", "-w", str(SECURITY_KEY), "-N", "", "-f"]
+    await asyncio.to_thread(subprocess.run, [*words, str(key)], check=True)
+    server = started(lab, key)
+    path = lab.config(entry(server.port, f"SecurityKeyProvider {SECURITY_KEY}"), key=key)
+    async with linked(path, None) as target:
+        said = await down(target)
+        assert f"without the security key {key}, which has to be touched" in said
+        assert said.endswith(MEND)
+    # A finger takes a moment; this key has none.
+    slow = key.with_name("helper")
+    slow.write_text('#!/bin/sh\nsleep 1\nexec /usr/lib/openssh/ssh-sk-helper "$@"\n')
+    slow.chmod(0o700)
+    monkeypatch.setenv("SSH_SK_HELPER", str(slow))
+    said_of: list[str] = []
+    target = SshTarget("prod-1", "prod-1", ssh_config=path, ask=Person([]), transport="openssh")
+    target.watch(lambda link: said_of.append(link.reason))
+    await target.open()
+    try:
+        await up(target)
+        assert await says(target) == "hello\n"
+    finally:
+        await target.close()
+    assert any("Confirm user presence for key ED25519-SK" in each for each in said_of)
 
 
 async def test_keys_of_a_smart_card_are_named(lab: Lab, server: Sshd) -> None:
