@@ -405,6 +405,7 @@ def ending(states: Sequence[HostState], id: str, how: str) -> e.RolloutEnded:
     return e.RolloutEnded(
         rollout=id,
         how=how,
-        failed=tuple(one.host for one in states if one.stand.bad or one.stand is Stand.LOST),
+        failed=tuple(one.host for one in states if one.stand.bad),
         not_run=tuple(one.host for one in states if one.stand is Stand.WAITING),
+        going=tuple(one.host for one in states if one.stand.going),
     )

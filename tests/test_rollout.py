@@ -369,7 +369,11 @@ async def test_a_crash_in_the_middle_starts_no_further_host(
         ended = responder.incident.rollouts[one.id].ended
         assert ended is not None
         assert ended.how == rollout.LEFT
-        assert ended.not_run == NAMES[3:]
+        assert (ended.not_run, ended.going) == (NAMES[3:], NAMES[1:3])
+        assert (
+            "Run on web ended, as cockpit was: ok on 1 of 8; goes on on web-2, web-3; not run on"
+            " web-4, web-5, web-6, web-7, web-8"
+        ) in said(responder)
         gate.touch()
         await until(lambda: not responder.incident.running())
         await asyncio.sleep(0.3)

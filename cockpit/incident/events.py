@@ -231,12 +231,13 @@ class RolloutStarted(Event, tag="rollout.started", frozen=True):
 
 
 class RolloutEnded(Event, tag="rollout.ended", frozen=True):
-    """No further host is started. how: in words; failed and not_run: the hosts."""
+    """No further host is started. how: in words; going: the hosts where it still runs, or may."""
 
     rollout: str
     how: str
     failed: tuple[str, ...] = ()
     not_run: tuple[str, ...] = ()
+    going: tuple[str, ...] = ()
 
 
 class CommandRequested(Event, tag="command.requested", frozen=True):
