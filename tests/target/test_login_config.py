@@ -363,3 +363,15 @@ async def test_ways_that_the_configuration_rules_out_are_not_tried(lab: Lab, ser
     lines = ("PreferredAuthentications password",)
     async with linked(lab.config(entry(server.port, *lines)), Person([])) as target:
         assert "leaves for prod-1: password. Change it" in await down(target)
+
+
+async def test_a_server_that_says_nothing_is_given_up_in_time(lab: Lab, transport: str) -> None:
+    async with await asyncio.start_server(lambda r, w: None, "127.0.0.1", 0) as mute:
+        port = mute.sockets[0].getsockname()[1]
+        path = lab.config(entry(port, "ConnectTimeout 1"))
+        async with linked(path, None, transport=transport) as target:
+            wanted = f"no answer from 127.0.0.1:{port} within 1 s"
+            async with asyncio.timeout(10):
+                while wanted not in target.link.reason:
+                    await asyncio.sleep(0.02)
+            assert target.link.retry_at is not None
