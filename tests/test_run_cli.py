@@ -11,8 +11,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from cockpit import attend, headless, paths
+from cockpit.cli import main
 from cockpit.cli_run import Wish, _run
 from cockpit.config import load
 from cockpit.incident import events as e
@@ -104,12 +106,17 @@ async def test_five_megabytes_of_anything_are_the_same_though_the_link_was_cut(f
         (["--timeout", "1", "sleep 60"], 124, "ended at its time limit of 1 s"),
     ],
 )
-async def test_exit_statuses_say_whose_fault_it_was(
-    here: Ground, arguments: list[str], status: int, told: str
+def test_exit_statuses_say_whose_fault_it_was(
+    here: Ground,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    status: int,
+    told: str,
 ) -> None:
+    inside(here, monkeypatch)
     (here.home / "mark").mkdir()
-    done = await here.call("run", *arguments)
-    assert (done.status, told in done.err) == (status, True), done
+    done = CliRunner().invoke(main, ["run", *arguments])
+    assert (done.exit_code, told in done.stderr) == (status, True), done.stderr
     assert (here.home / "mark").is_dir()
     assert bool(here.folders()) == (status not in (125, 126))
 
@@ -272,12 +279,12 @@ async def test_a_host_that_does_not_answer_is_125_and_the_reason(
     assert far.folders() == []
 
 
-def inside(far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process as one of `far`."""
-    monkeypatch.setenv("COCKPIT_HOME", str(far.state))
-    monkeypatch.setenv("HOME", str(far.home))
+def inside(there: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process as one of those that are started there."""
+    monkeypatch.setenv("COCKPIT_HOME", str(there.state))
+    monkeypatch.setenv("HOME", str(there.home))
     monkeypatch.delenv("COCKPIT_CONFIG", raising=False)
-    monkeypatch.chdir(far.home)
+    monkeypatch.chdir(there.home)
 
 
 # At a terminal
