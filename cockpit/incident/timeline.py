@@ -161,14 +161,14 @@ def _command_words(event: e.Event, incident: Incident) -> str:
             kept = f". {started.evidence}" if started.evidence else ""
             why = f". Reason: {started.reason}" if started.reason else ""
             return f"{again} on {where}: `{beginning(started.command)}`{risk}{out}{kept}{why}"
-        case e.RolloutEnded(rollout=id, how=how, failed=failed, not_run=not_run, going=going):
+        case e.RolloutEnded(rollout=id, how=how, failed=failed, not_run=not_run, going=still):
             rolled = incident.rollouts.get(id)
             if rolled is None:
                 return f"Run on many hosts {how}"
             total = len(rolled.asked.hosts)
-            worked = total - len(failed) - len(not_run) - len(going)
+            worked = total - len(failed) - len(not_run) - len(still)
             bad = f"; failed on {_some(failed)}" if failed else ""
-            rest = f"; goes on on {_some(going)}" if going else ""
+            rest = f"; goes on on {_some(still)}" if still else ""
             rest += f"; not run on {_some(not_run)}" if not_run else ""
             return f"Run on {rolled.asked.label} {how}: ok on {worked} of {total}{bad}{rest}"
         case e.CommandFinished(job=job, how=how, exit_status=status, seconds=seconds):
