@@ -66,7 +66,10 @@ class SshHost:
 async def resolve(
     host: str, *, user: str = "", port: int | None = None, config: Path | None = None
 ) -> SshHost:
-    """Resolve an alias or address. Raises LinkDown when the configuration cannot be read."""
+    """Resolve an alias or address.
+
+    Raises LinkDown when the configuration cannot be read, ssh_dial.Unreachable when not in time.
+    """
     if shutil.which("ssh") is None:
         return _without_ssh(host, user, port, config)
     arguments = ["-G"]
@@ -87,9 +90,12 @@ async def resolve(
         async with asyncio.timeout(_READ_S):
             out, err = await process.communicate()
     except TimeoutError:
-        raise LinkDown(
+        from cockpit.target.ssh_dial import Unreachable
+
+        # Tried again: this machine may be busy, or have stood still.
+        raise Unreachable(
             f"`ssh -G {host}` has not ended after {_READ_S:.0f} s: a `Match exec` in the ssh"
-            " configuration hangs. Mend it there, then press ctrl+r"
+            " configuration hangs, or this machine is too busy"
         ) from None
     finally:
         # With all that a `Match exec` started.
