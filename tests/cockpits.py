@@ -45,7 +45,8 @@ class Plan:
     """What a cockpit is to do: take the incident up if there is one, and run the command once.
 
     home: its own, and HOME. stop: the phase after which x is pressed, and how many seconds later.
-    again: how often the responder asks again for what was not sent or never started.
+    again: how often the responder asks again for what was not sent or never started. transport: as
+    in cockpit.yaml.
     """
 
     home: str
@@ -53,6 +54,7 @@ class Plan:
     command: str
     stop: tuple[str, float] | None = None
     again: int = 0
+    transport: str = ""
 
 
 class _Told:
@@ -127,9 +129,8 @@ class _Open:
 async def _at_work(plan: Plan, told: _Told) -> None:
     """Takes the incident up, if there is one; runs the command, if nobody has, as a screen does."""
     home = Path(plan.home) / "incidents"
-    config = Config(
-        hosts={HOST: Host(ssh=HOST, docker="/run/no-docker.sock")}, ssh_config=Path(plan.ssh_config)
-    )
+    host = Host(ssh=HOST, docker="/run/no-docker.sock", transport=plan.transport)
+    config = Config(hosts={HOST: host}, ssh_config=Path(plan.ssh_config))
     responder = Responder(home, "sam", config)
     _Watched.told, _Watched.responder = told, responder
     for folder in list_incidents(home):

@@ -66,6 +66,7 @@ class Trial:
     damages: tuple[Damage, ...]
     kills: tuple[Kill, ...]
     stop: tuple[str, float] | None
+    transport: str
     noise: bytes
 
 
@@ -95,6 +96,7 @@ def chosen(seed: str, number: int, shells: list[str]) -> Trial:
         tuple(damages),
         tuple(kills),
         stop,
+        rng.choice(["", "", "openssh"]),
         rng.randbytes(225_000 if shape == "big" else 60_000),
     )
 
@@ -246,6 +248,7 @@ async def attempt(field: Field, trial: Trial) -> Result:
             command=result.command,
             stop=trial.stop,
             again=2,
+            transport=trial.transport,
         )
         made = _Attempt(field, result, plan, proxy)
         try:

@@ -63,7 +63,7 @@ class Proxy:
         self._wires: dict[str, tuple[int, Callable[[], object]]] = {}
         self._silent: list[socket.socket] = []
         self._pairs: dict[asyncio.Task[None], tuple[socket.socket, socket.socket]] = {}
-        self._accepting: asyncio.Task[None] | None = None
+        self._accepting = False
 
     @property
     def open(self) -> int:
@@ -107,10 +107,9 @@ class Proxy:
 
     async def refuse(self) -> None:
         """New connections get "connection refused" until restore(); old ones go on."""
-        if self._accepting is not None:
-            self._accepting.cancel()
-            await asyncio.gather(self._accepting, return_exceptions=True)
-            self._accepting = None
+        if self._accepting:
+            self._accepting = False
+            asyncio.get_running_loop().remove_reader(self._listener)
             # Linux stops listening but keeps the port bound: nobody else can take it meanwhile.
             self._listener.shutdown(socket.SHUT_RDWR)
 
@@ -151,24 +150,27 @@ class Proxy:
         for event in (*self._flowing.values(), *self._gates):
             event.set()
         self._hang_up()
-        if self._accepting is None:
+        if not self._accepting:
+            self._accepting = True
             self._listener.listen(128)
-            self._accepting = asyncio.get_running_loop().create_task(self._accept())
+            asyncio.get_running_loop().add_reader(self._listener, self._accept)
 
     def delay(self, ms: float) -> None:
         """Milliseconds each byte waits from now on, one way; a round trip waits twice."""
         self._delay_s = ms / 1000
 
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            client, _ = await loop.sock_accept(self._listener)
-            self.accepted += 1
-            server = socket.socket()
-            task = loop.create_task(self._connect(client, server))
-            self._pairs[task] = (client, server)
-            task.add_done_callback(self._forget)
-            self.on_accept()
+    def _accept(self) -> None:
+        # Not loop.sock_accept(): cancelled when somebody has just come, it breaks.
+        try:
+            client, _ = self._listener.accept()
+        except OSError:
+            return
+        self.accepted += 1
+        server = socket.socket()
+        task = asyncio.get_running_loop().create_task(self._connect(client, server))
+        self._pairs[task] = (client, server)
+        task.add_done_callback(self._forget)
+        self.on_accept()
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         for end in self._pairs.pop(task):
