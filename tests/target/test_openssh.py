@@ -101,7 +101,9 @@ async def test_much_goes_both_ways(target: SshTarget) -> None:
     await up(target)
     channel = await target.shell()
     data = os.urandom(3_000_000).hex().encode()
-    channel.stdin.write(b"exec cat\n")
+    channel.stdin.write(b"printf go; exec cat\n")
+    # The shell must have read its last line before the first byte for cat is sent.
+    assert await channel.stdout.readexactly(2) == b"go"
 
     async def send() -> None:
         for at in range(0, len(data), 65536):
