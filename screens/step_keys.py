@@ -227,7 +227,9 @@ class StepKeys(Asking):
     def _runs_already(self, chosen: Chosen | None) -> bool:
         """Whether this very command of the runbook runs on its host already."""
         return chosen is not None and any(
-            run.asked.command_id == chosen.command.id and run.asked.step == chosen.ref
+            run.asked.command_id == chosen.command.id
+            and run.asked.step == chosen.ref
+            and run.asked.host == self.responder.host_of(chosen)
             for run in self.responder.incident.running()
         )
 
