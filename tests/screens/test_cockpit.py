@@ -403,7 +403,7 @@ async def test_a_reader_sees_the_end_of_what_another_cockpit_ran(tmp_path: Path)
         await until(pilot, lambda: first.log.unsaved == 0)
         async with opened(tmp_path, book, folder=first.folder) as (other, second, along):
             assert second.log.reading
-            assert "│ 40" in shown(along.checklist)
+            await until(other, lambda: "│ 40" in shown(along.checklist))
             assert "111 B in all; o shows it" in shown(along.checklist)
             await press(other, "o")
             await other.pause(0.3)
