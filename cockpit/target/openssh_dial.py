@@ -236,7 +236,7 @@ def _folder() -> Path:
 
 def _sweep(base: Path) -> None:
     """Takes away what a cockpit left that was killed."""
-    for left in base.glob(f"{_PREFIX}*"):
+    for left in base.glob(f"{_PREFIX}[0-9]*-*"):
         pid = left.name.removeprefix(_PREFIX).partition("-")[0]
         with contextlib.suppress(OSError, ValueError):
             if left.stat().st_uid == os.getuid():
