@@ -1,6 +1,6 @@
 """A host over SSH: one connection that carries everything, kept alive and honest about its state.
 
-A beat goes through a remote `cat` every second. Quiet for 2.5 seconds: the link is said to be lost
+A beat goes through a remote `cat` every second. Quiet for 2.8 seconds: the link is said to be lost
 and dialed anew in parallel, while the old connection may still come back; the first to live wins.
 """
 
@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import shlex
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import asyncssh
 
-from cockpit.target.ssh_ask import AnswerNeeded, Questions
-from cockpit.target.ssh_dial import Unreachable, login
+from cockpit.target import network
+from cockpit.target.ssh_ask import Questions
+from cockpit.target.ssh_dial import login
 from cockpit.target.ssh_line import Line
+from cockpit.target.ssh_race import abandon, race
 from cockpit.target.target import (
     IN_A_TERMINAL,
     Asker,
@@ -34,12 +35,15 @@ from cockpit.target.target import (
     Writer,
 )
 
-QUIET_S: Final = 2.5
+QUIET_S: Final = 2.8
 SLOW_S: Final = 1.0
-RETRY_S: Final = (2.0, 5.0)
-_ATTEMPTS: Final = 3
+FAST_S: Final = 0.7
+CALM_S: Final = 3.0
+"""A slow link is well again when every answer came within FAST_S for so long."""
 
-T = TypeVar("T")
+_CHECK_S: Final = 1.2
+_FIRST_S: Final = 10.0
+_TICK_S: Final = 0.25
 
 
 class SshTarget:
@@ -75,6 +79,8 @@ class SshTarget:
         self._nudge = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._line: Line | None = None
+        self._slow_at = 0.0
+        self._doubt: tuple[float, float] | None = None
 
     @property
     def link(self) -> Link:
@@ -126,8 +132,12 @@ class SshTarget:
         self._nudge.set()
 
     async def close(self) -> None:
+        line = self._line
         if self._keeper is not None:
-            await _cancel(self._keeper)
+            self._keeper.cancel()
+            await asyncio.wait([self._keeper], timeout=1.5)
+        if line is not None:
+            await line.ended()
         self._set(LinkState.DOWN, f"the link to {self.name} was closed")
 
     def _usable_line(self) -> Line:
@@ -142,11 +152,15 @@ class SshTarget:
         state: LinkState,
         reason: str = "",
         *,
+        since: float | None = None,
         retry_at: float | None = None,
         rtt: float | None = None,
     ) -> None:
         old = self._link
-        since = old.since if state is old.state else time.monotonic()
+        if state is old.state:
+            since = old.since
+        elif since is None:
+            since = time.monotonic()
         self._link = Link(state, reason, since, retry_at, rtt)
         if self._link == old:
             return
@@ -159,12 +173,13 @@ class SshTarget:
     def _say(self, words: str) -> None:
         """What a login wants done meanwhile, as a key to be touched."""
         if not self._link.state.usable:
-            self._set(self._link.state, f"{self.name}: {words}")
+            self._set(self._link.state, f"{self.name}: {words}", retry_at=self._link.retry_at)
 
     # -- keeping the link --------------------------------------------------------------------------
 
     async def _keep(self) -> None:
         short = 0
+        unwatch = network.watch(self._look_again)
         try:
             while True:
                 try:
@@ -177,7 +192,7 @@ class SshTarget:
                     # A host that lets us in and drops us at once is not hammered.
                     short = min(short + 1, 6) if time.monotonic() - born < 5 else 0
                     if short > 1 and self._line is None:
-                        await asyncio.sleep(0.05 * 2**short)
+                        await self._rest(0.05 * 2**short)
                 except LinkDown as down:
                     if self._line is not None:
                         self._line.abort()
@@ -187,102 +202,129 @@ class SshTarget:
                     await self._nudge.wait()
                     self._nudge.clear()
         finally:
+            unwatch()
             if self._line is not None:
                 self._line.abort()
                 self._line = None
 
     async def _tend(self, line: Line) -> Line | None:
         """Watch a live connection. Returns its successor, or None when it ended without one."""
-        race: asyncio.Task[Line] | None = None
-        asks = False
+        successor: asyncio.Task[Line] | None = None
+        refused = False
+        self._doubt = None
         self._show(line)
         try:
             while True:
-                slept = time.monotonic()
-                ends: list[asyncio.Future[Any]] = [line.closed, *([race] if race else [])]
-                await asyncio.wait(ends, timeout=0.2, return_when=asyncio.FIRST_COMPLETED)
+                left = self._patience(line)
+                tick = min(left, _TICK_S) if left > 0 else _TICK_S
+                began = time.monotonic()
+                ends: list[asyncio.Future[Any]] = [line.closed]
+                ends += [successor] if successor else []
+                await asyncio.wait(ends, timeout=tick, return_when=asyncio.FIRST_COMPLETED)
                 # Where we ourselves stood still (a stopped process), quiet proves nothing.
-                line.excuse(time.monotonic() - slept - 0.5)
-                if race is not None and race.done():
-                    if isinstance(needed := race.exception(), AnswerNeeded):
-                        # The old connection may still come back without an answer.
-                        race, asks = None, True
-                        self._set(LinkState.LOST, str(needed))
-                        continue
-                    winner, race = race.result(), None
-                    line.abort()
-                    return winner
+                line.excuse(time.monotonic() - began - tick - 0.3)
+                if successor is not None and successor.done():
+                    try:
+                        winner = successor.result()
+                    except LinkDown as down:
+                        # No way in but by what the responder does; yet the old connection may
+                        # still come back.
+                        successor, refused = None, True
+                        self._nudge.clear()
+                        self._set(LinkState.DOWN, str(down))
+                    else:
+                        successor = None
+                        line.abort()
+                        return winner
                 if line.closed.done():
                     line.abort()
                     self._line = None
-                    self._set(LinkState.LOST, line.why_closed(self.name))
-                    if race is None:
+                    if refused and not self._nudge.is_set():
+                        raise LinkDown(self._link.reason)
+                    self._lose(line, line.why_closed(self.name))
+                    # Not awaited in vain: it is cancelled with us.
+                    if successor is None:
                         return None
-                    winner = await race
-                    race = None
+                    winner = await successor
+                    successor = None
                     return winner
-                if line.quiet() > QUIET_S:
-                    if race is None and (not asks or self._questions.expected):
-                        asks = False
-                        self._set(LinkState.LOST, f"{self.name} does not answer; connecting again")
-                        race = asyncio.create_task(self._race())
-                elif race is not None:
-                    await _abandon(race)
-                    race = None
-                    self._show(line)
+                if self._patience(line) <= 0:
+                    if successor is None and (not refused or self._nudge.is_set()):
+                        refused = False
+                        self._lose(line, f"{self.name} does not answer; connecting again")
+                        successor = asyncio.create_task(self._race())
                 else:
-                    asks = False
+                    if successor is not None:
+                        await abandon(successor)
+                    successor, refused = None, False
                     self._show(line)
         finally:
-            if race is not None:
-                await _abandon(race)
+            if successor is not None:
+                await abandon(successor)
+
+    def _patience(self, line: Line) -> float:
+        """Seconds until a link that goes on being quiet is lost; 0 and less when it is."""
+        quiet = line.quiet()
+        left = QUIET_S - quiet
+        if self._doubt is not None:
+            asked_at, until = self._doubt
+            now = time.monotonic()
+            if now - quiet > asked_at:
+                self._doubt = None
+            else:
+                left = min(left, until - now)
+        return left
+
+    def _look_again(self) -> None:
+        """The network may have come back, or we stood still: no time to wait for silence."""
+        if self._link.state.usable and self._line is not None:
+            now = time.monotonic()
+            self._doubt = (now, now + _CHECK_S + (self._link.rtt or 0.0))
+            self._line.check()
+        elif self._link.state in (LinkState.LOST, LinkState.CONNECTING):
+            self._nudge.set()
+
+    def _lose(self, line: Line, reason: str) -> None:
+        now = time.monotonic()
+        self._set(LinkState.LOST, reason, since=now - line.quiet(), retry_at=now)
 
     def _show(self, line: Line) -> None:
-        rtt = line.rtt()
-        if rtt > SLOW_S:
+        rtt, now = line.rtt(), time.monotonic()
+        slow = self._link.state is LinkState.DEGRADED
+        if rtt > (FAST_S if slow else SLOW_S):
+            self._slow_at = now
+            slow = True
+        if slow and now - self._slow_at < CALM_S:
             self._set(LinkState.DEGRADED, f"{self.name} answers slowly", rtt=rtt)
         else:
             self._set(LinkState.UP, rtt=rtt)
 
     async def _race(self) -> Line:
-        """Dial until one attempt lives; a new one is started while older ones still hang."""
-        attempts: list[asyncio.Task[Line]] = []
-        try:
-            while True:
-                if len(attempts) == _ATTEMPTS:
-                    await _abandon(attempts.pop(0))
-                attempts.append(asyncio.create_task(self._attempt()))
-                next_at = time.monotonic() + random.uniform(*RETRY_S)
-                self._nudge.clear()
-                while (
-                    (left := next_at - time.monotonic()) > 0 and not self._nudge.is_set()
-                ) or self._questions.busy:
-                    # While a login asks, no other is begun that would ask the same.
-                    self._nudge.clear()
-                    nudged = asyncio.create_task(self._nudge.wait())
-                    try:
-                        await asyncio.wait(
-                            [*attempts, nudged],
-                            timeout=max(left, 0.2),
-                            return_when=asyncio.FIRST_COMPLETED,
-                        )
-                    finally:
-                        nudged.cancel()
-                    for attempt in [each for each in attempts if each.done()]:
-                        attempts.remove(attempt)
-                        try:
-                            return attempt.result()
-                        except LinkDown:
-                            raise
-                        except Unreachable as failure:
-                            reason = str(failure)
-                        except Exception as surprise:
-                            # Nothing that a host or a library does may end the keeping of a link.
-                            reason = f"{self.name}: {type(surprise).__name__}: {surprise}"
-                        self._set(LinkState.LOST, reason, retry_at=next_at)
-        finally:
-            for attempt in attempts:
-                await _abandon(attempt)
+        return await race(
+            self._attempt,
+            name=self.name,
+            since=self._link.since if self._link.state is LinkState.LOST else time.monotonic(),
+            now=self._nudge,
+            busy=lambda: self._questions.busy,
+            tell=self._tell,
+        )
+
+    def _tell(self, reason: str, retry_at: float) -> None:
+        """What the dialing says: why an attempt failed, and when the next one begins."""
+        link = self._link
+        if link.state is LinkState.CONNECTING and not reason:
+            if time.monotonic() - link.since < _FIRST_S or self._questions.busy:
+                return
+            reason = f"{self.name} does not answer; still connecting"
+        self._set(LinkState.LOST, reason or link.reason, since=link.since, retry_at=retry_at)
+
+    async def _rest(self, seconds: float) -> None:
+        """Before the next attempt, unless somebody wants it now."""
+        retry_at = time.monotonic() + seconds
+        self._set(LinkState.LOST, self._link.reason, retry_at=retry_at)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._nudge.wait()
 
     async def _attempt(self) -> Line:
         """One connection, proven by one beat."""
@@ -349,15 +391,3 @@ class SshTarget:
                 )
             case _:
                 return OSError(f"{path} on {self.name} cannot be reached: {error.reason}")
-
-
-async def _cancel(task: asyncio.Task[T]) -> None:
-    task.cancel()
-    await asyncio.wait([task])
-
-
-async def _abandon(task: asyncio.Task[Line]) -> None:
-    """Cancel an attempt; one that lived at the last moment is dropped."""
-    await _cancel(task)
-    if not task.cancelled() and task.exception() is None:
-        task.result().abort()

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal as signals
+import socket
+import struct
+import sys
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, cast
 
@@ -16,11 +20,22 @@ from cockpit.target.ssh_dial import Login, Unreachable
 from cockpit.target.target import LinkLost
 
 _BEAT_S: Final = 1.0
+_LATE_S: Final = 0.25
+_BEATS: Final = 6
+# As linux/tcp.h has them; Python names neither.
+_TCP_THIN_LINEAR_TIMEOUTS: Final = 16
+_UNACKED_AT, _DATA_SEGMENTS_AT, _INFO_SIZE = 24, 152, 156
 _SHELL: Final = "exec /bin/sh -s"
 
 
 class Line:
-    """One live connection: its beat, and one shell opened ahead of need."""
+    """One live connection: its beat, and one shell opened ahead of need.
+
+    Under loss TCP is silent for long although the host is there: it waits twice as long before each
+    time that it sends again. So our side is told not to, a beat without an answer is followed by
+    others, and where TCP can be asked, data counts as heard that it still holds back because
+    something before it is missing.
+    """
 
     def __init__(self, entered: Login) -> None:
         self.login = entered
@@ -28,6 +43,10 @@ class Line:
         self._heard = time.monotonic()
         self._sent: dict[bytes, float] = {}
         self._rtt = 0.0
+        self._recent: deque[float] = deque(maxlen=8)
+        self._poke = asyncio.Event()
+        self._tcp: socket.socket | None = None
+        self._segments = 0
         self._warm: asyncio.Task[Session] | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -45,6 +64,8 @@ class Line:
         except (LinkLost, asyncssh.Error, OSError) as error:
             raise Unreachable(f"{name}: the connection broke at once: {error}") from None
         self._rtt = first
+        self._recent.append(first)
+        self._tune()
         self._tasks = [
             asyncio.create_task(self._beat(beat)),
             asyncio.create_task(self._hear(beat)),
@@ -68,19 +89,65 @@ class Line:
             + (f', it says "{said}")' if said else ")")
         )
 
+    def _tune(self) -> None:
+        """What only our own TCP connection can be told, and no channel through another host."""
+        if not isinstance(self.login, Login):
+            return
+        for connection in (self.login.connection, *self.login.hops):
+            # Our beat does it; here it would end a connection that may still come back.
+            connection.set_keepalive(0)
+        if sys.platform != "linux" or self.login.hops:
+            return
+        self._tcp = self.login.connection.get_extra_info("socket")
+        if self._tcp is not None:
+            with contextlib.suppress(OSError):
+                self._tcp.setsockopt(socket.IPPROTO_TCP, _TCP_THIN_LINEAR_TIMEOUTS, 1)
+
+    def _tcp_info(self) -> tuple[int, int]:
+        """Packets on their way that are not acknowledged; packets with data that came, whether we
+        have read them or not."""
+        if self._tcp is not None and sys.platform == "linux":
+            with contextlib.suppress(OSError):
+                said = self._tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_SIZE)
+                if len(said) == _INFO_SIZE:
+                    return (
+                        struct.unpack_from("=I", said, _UNACKED_AT)[0],
+                        struct.unpack_from("=I", said, _DATA_SEGMENTS_AT)[0],
+                    )
+        return 0, self._segments
+
     async def _beat(self, beat: Session) -> None:
         number = 0
         while True:
-            await asyncio.sleep(_BEAT_S)
             number += 1
             self._sent[b"cockpit %d" % number] = time.monotonic()
             beat.write(b"cockpit %d\n" % number)
+            self._poke.clear()
+            late = min(_BEAT_S, max(_LATE_S, 2 * min(self._recent)))
+            if not await self._poked(late):
+                if not self._sent:
+                    await self._poked(_BEAT_S - late)
+                # More than this on their way, and TCP would wait longer each time after all.
+                while len(self._sent) >= _BEATS or (self._sent and self._tcp_info()[0] > 1):
+                    await asyncio.sleep(_LATE_S)
+
+    async def _poked(self, seconds: float) -> bool:
+        """Wait, unless check() is called meanwhile."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._poke.wait()
+        return self._poke.is_set()
+
+    def check(self) -> None:
+        """Send a beat at once."""
+        self._poke.set()
 
     async def _hear(self, beat: Session) -> None:
         with contextlib.suppress(LinkLost):
             while line := await beat.stdout.readline():
                 if sent := self._sent.pop(line.strip(), None):
                     self._rtt = time.monotonic() - sent
+                    self._recent.append(self._rtt)
         if not self.closed.done():
             self.closed.set_result(None)
 
@@ -94,9 +161,14 @@ class Line:
 
     def quiet(self) -> float:
         """Seconds since anything was heard, while an answer is due."""
+        segments = self._tcp_info()[1]
+        if segments != self._segments:
+            self._segments = segments
+            self.heard()
         return time.monotonic() - self._heard
 
     def excuse(self, seconds: float) -> None:
+        """We stood still ourselves for so long, so that quiet proves nothing."""
         if seconds > 0:
             self._heard += seconds
 
@@ -185,6 +257,10 @@ class Line:
         if self._warm is not None:
             self._warm.cancel()
         self.login.abort()
+
+    async def ended(self) -> None:
+        """After `abort`, until nothing of it is left on this machine."""
+        await self.login.connection.wait_closed()
 
 
 class Session(asyncssh.SSHClientSession[bytes]):
