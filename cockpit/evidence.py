@@ -37,6 +37,7 @@ async def save_first(
     sake.
     """
     from cockpit.containers.engine import EngineTrouble
+    from cockpit.containers.logs import save_logs
 
     def missed(what: str, why: str, container: str = "") -> str:
         why = log.clean(why)
@@ -60,36 +61,35 @@ async def save_first(
         return missed(f"logs of {names}", "there is no such container")
     said = []
     for name in found:
+        held, what = bytearray(), f"logs of {name}"
         try:
-            kept = await _save(log, engine, name)
+            async with asyncio.timeout(PATIENCE):
+                await save_logs(engine, name, held.extend)
         except (EngineTrouble, LinkLost, LinkDown, OSError) as error:
-            said.append(missed(f"logs of {name}", str(error) or "it took too long", name))
-            continue
-        log.append(
-            e.EvidenceSaved(
-                what=f"logs of {name}",
-                file=kept.name,
-                size=kept.size,
-                host=host,
-                container=name,
-                rollout=rollout,
+            said.append(missed(what, str(error) or "it took too long", name))
+            what += ", as far as they came"
+        if held:
+            kept = await _keep(log, name, bytes(held))
+            log.append(
+                e.EvidenceSaved(
+                    what=what,
+                    file=kept.name,
+                    size=kept.size,
+                    host=host,
+                    container=name,
+                    rollout=rollout,
+                )
             )
-        )
-        said.append(f"logs of {name} saved to {kept.name}")
+            said.append(f"{what} saved to {kept.name}")
     return ". ".join(said)
 
 
-async def _save(log: Logbook, engine: Engine, name: str) -> Evidence:
-    from cockpit.containers.logs import save_logs
-
-    held = bytearray()
-    async with asyncio.timeout(PATIENCE):
-        await save_logs(engine, name, held.extend)
+async def _keep(log: Logbook, name: str, held: bytes) -> Evidence:
     kept = log.evidence(f"logs-{name}")
 
     def keep() -> None:
         with kept:
-            kept.append(bytes(held))
+            kept.append(held)
 
     await aside(keep)
     return kept

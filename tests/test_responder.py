@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from cockpit.config import Config
+from cockpit.containers.engine import Engine, EngineTrouble
+from cockpit.evidence import save_first
 from cockpit.incident import events as e
 from cockpit.incident.incident import RunState, fold
 from cockpit.incident.journal import list_incidents, read, verify
@@ -300,6 +303,29 @@ async def test_evidence_that_cannot_be_saved_is_said(responder: Responder) -> No
     assert any(
         isinstance(entry.record.event, e.EvidenceMissed) for entry in responder.incident.entries
     )
+
+
+async def test_of_logs_that_are_cut_short_what_came_is_kept(
+    responder: Responder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Half:
+        far_command = ""
+
+        async def named(self, names: Iterable[str]) -> list[str]:
+            return ["kamiyo"]
+
+    async def cut(engine: object, name: str, write: Callable[[bytes], object]) -> None:
+        write(b"the first lines")
+        raise EngineTrouble("the link is lost")
+
+    monkeypatch.setattr("cockpit.containers.logs.save_logs", cut)
+    engine = cast(Engine, Half())
+    said = await save_first(responder.log, engine, "here", "docker stop kamiyo", ["kamiyo"])
+    assert said.startswith(
+        "logs of kamiyo could not be saved: the link is lost. logs of kamiyo, as"
+    )
+    (kept,) = (folder(responder) / "evidence").iterdir()
+    assert kept.read_bytes() == b"the first lines"
 
 
 async def test_a_command_that_no_shell_can_be_given_is_not_sent(responder: Responder) -> None:
