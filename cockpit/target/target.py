@@ -41,8 +41,11 @@ class LinkState(StrEnum):
 class Link:
     """The link as it is now.
 
-    reason: what is wrong and what to do next, empty while up. since, retry_at: time.monotonic();
-    retry_at is None unless an attempt is due. rtt: seconds, None before the first answer.
+    reason: what is wrong and what to do next, empty while up. since: of this state; of a lost link
+    it is when the host was last heard, up to three seconds before that was noticed, so the `since`
+    of the next `up` less this one is how long it was away (time asleep not counted). retry_at: when
+    the next attempt begins, always set while lost, else None. Both are time.monotonic(). rtt:
+    seconds, None before the first answer.
     """
 
     state: LinkState
