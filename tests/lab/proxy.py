@@ -70,14 +70,17 @@ class Proxy:
         return len(self._pairs)
 
     async def __aenter__(self) -> Self:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        # Linux keeps a port over shutdown() and listen() only where bind() named it.
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.setblocking(False)
-        self._listener.bind(("127.0.0.1", self.port))
+        while True:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                self.port = probe.getsockname()[1]
+            # Linux keeps a port over shutdown() and listen() only where bind() named it.
+            with contextlib.suppress(OSError):  # somebody was faster
+                self._listener.bind(("127.0.0.1", self.port))
+                break
         self.restore()
         return self
 
