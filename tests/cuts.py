@@ -78,6 +78,8 @@ def chosen(seed: str, number: int, shells: list[str]) -> Trial:
     if shape in ("slow", "at the cut") and rng.random() < 0.4:
         stop = (rng.choice(["requested", "claim", "output"]), rng.uniform(0, 0.4))
     phases = (*PHASES, "stop", "stopping") if stop else PHASES
+    if rng.random() < 0.5:
+        phases = ("start", "sent")  # between the order and its answer luck is worst
     damages = [
         _damage(rng, "again" if turn else rng.choice(phases), shape)
         for turn in range(rng.choice([1, 1, 2, 2, 3]))
@@ -106,6 +108,8 @@ def _damage(rng: random.Random, phase: str, shape: str) -> Damage:
     if rng.random() < 0.4:
         most = 300_000 if shape in ("big", "binary") else 12_000
         count, seconds = int(most ** rng.random()), rng.uniform(0.3, 1)
+    elif phase in ("start", "sent"):
+        seconds = rng.choice([0.0, rng.uniform(0, 0.1)])
     elif rng.random() < 0.7:
         seconds = rng.uniform(0, 0.3) if rng.random() < 0.8 else rng.uniform(0.3, 2)
     return Damage(rng.choice(KINDS), phase, seconds, count, rng.choice(SIDES), rng.uniform(0.2, 5))
