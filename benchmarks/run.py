@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from benchmarks import (  # noqa: E402
     checklist,
     find,
     first_paint,
+    job,
     journal_append,
     parse,
     session,
@@ -116,6 +118,15 @@ def carried() -> Iterator[Claim]:
     yield Claim("calls that a session adds to an order", calls, 0, "")
 
 
+def ordered() -> Iterator[Claim]:
+    here, loopback, *far = asyncio.run(job.compare(20))
+    beside = f"here {here.ms('ours')}; {loopback.both}"
+    middle = statistics.median(loopback.ours) * 1000
+    yield Claim("an order to its status, ms, ssh on loopback", middle, 100, beside)
+    for each in far:
+        yield Claim(f"the same / ssh with a master, {each.where}", each.ratio, 1, each.both)
+
+
 def read() -> Claim:
     ratio, beside = parse.ratios(PARSED)
     return Claim("read our runbooks / markdown-it-py alone", ratio, 3.6, beside)
@@ -141,6 +152,7 @@ def claims(directory: Path) -> Iterator[Claim]:
     yield read()
     yield from moved()
     yield from carried()
+    yield from ordered()
 
 
 def main() -> int:

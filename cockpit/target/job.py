@@ -356,7 +356,7 @@ def _verdict(
                 size=offset if said["state"] == "exit" else int(said["size"]),
                 truncated=bool(said["trunc"]),
                 left=session.left(said),
-                seconds=max(0.0, float(over) - float(began)) if over else None,
+                seconds=max(0.0, float(over) - float(began)) if began and over else None,
             )
         case "abandoned":
             return Ended(None, "never started", None, 0, False, refused)
