@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 from tests.lab import sshd as servers
 from tests.lab.lab import Lab, missing
 
-LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
+LEFT_OUT = "not tested: "
+SHARED = {"_session_lab": "lab", "engine_room": "engine"}
 INSTALL = "sh tests/lab/install.sh (as root, Debian or Ubuntu) installs what is missing"
 
 
@@ -21,8 +23,7 @@ def not_tested(request: pytest.FixtureRequest, what: str, reasons: list[str]) ->
     text = f"{what}: {'; '.join(reasons)}"
     if os.environ.get("CI") == "true":
         pytest.fail(f"CI=true, so this may not be left out. {text}. {INSTALL}", pytrace=False)
-    request.config.stash.setdefault(LEFT_OUT, {}).setdefault(text, []).append(request.node.nodeid)
-    pytest.skip(text)
+    pytest.skip(LEFT_OUT + text)
 
 
 @pytest.fixture(scope="session")
@@ -89,18 +90,26 @@ def sshd(request: pytest.FixtureRequest) -> Iterator[StartSshd]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever uses the lab needs Docker and root: -m "not docker" leaves it out."""
+    """Whatever uses an engine needs Docker and root: -m "not docker" leaves it out.
+
+    Where tests run beside each other, all that share an engine are in one process.
+    """
     for item in items:
-        if "lab" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.docker)
-            item.add_marker(pytest.mark.root)
+        for fixture, group in SHARED.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.docker)
+                item.add_marker(pytest.mark.root)
+                item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    left_out = terminalreporter.config.stash.get(LEFT_OUT, {})
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = [report.longrepr[2].removeprefix("Skipped: ") for report in skipped]
+    left_out = Counter(reason for reason in reasons if reason.startswith(LEFT_OUT))
     if not left_out:
         return
     terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
-    for reason, tests in left_out.items():
-        terminalreporter.line(f"NOT TESTED: {len(tests)} tests need {reason}", red=True)
+    for reason, count in left_out.items():
+        what = reason.removeprefix(LEFT_OUT)
+        terminalreporter.line(f"NOT TESTED: {count} tests need {what}", red=True)
     terminalreporter.line(f"{INSTALL}. A green result above says nothing about these.", red=True)
