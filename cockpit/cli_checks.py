@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import click
 
 from cockpit import headless
+from cockpit.cli_given import BAD_INPUT, Mistake
 from cockpit.config import Config
 from cockpit.runbook.lint.ground import Ground, OnHost
 from cockpit.runbook.lint.page import Page
@@ -26,13 +27,8 @@ if TYPE_CHECKING:
     from cockpit import junit as xml
 
 FOUND = 1
-BAD_INPUT = 2
 STOPPED = 130
 TERMINATED = 143
-
-
-class BadInput(Exception):
-    """Something given cannot be used; the message says what and why."""
 
 
 # lint
@@ -47,7 +43,7 @@ def run_lint(
     *,
     as_json: bool,
 ) -> int:
-    """Prints the findings, then their count; returns the exit status. Raises BadInput."""
+    """Prints the findings, then their count; returns the exit status. Raises Mistake."""
     from cockpit.runbook import parse
     from cockpit.runbook.lint import compose, judge, open_all, syntax
     from cockpit.runbook.lint.finding import Level, count
@@ -57,9 +53,9 @@ def run_lint(
         pages, unread = open_all(where, handbook=handbook)
         known = compose.named(compose_file) if compose_file else None
     except (parse.Unreadable, compose.BadCompose) as error:
-        raise BadInput(str(error)) from None
+        raise Mistake(str(error)) from None
     if not pages and not unread:
-        raise BadInput(f"There is no markdown file in {', '.join(map(str, where))}.")
+        raise Mistake(f"There is no markdown file in {', '.join(map(str, where))}.")
     there, trouble = _asked(host, config, who, pages) if host else (None, "")
     ground = Ground(known, there, _hosts(config), _last_run(), datetime.now(UTC))
     found = unread + judge(pages, ground)
@@ -92,7 +88,7 @@ def _where(named: Sequence[Path], config: Config) -> tuple[list[Path], Path | No
     found = [folder for folder in folders if folder.exists()]
     found += [handbook] if config.handbook or handbook.exists() else []
     if not found:
-        raise BadInput(
+        raise Mistake(
             f"There is no {folders[0]} here. Name files or folders: cockpit lint docs/runbooks"
         )
     return found, handbook
