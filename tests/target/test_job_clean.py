@@ -184,7 +184,10 @@ async def test_five_hundred_old_jobs_do_not_hold_up_a_hello(host: Local, place: 
     assert time.monotonic() - start < 5
     # A job does not wait for the sweep either, which ends by itself after a hundred.
     assert (await run(host, place, "echo hi")).output == b"hi\n"
-    await until(lambda: len(list(Path(place.root).glob("jobs/old-*"))) == 400, 60)
+    jobs = Path(place.root) / "jobs"
+    await until(lambda: len(list(jobs.glob("old-*"))) <= 400, 60)
+    # Two hellos so far, and the sweep of the first may have begun late.
+    assert len(list(jobs.glob("old-*"))) >= 300
     for _ in range(4):
         sweep(host, place)
     assert not list(Path(place.root).glob("jobs/old-*"))
