@@ -41,8 +41,11 @@ handbook: ON_CALL.md
 #    workdir: /opt/kamiyo
 ## Docker as that host sees it: a socket, unix:///path, or tcp://host:port. Without it: the usual.
 #    docker: /var/run/docker.sock
-## Words to find it by.
+## Groups that it belongs to: P runs a command on all hosts of one.
 #    labels: [production, eu]
+## The ssh program carries the connection, where its configuration asks for what only it can do.
+## Without it: cockpit itself does.
+#    transport: openssh
 
 ## Services: what people miss when it is down.
 #services:
