@@ -2,6 +2,9 @@
 
 import signal
 
+# Before any test: imported late, by its plugin, CPython 3.11 may fail to parse it while garbage of
+# the tests is collected.
+import hypothesis  # noqa: F401
 import pytest
 
 pytest_plugins = ["tests.lab.fixtures"]
