@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from cockpit.incident.logbook import Logbook
 
 _CLOSE_S = 2.0
-_GONE = (LinkState.LOST, LinkState.DOWN)
 
 
 class Links:
@@ -90,7 +89,7 @@ class Links:
     @property
     def lost(self) -> frozenset[str]:
         """The hosts that cannot be reached now."""
-        return frozenset(name for name, one in self._targets.items() if one.link.state in _GONE)
+        return frozenset(name for name, one in self._targets.items() if one.link.state.gone)
 
     async def release(self, names: Iterable[str], keep: str) -> None:
         """Closes links that were only `tried`; not the one to `keep`, nor where anything runs."""

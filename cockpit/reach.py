@@ -55,7 +55,7 @@ class Reach:
         since = self._dialed.get(host)
         if link is None or since is None:
             return Reached(host, False)
-        if link.state in (LinkState.LOST, LinkState.DOWN):
+        if link.state.gone:
             return Reached(host, True, link.reason or "it cannot be reached")
         if link.state.usable and host in self._asked:
             return Reached(host, True, self._asked[host])

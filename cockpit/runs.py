@@ -16,7 +16,7 @@ from cockpit.incident.logbook import Logbook
 from cockpit.incident.timeline import beginning, duration
 from cockpit.target import guard
 from cockpit.target.session import Carry, Kept, Lost, changes, state_file
-from cockpit.target.target import Link, LinkDown, LinkLost, LinkState, Target
+from cockpit.target.target import Link, LinkDown, LinkLost, Target
 from cockpit.text import clean
 
 if TYPE_CHECKING:
@@ -350,7 +350,7 @@ class Runs:
 
     async def _reach(self, target: Target) -> None:
         """Until a host that is being connected to can be sent to. Raises LinkLost, LinkDown."""
-        if target.link.state in (LinkState.LOST, LinkState.DOWN):
+        if target.link.state.gone:
             raise LinkLost(target.link.reason)
         async with asyncio.timeout(HOST_PATIENCE):
             await target.ready()

@@ -17,7 +17,6 @@ from textual.widgets import Static
 from cockpit.incident.rollouts import counted
 from cockpit.incident.timeline import line
 from cockpit.responder import Responder
-from cockpit.target.target import LinkState
 from cockpit.text import Safe, clean_line
 from screens import paint
 from screens.incident_keys import IncidentKeys
@@ -182,7 +181,7 @@ class CockpitScreen(IncidentKeys, RolloutKeys):
         link = self.responder.target.link
         waiting = [question for question in self.questions if self.app.screen is not self]
         said += [f"{question.host} asks: {question.prompt}" for question in waiting]
-        if link.reason and link.state in (LinkState.LOST, LinkState.DOWN):
+        if link.reason and link.state.gone:
             said.append(link.reason)
         if self.size.width < SMALL[0] or self.size.height < SMALL[1]:
             said.append(

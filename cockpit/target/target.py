@@ -36,6 +36,11 @@ class LinkState(StrEnum):
     def usable(self) -> bool:
         return self in (LinkState.UP, LinkState.DEGRADED)
 
+    @property
+    def gone(self) -> bool:
+        """Whether it is known that nothing can be sent now; not while it first connects."""
+        return self in (LinkState.LOST, LinkState.DOWN)
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
