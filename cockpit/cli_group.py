@@ -20,7 +20,7 @@ from cockpit.attend import (
     how_to_reach,
     tell_link,
 )
-from cockpit.cli_run import Wish, answers, take_up
+from cockpit.cli_run import Wish, answers, missing, take_up
 from cockpit.headless import plainly
 from cockpit.incident.rollouts import HostState, Stand, counted, took
 from cockpit.live import Printer, say
@@ -37,7 +37,7 @@ _LOOK: Final = 0.2
 
 async def run_group(responder: Responder, wish: Wish, signals: Signals) -> int:
     """Runs it on all of them; 0 where it worked on each, else 1. Raises Stop."""
-    prompt = Prompt(say)
+    prompt = Prompt()
     responder.links.asker = prompt
     take_up(responder, wish)
     plan = _plan(responder, wish)
@@ -100,27 +100,7 @@ def _passes(responder: Responder, plan: Plan, wish: Wish) -> tuple[guard.Pass, .
     try:
         return guard.answer_all(asked, confirmed=confirmed, typed=number, reason=wish.reason)
     except guard.Refused as refused:
-        raise Stop(REFUSED, _missing(asked, wish, str(refused))) from None
-
-
-def _missing(asked: guard.AskAll, wish: Wish, refused: str) -> str:
-    intent, count = asked.intent, len(asked.intents)
-    options = []
-    if asked.level is guard.Level.TYPE_NUMBER:
-        options = [f"--confirm {intent.risk}:{count}"]
-    elif asked.level is guard.Level.CONFIRM:
-        options = ["--confirm change"]
-    if asked.reason_wanted and not wish.reason.strip():
-        options.append("--reason TEXT")
-    if not options:
-        return refused
-    names = ", ".join(one.host for one in asked.intents)
-    questions = " ".join(each for each in (intent.doubt, asked.reason_wanted) if each)
-    return (
-        f"Not run on {count} hosts ({names}): it would {intent.risk} something on each:"
-        f" {intent.because}. {questions + ' ' if questions else ''}"
-        f"To run it, give {' and '.join(options)}"
-    )
+        raise Stop(REFUSED, missing(asked, wish, str(refused))) from None
 
 
 # The hosts

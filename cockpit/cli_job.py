@@ -14,6 +14,7 @@ import click
 
 from cockpit import headless, jobs, paths
 from cockpit.attend import (
+    CHUNK,
     FAILED,
     NO_READER,
     Signals,
@@ -37,7 +38,6 @@ from cockpit.runs import place_of
 from cockpit.target import job as jobs_there
 from cockpit.target.target import LinkDown, LinkLost, Target
 
-CHUNK: Final = 256 * 1024
 TELL_AFTER: Final = 3.0
 LOOK_AGAIN: Final = 1.0
 WRITE_DOWN: Final = 30.0
@@ -97,7 +97,7 @@ class _There:
 
     async def reach(self, *, patient: bool = False) -> None:
         """Raises Stop where the host cannot be reached; patient: waits as long as it takes."""
-        prompt = Prompt(say)
+        prompt = Prompt()
         self.responder.links.asker = prompt
         self.target = await headless.choose(self.responder, self.run.asked.host)
         try:

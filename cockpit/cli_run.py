@@ -15,6 +15,7 @@ from cockpit.live import hold_standard, say
 from cockpit.prompt import Prompt
 from cockpit.responder import CannotRun, Responder
 from cockpit.target import guard
+from cockpit.target.guard import Ask, AskAll
 from cockpit.target.target import Target
 
 
@@ -69,7 +70,7 @@ async def _run(wish: Wish, config: Config, who: str) -> int:
 
 async def _send(responder: Responder, wish: Wish, signals: Signals) -> str:
     """Past the gate, to the host; returns the id of the job. Raises Stop when nothing was sent."""
-    prompt = Prompt(say)
+    prompt = Prompt()
     responder.links.asker = prompt
     target = await headless.choose(responder, wish.host or _host_of(wish.folder))
     take_up(responder, wish)
@@ -156,7 +157,7 @@ def _leave(responder: Responder, wish: Wish) -> guard.Pass:
     try:
         return guard.answer(asked, confirmed=confirmed, typed=typed, reason=wish.reason)
     except guard.Refused as refused:
-        raise Stop(REFUSED, _missing(asked, wish, str(refused))) from None
+        raise Stop(REFUSED, missing(asked, wish, str(refused))) from None
 
 
 def answers(confirm: str) -> tuple[bool, str]:
@@ -165,25 +166,31 @@ def answers(confirm: str) -> tuple[bool, str]:
     return kind in ("change", "destroy"), name if kind == "destroy" else ""
 
 
-def _missing(asked: guard.Ask, wish: Wish, refused: str) -> str:
+def missing(asked: Ask | AskAll, wish: Wish, refused: str) -> str:
     """What the gate wants to hear, as options of the command line."""
     intent = asked.intent
+    where, each = intent.host, ""
     options = []
     if asked.level is guard.Level.CONFIRM:
         options = ["--confirm change"]
-    elif asked.level is guard.Level.TYPE_NAME:
+    elif isinstance(asked, Ask) and asked.level is guard.Level.TYPE_NAME:
         ways = [f"--confirm {shlex.quote(f'destroy:{name}')}" for name in asked.names]
         options = [" or ".join(ways)]
-    questions = [intent.doubt, asked.reason_wanted]
+    if isinstance(asked, AskAll):
+        count = len(asked.intents)
+        where = f"{count} hosts ({', '.join(one.host for one in asked.intents)})"
+        each = " on each"
+        if asked.level is guard.Level.TYPE_NUMBER:
+            options = [f"--confirm {intent.risk}:{count}"]
     if asked.reason_wanted and not wish.reason.strip():
         options.append("--reason TEXT")
     if not options:
         return refused
-    does = f"it would {intent.risk} something: {intent.because}."
+    does = f"it would {intent.risk} something{each}: {intent.because}."
     if intent.risk == "read":
         does = f"{intent.because}."
-    said = " ".join([does, *(question for question in questions if question)])
-    return f"Not run on {intent.host}: {said} To run it, give {' and '.join(options)}"
+    said = " ".join(part for part in (does, intent.doubt, asked.reason_wanted) if part)
+    return f"Not run on {where}: {said} To run it, give {' and '.join(options)}"
 
 
 def confirmation(text: str, *, group: bool) -> None:

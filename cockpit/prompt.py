@@ -6,22 +6,19 @@ import asyncio
 import contextlib
 import os
 import termios
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+from cockpit.live import say
 from cockpit.target.target import Question
 
 TERMINAL = "/dev/tty"
 
 
 class Prompt:
-    """An Asker for the plain command line.
+    """An Asker for the plain command line. open: how many questions wait for an answer."""
 
-    open: how many questions wait for an answer. say: tells one line.
-    """
-
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self) -> None:
         self.open = 0
-        self._say = say
         self._turn = asyncio.Lock()
 
     async def __call__(self, question: Question) -> str | None:
@@ -38,14 +35,14 @@ class Prompt:
         try:
             fd = os.open(TERMINAL, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         except OSError:
-            self._say(f"{asked}? There is no terminal to answer on.")
+            say(f"{asked}? There is no terminal to answer on.")
             return None
         try:
             with _unseen(fd) if question.secret else contextlib.nullcontext():
                 os.write(fd, f"{asked}: ".encode(errors="replace"))
                 return await _line(fd)
         except (OSError, termios.error) as error:
-            self._say(f"{asked}? The terminal failed ({error}).")
+            say(f"{asked}? The terminal failed ({error}).")
             return None
         finally:
             os.close(fd)
