@@ -327,16 +327,17 @@ class Rollout:
         total = len(self._left)
         while True:
             states = self.states
+            first = len(self._left) == total - 1
             failed = sum(state.stand.bad for state in states)
             going = [state for state in states if state.stand.going]
             lost = [state for state in going if state.stand is Stand.LOST]
             if self._stop:
                 # A stop that waits for a lost link is kept by the runs.
-                if len(going) == len(lost) and not self._stopping_soon():
+                if len(going) == len(lost) and not self._sending:
                     return "stopped by the responder"
-            elif failed and (failed >= self.plan.stop_after or len(self._left) == total - 1):
+            elif failed and (failed >= self.plan.stop_after or first):
                 if not going:
-                    return self._why_stopped(failed, len(self._left) == total - 1)
+                    return self._why_stopped(failed, first)
             elif not self._left and not going:
                 return "done"
             elif self._left and not lost and len(going) < self._at_once(total):
@@ -361,10 +362,6 @@ class Rollout:
         if first:
             return "stopped, as the first host failed"
         return f"stopped at {failed} failure{'s' if failed > 1 else ''}"
-
-    def _stopping_soon(self) -> bool:
-        """Whether a host is being sent to at this moment."""
-        return bool(self._sending)
 
     def _send(self, leave: guard.Pass) -> None:
         task = asyncio.get_running_loop().create_task(self._sent(leave))

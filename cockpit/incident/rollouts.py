@@ -13,19 +13,19 @@ from cockpit.target.target import Link
 
 
 class Stand(StrEnum):
-    """What became of one host."""
+    """What became of one host; in the order in which they are counted."""
 
-    WAITING = "waiting"
-    SENDING = "sending"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    LOST = "lost link"
     OK = "ok"
     FAILED = "failed"
-    STOPPED = "stopped"
     UNKNOWN = "unknown"
+    STOPPED = "stopped"
     NEVER_STARTED = "never started"
     OUT_OF_REACH = "out of reach"
+    LOST = "lost link"
+    STOPPING = "stopping"
+    RUNNING = "running"
+    SENDING = "sending"
+    WAITING = "waiting"
     NOT_RUN = "not run"
 
     @property
@@ -112,12 +112,7 @@ def _of_run(host: str, run: Run, link: Link | None) -> HostState:
 def counted(states: Sequence[HostState]) -> str:
     """`45 ok, 1 failed, 2 not run`: the hosts by where they stand, in words."""
     counts = Counter(state.stand for state in states)
-    order = (
-        Stand.OK, Stand.FAILED, Stand.UNKNOWN, Stand.STOPPED, Stand.NEVER_STARTED,
-        Stand.OUT_OF_REACH, Stand.LOST, Stand.STOPPING, Stand.RUNNING, Stand.SENDING,
-        Stand.WAITING, Stand.NOT_RUN,
-    )  # fmt: skip
-    return ", ".join(f"{counts[stand]} {stand.value}" for stand in order if counts[stand])
+    return ", ".join(f"{counts[stand]} {stand.value}" for stand in Stand if counts[stand])
 
 
 def took(state: HostState) -> str:
