@@ -23,6 +23,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.screens.pty_terminal import Terminal
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -162,22 +166,19 @@ def before_the_hosts(pid: int) -> None:
         Path(f"/proc/{pid}/autogroup").write_text("-20")
 
 
-def dialed(terminal: object, hosts: int) -> bool:
-    return f"{hosts} of {hosts} hosts" in terminal.text().split("\n")[0]  # type: ignore[attr-defined]
+def dialed(terminal: Terminal, hosts: int) -> bool:
+    return f"{hosts} of {hosts} hosts" in terminal.text().split("\n")[0]
 
 
-def all_sent(terminal: object) -> bool:
-    counts = terminal.text().split("\n")[1]  # type: ignore[attr-defined]
+def all_sent(terminal: Terminal) -> bool:
+    counts = terminal.text().split("\n")[1]
     return "waiting" not in counts and "sending" not in counts
 
 
 def keys(
-    terminal: object, name: str, done: Callable[[], bool], at_most: float = 120
+    terminal: Terminal, name: str, done: Callable[[], bool], at_most: float = 120
 ) -> tuple[str, float, list[float], float]:
     """Moves the cursor down and up until something holds; the seconds of each key."""
-    from tests.screens.pty_terminal import Terminal
-
-    assert isinstance(terminal, Terminal)
     start = time.monotonic()
     took: list[float] = []
     by = 1
@@ -193,9 +194,9 @@ def keys(
     return name, start, took, time.monotonic()
 
 
-def pointed(terminal: object) -> int:
+def pointed(terminal: Terminal) -> int:
     """The number of the host that the cursor is on; 0: none is in sight."""
-    for line in terminal.text().split("\n"):  # type: ignore[attr-defined]
+    for line in terminal.text().split("\n"):
         if line.startswith(">") and "web-" in line:
             return int(line.split("web-")[1].split()[0])
     return 0

@@ -77,7 +77,7 @@ def chosen(seed: str, number: int, shells: list[str]) -> Trial:
     stop = None
     if shape in ("slow", "at the cut") and rng.random() < 0.4:
         stop = (rng.choice(["requested", "claim", "output"]), rng.uniform(0, 0.4))
-    phases = (*PHASES, "stop", "stopping") if stop else PHASES
+    phases: tuple[str, ...] = (*PHASES, "stop", "stopping") if stop else PHASES
     if rng.random() < 0.5:
         phases = ("start", "sent")  # between the order and its answer luck is worst
     damages = [
