@@ -24,8 +24,9 @@ from cockpit.rollout import Plan, Rollout
 from cockpit.runbook import parse
 from cockpit.runbook.model import Risk
 from cockpit.target import guard, hosts
+from tests.lab.proxy import Proxy
 from tests.target.conftest import lab, server
-from tests.target.ground import Lab, Proxy, Sshd
+from tests.target.ground import Lab, Sshd
 
 pytestmark = pytest.mark.anyio
 
@@ -320,25 +321,23 @@ async def test_hosts_out_of_reach_are_known_before_anything_is_sent(
 async def test_no_further_host_is_started_while_a_link_is_lost(
     lab: Lab, server: Sshd, tmp_path: Path
 ) -> None:
-    proxy = Proxy(server.port)
-    await proxy.start()
-    try:
-        async with responding(tmp_path, config(lab, server, {"web-2": proxy.port})) as responder:
-            command = f"test <host> != web-2 || until test -e {tmp_path}/go; do sleep 0.1; done"
-            one = started(responder, planned(responder, command, batch=1))
-            await until(lambda: one.states[1].stand is Stand.RUNNING)
-            proxy.stall()
-            proxy.cut()
-            await until(lambda: one.states[1].stand is Stand.LOST)
-            (tmp_path / "go").touch()
-            await asyncio.sleep(1)
-            assert stands(one) == ["ok", "lost link", *["waiting"] * 6]
-            proxy.flow()
-            await one.wait()
-            assert stands(one) == ["ok"] * 8
-            assert any(words.startswith("Link to web-2 lost") for words in said(responder))
-    finally:
-        await proxy.stop()
+    async with (
+        Proxy("127.0.0.1", server.port) as proxy,
+        responding(tmp_path, config(lab, server, {"web-2": proxy.port})) as responder,
+    ):
+        command = f"test <host> != web-2 || until test -e {tmp_path}/go; do sleep 0.1; done"
+        one = started(responder, planned(responder, command, batch=1))
+        await until(lambda: one.states[1].stand is Stand.RUNNING)
+        proxy.stall()
+        await proxy.drop()
+        await until(lambda: one.states[1].stand is Stand.LOST)
+        (tmp_path / "go").touch()
+        await asyncio.sleep(1)
+        assert stands(one) == ["ok", "lost link", *["waiting"] * 6]
+        proxy.restore()
+        await one.wait()
+        assert stands(one) == ["ok"] * 8
+        assert any(words.startswith("Link to web-2 lost") for words in said(responder))
 
 
 async def test_a_crash_in_the_middle_starts_no_further_host(

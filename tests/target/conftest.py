@@ -13,7 +13,8 @@ import pytest
 from cockpit.target import job
 from cockpit.target.ssh import SshTarget
 from cockpit.target.target import Local
-from tests.target.ground import SSHD, Lab, Proxy, Sshd, keygen
+from tests.lab.proxy import Proxy
+from tests.target.ground import SSHD, Lab, Sshd, keygen
 
 BUSYBOX = (
     "ash sh cat cksum chmod cut date dd env expr find grep head id kill ls mkdir mv ps pwd readlink"
@@ -43,10 +44,8 @@ def server(lab: Lab) -> Sshd:
 
 @pytest.fixture
 async def proxy(server: Sshd) -> AsyncIterator[Proxy]:
-    made = Proxy(server.port)
-    await made.start()
-    yield made
-    await made.stop()
+    async with Proxy("127.0.0.1", server.port) as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the target tests stand on: a throwaway sshd, a proxy that cuts and stalls, a pass."""
+"""What the target tests stand on: a throwaway sshd, a pass, a job run to its end."""
 
 from __future__ import annotations
 
@@ -117,66 +117,6 @@ class Lab:
             f"  UserKnownHostsFile {hosts}\n  GlobalKnownHostsFile none\n"
         )
         return config
-
-
-class Proxy:
-    """TCP to a port, which can be cut or made to swallow everything without a word."""
-
-    def __init__(self, target_port: int) -> None:
-        self.target_port = target_port
-        self.port = 0
-        self.accepted = 0
-        self.delay = 0.0
-        self._pass = asyncio.Event()
-        self._pass.set()
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.accepted += 1
-        self._writers.add(writer)
-        with contextlib.suppress(OSError):
-            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
-            self._writers.add(up_writer)
-            for source, sink in ((reader, up_writer), (up_reader, writer)):
-                task = asyncio.create_task(self._pump(source, sink))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await source.read(65536):
-                await asyncio.sleep(self.delay)
-                await self._pass.wait()
-                sink.write(data)
-                await sink.drain()
-        sink.close()
-        self._writers.discard(sink)
-
-    def cut(self) -> None:
-        """Every connection is reset; new ones are let through."""
-        for writer in tuple(self._writers):
-            writer.transport.abort()
-        self._writers.clear()
-
-    def stall(self) -> None:
-        """Nothing passes any more, and nobody is told."""
-        self._pass.clear()
-
-    def flow(self) -> None:
-        self._pass.set()
-
-    async def stop(self) -> None:
-        self._server.close()
-        self.flow()
-        self.cut()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 async def until(condition: Callable[[], object], seconds: float = 10) -> None:

@@ -17,7 +17,8 @@ import pytest
 from cockpit.target import job
 from cockpit.target.ssh import SshTarget
 from cockpit.target.target import Local
-from tests.target.ground import Proxy, collect, leave
+from tests.lab.proxy import Proxy
+from tests.target.ground import collect, leave
 
 pytestmark = pytest.mark.anyio
 
@@ -56,7 +57,7 @@ async def test_twenty_cuts_and_every_job_ran_once(
         chance = random.Random(3)
         for _ in range(20):
             await asyncio.sleep(chance.uniform(0.02, 0.8))
-            proxy.cut()
+            await proxy.drop()
 
     async def one(number: int) -> None:
         side = tmp_path / str(number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -18,8 +19,9 @@ from cockpit.responder import Responder
 from cockpit.target import guard
 from cockpit.target.target import LinkState
 from tests.lab.fixtures import StartSshd, not_tested
+from tests.lab.proxy import Proxy
 from tests.lab.sshd import Sshd, descendants
-from tests.target.ground import Proxy, keygen, until
+from tests.target.ground import keygen, until
 from tests.target.login_ground import (
     BY_BOTH,
     BY_CODE,
@@ -43,17 +45,8 @@ StartProxy = Callable[[int], Awaitable[Proxy]]
 @pytest.fixture
 async def way() -> AsyncIterator[StartProxy]:
     """Starts proxies in front of servers."""
-    started: list[Proxy] = []
-
-    async def start(port: int) -> Proxy:
-        proxy = Proxy(port)
-        await proxy.start()
-        started.append(proxy)
-        return proxy
-
-    yield start
-    for proxy in started:
-        await proxy.stop()
+    async with contextlib.AsyncExitStack() as started:
+        yield lambda port: started.enter_async_context(Proxy("127.0.0.1", port))
 
 
 @pytest.fixture
@@ -87,7 +80,7 @@ async def test_a_passphrase_is_asked_once_and_not_when_the_link_mends_itself(
         assert await says(target) == "hello\n"
         assert [question.prompt for question in sam.asked] == [f"Passphrase of the key {key}"]
         assert sam.asked[0].secret
-        proxy.cut()
+        await proxy.drop()
         await until(lambda: target.link.state is LinkState.LOST)
         await up(target)
         assert len(sam.asked) == 1
@@ -195,7 +188,7 @@ async def test_a_password_is_asked_until_it_is_right_and_kept_for_the_link(
             "Password of ana at 127.0.0.1",
             "Wrong, try 2 of 3. Password of ana at 127.0.0.1",
         ]
-        proxy.cut()
+        await proxy.drop()
         await until(lambda: target.link.state is LinkState.LOST)
         await up(target)
         assert len(sam.asked) == 2
@@ -225,7 +218,7 @@ async def test_a_one_time_code_is_asked_again_only_after_ctrl_r(
         await up(target)
         assert "One-time password" in sam.asked[0].prompt
         assert sam.asked[1].prompt.startswith("Wrong, try 2 of 3. ana at 127.0.0.1: ")
-        proxy.cut()
+        await proxy.drop()
         said = await down(target)
         assert said == (
             "prod-1 asks for a password or a one-time code. Press ctrl+r to be asked for it"

@@ -21,7 +21,8 @@ from cockpit.target import job
 from cockpit.target.ssh import SshTarget
 from cockpit.target.target import LinkLost, LinkState
 from tests.lab.fixtures import StartSshd, not_tested
-from tests.target.ground import Lab, Proxy, Sshd, free_port, keygen, leave, run, until
+from tests.lab.proxy import Proxy
+from tests.target.ground import Lab, Sshd, free_port, keygen, leave, run, until
 from tests.target.login_ground import (
     BY_CODE,
     BY_PASSWORD,
@@ -130,7 +131,7 @@ async def test_a_status_of_255_is_one_and_no_lost_link(target: SshTarget) -> Non
 async def test_a_cut_is_noticed_and_mended(target: SshTarget, proxy: Proxy) -> None:
     await up(target)
     channel = await target.shell()
-    proxy.cut()
+    await proxy.drop()
     await until(lambda: target.link.state is LinkState.LOST, 5)
     with pytest.raises(LinkLost):
         await channel.stdout.read()
@@ -154,7 +155,7 @@ async def test_a_job_goes_on_behind_a_black_hole(target: SshTarget, proxy: Proxy
             began = time.monotonic()
             await until(lambda: target.link.state is LinkState.LOST, 6)
             noticed = time.monotonic() - began
-            proxy.flow()
+            proxy.restore()
     assert noticed < 4.5
     assert output.split() == [str(n).encode() for n in range(1, 7)]
 
@@ -302,11 +303,13 @@ async def test_a_wrong_user_and_an_absent_host_are_told(lab: Lab, server: Sshd) 
 async def test_a_passphrase_is_asked_once_and_replayed(sshd: StartSshd, tmp_path: Path) -> None:
     key = keygen(tmp_path / "locked", passphrase="tell nobody")
     server = sshd(user_key=key)
-    proxy = Proxy(server.port)
-    await proxy.start()
     sam = Person(["wrong", "tell nobody"])
-    path = config(server, f"IdentityFile {key}", port=proxy.port)
-    async with linked(path, sam, transport="openssh") as target:
+    async with (
+        Proxy("127.0.0.1", server.port) as proxy,
+        linked(
+            config(server, f"IdentityFile {key}", port=proxy.port), sam, transport="openssh"
+        ) as target,
+    ):
         await up(target)
         assert [question.prompt.strip() for question in sam.asked] == [
             f"Enter passphrase for key '{key}':",
@@ -314,11 +317,10 @@ async def test_a_passphrase_is_asked_once_and_replayed(sshd: StartSshd, tmp_path
         ]
         secrets = [words for words in running("ssh") if "tell nobody" in words]
         assert secrets == []
-        proxy.cut()
+        await proxy.drop()
         await until(lambda: target.link.state is LinkState.LOST)
         await up(target)
         assert len(sam.asked) == 2
-    await proxy.stop()
 
 
 @pytest.fixture
@@ -336,21 +338,21 @@ async def test_a_password_and_a_code_are_asked(pam: StartSshd) -> None:
         await up(target)
         assert sam.asked[0].prompt.strip() == "ana@127.0.0.1's password:"
     server = pam(account=BY_CODE, extra_config=ASKS)
-    proxy = Proxy(server.port)
-    await proxy.start()
     sam = Person(["000000", code(0), code(1)])
-    async with linked(config(server, port=proxy.port), sam, transport="openssh") as target:
+    async with (
+        Proxy("127.0.0.1", server.port) as proxy,
+        linked(config(server, port=proxy.port), sam, transport="openssh") as target,
+    ):
         await up(target)
         assert "One-time password" in sam.asked[0].prompt
         assert sam.asked[1].prompt.startswith("Wrong, try 2 of 3. ")
-        proxy.cut()
+        await proxy.drop()
         said = await down(target)
         assert said.endswith("Press ctrl+r to be asked for it")
         assert len(sam.asked) == 2
         target.retry_now()
         await up(target)
         assert len(sam.asked) == 3
-    await proxy.stop()
 
 
 @pytest.mark.root
@@ -404,7 +406,7 @@ async def test_a_killed_cockpit_leaves_no_ssh_behind(
         f"Host outer\n  HostName 127.0.0.1\n  Port {proxy.port}\n  HostKeyAlias outer",
         known=server.known_line() + "outer " + outer.known_line().partition(" ")[2],
     )
-    proxy.target_port = outer.port
+    proxy.target = ("127.0.0.1", outer.port)
     script = KILLED.format(root=str(Path(__file__).resolve().parents[2]), config=str(path))
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE
@@ -422,7 +424,7 @@ async def test_a_killed_cockpit_leaves_no_ssh_behind(
     try:
         await until(lambda: not running(mark) and not running(str(path)), 10)
     finally:
-        proxy.flow()
+        proxy.restore()
     # What it had on disk goes with the next login.
     async with linked(lab.config(entry(server.port)), None, transport="openssh") as target:
         await up(target)

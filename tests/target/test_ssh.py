@@ -16,7 +16,8 @@ import pytest
 from cockpit.target import job
 from cockpit.target.ssh import SshTarget
 from cockpit.target.target import LinkDown, LinkLost, LinkState
-from tests.target.ground import Lab, Proxy, Sshd, free_port, keygen, leave, run, until
+from tests.lab.proxy import Proxy
+from tests.target.ground import Lab, Sshd, free_port, keygen, leave, run, until
 
 pytestmark = pytest.mark.anyio
 
@@ -101,7 +102,7 @@ async def test_jobs_run_over_ssh(ssh: SshTarget, server: Sshd) -> None:
 
 async def test_a_cut_is_noticed_and_mended(ssh: SshTarget, proxy: Proxy) -> None:
     await ssh.ready()
-    proxy.cut()
+    await proxy.drop()
     await until(lambda: ssh.link.state is LinkState.LOST, 3)
     assert "connecting again" in ssh.link.reason
     with pytest.raises(LinkLost):
@@ -113,7 +114,7 @@ async def test_a_cut_is_noticed_and_mended(ssh: SshTarget, proxy: Proxy) -> None
 async def test_a_reader_on_a_cut_link_is_told_so(ssh: SshTarget, proxy: Proxy) -> None:
     await ssh.ready()
     channel = await ssh.shell()
-    proxy.cut()
+    await proxy.drop()
     with pytest.raises(LinkLost):
         await channel.stdout.read()
     assert await channel.wait() is None
@@ -148,7 +149,7 @@ async def test_a_black_hole_is_noticed_and_a_job_goes_on_behind_it(
 
 async def _end_hole(proxy: Proxy) -> None:
     await asyncio.sleep(1)
-    proxy.flow()
+    proxy.restore()
 
 
 async def test_a_link_that_comes_back_is_kept(ssh: SshTarget, proxy: Proxy) -> None:
@@ -156,7 +157,7 @@ async def test_a_link_that_comes_back_is_kept(ssh: SshTarget, proxy: Proxy) -> N
     channel = await ssh.shell()
     proxy.stall()
     await until(lambda: ssh.link.state is LinkState.LOST, 6)
-    proxy.flow()
+    proxy.restore()
     await asyncio.wait_for(ssh.ready(), 5)
     if proxy.accepted == 1:
         channel.stdin.write(b"echo still here\n")
@@ -169,11 +170,11 @@ async def test_a_slow_link_is_called_degraded(lab: Lab, server: Sshd, proxy: Pro
     known = server.known_line(proxy.port)
     async with linked(lab.config(entry(proxy.port), known=known)) as target:
         await target.ready()
-        proxy.delay = 0.6
+        proxy.delay(600)
         await until(lambda: target.link.state is LinkState.DEGRADED, 10)
         assert "slow" in target.link.reason
         assert (target.link.rtt or 0) > 1
-        proxy.delay = 0
+        proxy.delay(0)
         await until(lambda: target.link.state is LinkState.UP, 10)
 
 

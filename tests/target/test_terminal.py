@@ -23,7 +23,8 @@ from cockpit.target import job, terminal
 from cockpit.target.ssh import SshTarget
 from cockpit.target.target import LinkState, Local, Target
 from cockpit.target.target import Terminal as Opened
-from tests.target.ground import Lab, Proxy, leave
+from tests.lab.proxy import Proxy
+from tests.target.ground import Lab, leave
 
 pytestmark = pytest.mark.anyio
 
@@ -278,11 +279,14 @@ async def test_a_lost_link_gives_the_terminal_back(ssh: Target, proxy: Proxy, ho
     async with at(ssh, "echo go; sleep 30") as (who, task, _):
         await who.sees(b"go")
         began = time.monotonic()
-        proxy.cut() if how == "cut" else proxy.stall()
+        if how == "cut":
+            await proxy.drop()
+        else:
+            proxy.stall()
         end = await ended(task)
         assert (end.how, end.exit_status) == ("lost", None)
         assert time.monotonic() - began < 7
-    proxy.flow()
+    proxy.restore()
 
 
 async def test_a_link_that_only_hesitates_keeps_the_terminal(ssh: Target, proxy: Proxy) -> None:
@@ -293,7 +297,7 @@ async def test_a_link_that_only_hesitates_keeps_the_terminal(ssh: Target, proxy:
         async with asyncio.timeout(5):
             while ssh.link.state is not LinkState.LOST:
                 await asyncio.sleep(0.02)
-        proxy.flow()
+        proxy.restore()
         who.type("it\r")
         assert (await ended(task)).exit_status == 0
         assert b"got it" in who.look()
