@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 import signal as signals
 import socket
-import struct
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -15,6 +13,7 @@ from typing import Any, Final, cast
 
 import asyncssh
 
+from cockpit.target import tcp
 from cockpit.target.job_call import library
 from cockpit.target.ssh_dial import Login, Unreachable
 from cockpit.target.target import LinkLost
@@ -22,9 +21,7 @@ from cockpit.target.target import LinkLost
 _BEAT_S: Final = 1.0
 _LATE_S: Final = 0.25
 _BEATS: Final = 6
-# As linux/tcp.h has them; Python names neither.
-_TCP_THIN_LINEAR_TIMEOUTS: Final = 16
-_UNACKED_AT, _DATA_SEGMENTS_AT, _INFO_SIZE = 24, 152, 156
+_BEATS_MOST: Final = 20
 _SHELL: Final = "exec /bin/sh -s"
 
 
@@ -34,7 +31,7 @@ class Line:
     Under loss TCP is silent for long although the host is there: it waits twice as long before each
     time that it sends again. So our side is told not to, a beat without an answer is followed by
     others, and where TCP can be asked, data counts as heard that it still holds back because
-    something before it is missing.
+    something before it is missing, and until that comes, every packet.
     """
 
     def __init__(self, entered: Login) -> None:
@@ -45,8 +42,9 @@ class Line:
         self._rtt = 0.0
         self._recent: deque[float] = deque(maxlen=8)
         self._poke = asyncio.Event()
-        self._tcp: socket.socket | None = None
-        self._segments = 0
+        self._socket: socket.socket | None = None
+        self._said = tcp.Tcp()
+        self._early_at_heard = 0
         self._warm: asyncio.Task[Session] | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -96,25 +94,10 @@ class Line:
         for connection in (self.login.connection, *self.login.hops):
             # Our beat does it; here it would end a connection that may still come back.
             connection.set_keepalive(0)
-        if sys.platform != "linux" or self.login.hops:
-            return
-        self._tcp = self.login.connection.get_extra_info("socket")
-        if self._tcp is not None:
-            with contextlib.suppress(OSError):
-                self._tcp.setsockopt(socket.IPPROTO_TCP, _TCP_THIN_LINEAR_TIMEOUTS, 1)
-
-    def _tcp_info(self) -> tuple[int, int]:
-        """Packets on their way that are not acknowledged; packets with data that came, whether we
-        have read them or not."""
-        if self._tcp is not None and sys.platform == "linux":
-            with contextlib.suppress(OSError):
-                said = self._tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_SIZE)
-                if len(said) == _INFO_SIZE:
-                    return (
-                        struct.unpack_from("=I", said, _UNACKED_AT)[0],
-                        struct.unpack_from("=I", said, _DATA_SEGMENTS_AT)[0],
-                    )
-        return 0, self._segments
+        if not self.login.hops:
+            self._socket = self.login.connection.get_extra_info("socket")
+        if self._socket is not None:
+            tcp.hurry(self._socket)
 
     async def _beat(self, beat: Session) -> None:
         number = 0
@@ -125,11 +108,17 @@ class Line:
             self._poke.clear()
             late = min(_BEAT_S, max(_LATE_S, 2 * min(self._recent)))
             if not await self._poked(late):
-                if not self._sent:
+                if not self._sent or len(self._sent) > _BEATS:
                     await self._poked(_BEAT_S - late)
-                # More than this on their way, and TCP would wait longer each time after all.
-                while len(self._sent) >= _BEATS or (self._sent and self._tcp_info()[0] > 1):
+                while self._sent and self._enough_is_on_its_way():
                     await asyncio.sleep(_LATE_S)
+
+    def _enough_is_on_its_way(self) -> bool:
+        said = tcp.ask(self._socket)
+        if said is None:
+            return len(self._sent) >= _BEATS
+        # With more, TCP would wait longer each time after all.
+        return said.unacked > 1 or len(self._sent) >= _BEATS_MOST
 
     async def _poked(self, seconds: float) -> bool:
         """Wait, unless check() is called meanwhile."""
@@ -158,13 +147,16 @@ class Line:
 
     def heard(self) -> None:
         self._heard = time.monotonic()
+        if (said := tcp.ask(self._socket)) is not None:
+            self._early_at_heard = said.early
 
     def quiet(self) -> float:
         """Seconds since anything was heard, while an answer is due."""
-        segments = self._tcp_info()[1]
-        if segments != self._segments:
-            self._segments = segments
-            self.heard()
+        if (said := tcp.ask(self._socket)) is not None:
+            missing = said.early != self._early_at_heard
+            if said.data != self._said.data or (missing and said.segments != self._said.segments):
+                self._heard = time.monotonic()
+            self._said = said
         return time.monotonic() - self._heard
 
     def excuse(self, seconds: float) -> None:

@@ -120,9 +120,11 @@ async def test_a_reset_is_noticed_at_once(lab: Lab, server: Sshd, way: Proxy) ->
 
 
 async def test_a_login_that_hangs_is_said_and_does_not_hold_up_the_next(
-    lab: Lab, server: Sshd, way: Proxy
+    lab: Lab, server: Sshd, way: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server takes the connection and says nothing more; those that come later are served."""
+    monkeypatch.setattr(ssh_race, "RETRY_S", (0.5, 1.0))
+    monkeypatch.setattr("cockpit.target.ssh._FIRST_S", 3.0)
     way.stall()
     async with kept(lab, server, way.port) as (target, _):
         await until(lambda: way.accepted >= 2, 15)
@@ -136,8 +138,9 @@ async def test_a_login_that_hangs_is_said_and_does_not_hold_up_the_next(
 
 
 async def test_a_link_cut_again_and_again_while_a_job_is_attached_to_again(
-    lab: Lab, server: Sshd, way: Proxy
+    lab: Lab, server: Sshd, way: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ssh_race, "RETRY_S", (0.5, 1.0))
     async with kept(lab, server, way.port) as (target, _):
         await target.ready()
         place = await job.hello(target)
