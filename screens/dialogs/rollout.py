@@ -18,7 +18,7 @@ from cockpit.incident.timeline import duration
 from cockpit.responder import Responder
 from cockpit.text import Safe, clean, clean_line
 from screens import paint
-from screens.dialogs.dry_list import REFRESH, HostRows, Words, keys_line, pointer
+from screens.dialogs.host_rows import REFRESH, HostRows, Words, keys_line, pointer
 from screens.dialogs.reader import Reader
 from screens.driver import when_shown
 from screens.paint import Part, Row
