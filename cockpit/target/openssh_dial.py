@@ -27,9 +27,11 @@ from cockpit.target.ssh_dial import (
     LOGIN_S,
     Unreachable,
     chain,
+    hung_up,
     no_answer,
     no_name,
     refused,
+    shut_out,
     too_many_keys,
 )
 from cockpit.target.target import LinkDown
@@ -330,13 +332,10 @@ def _explain(
     offered = re.findall(r"debug1: Server host key: (\S+ \S+)", said)
     reached = re.findall(r"debug1: Connecting to (\S+) ", said)
     hop = hops[min(max(len(offered) - 1, 0), len(hops) - 1)]
-    hung_up = re.search(r"^(Connection (to \S+ )?(closed|reset)|.*Broken pipe)", said, re.MULTILINE)
-    if exam.waiting or (exam.asked and hung_up):
+    broken = re.search(r"^(Connection (to \S+ )?(closed|reset)|.*Broken pipe)", said, re.MULTILINE)
+    if exam.waiting or (exam.asked and broken):
         # ssh itself learns it only from the answer that it can no longer send.
-        raise LinkDown(
-            f"{name}: {hop.address}:{hop.port} hung up while a question waited for its answer"
-            " (LoginGraceTime there). Press ctrl+r to be asked again"
-        )
+        raise LinkDown(hung_up(name, hop))
     if "Host key verification failed" in said:
         error = "revoked" if "REVOKED" in said.upper() else "\n".join(words)
         known = ssh_known.read(hop.known_hosts)
@@ -350,11 +349,8 @@ def _explain(
         if exam.asked:
             raise LinkDown(f"{name}: the answers were wrong. Press ctrl+r to be asked again")
         why = next((line for line in words if "sign" in line or "agent" in line), "")
-        raise LinkDown(
-            f"{name}: {hop.address} does not let {hop.user} in: ssh was denied ({found[1]})"
-            f"{', ' + why if why else ''}. Check the user and the key (ssh -v -l"
-            f" {shlex.quote(hop.user)} {shlex.quote(hop.asked)}), {AGAIN}"
-        )
+        denied = f"ssh was denied ({found[1]}){', ' + why if why else ''}"
+        raise LinkDown(shut_out(name, hop, denied))
     if found := re.search(r"Unable to negotiate with .*", said):
         raise LinkDown(
             f"{name}: {found[0]} Allow what it offers for {hop.asked} in ~/.ssh/config, {AGAIN}"

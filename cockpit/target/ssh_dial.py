@@ -318,10 +318,7 @@ def _explain(
     where = f"{host.address}:{host.port}"
     said = str(error)
     if client.exam.waiting:
-        raise LinkDown(
-            f"{name}: {where} hung up while a question waited for its answer (LoginGraceTime"
-            " there). Press ctrl+r to be asked again"
-        ) from None
+        raise LinkDown(hung_up(name, host)) from None
     match error:
         case asyncssh.HostKeyNotVerifiable():
             raise LinkDown(
@@ -358,6 +355,23 @@ def _explain(
             raise Unreachable(f"{name}: cannot reach {where}: {error.strerror or error}") from None
         case _:
             raise error
+
+
+# What both transports say.
+
+
+def hung_up(name: str, host: SshHost) -> str:
+    return (
+        f"{name}: {host.address}:{host.port} hung up while a question waited for its answer"
+        " (LoginGraceTime there). Press ctrl+r to be asked again"
+    )
+
+
+def shut_out(name: str, host: SshHost, why: str) -> str:
+    return (
+        f"{name}: {host.address} does not let {host.user} in: {why}. Check the user and the key"
+        f" (ssh -v -l {shlex.quote(host.user)} {shlex.quote(host.asked)}), {AGAIN}"
+    )
 
 
 def no_name(name: str, host: SshHost) -> str:
@@ -431,7 +445,4 @@ def _denied(name: str, host: SshHost, client: _Client) -> str:
     if host.control_path and os.path.exists(host.control_path):  # noqa: PTH110
         tried += f", and the connection behind {host.control_path} (ControlPath) is ssh's own"
         return f"{name}: {host.address} does not let {host.user} in: {tried}. {mend(name)}"
-    return (
-        f"{name}: {host.address} does not let {host.user} in: {tried}. Check the user and the key"
-        f" (ssh -v -l {shlex.quote(host.user)} {shlex.quote(host.asked)}), {AGAIN}"
-    )
+    return shut_out(name, host, tried)

@@ -130,7 +130,7 @@ def _certificates(host: SshHost) -> list[asyncssh.SSHCertificate]:
 def _with_certificate(
     agent: asyncssh.SSHAgentClient, pair: asyncssh.SSHKeyPair, certificate: asyncssh.SSHCertificate
 ) -> asyncssh.SSHKeyPair:
-    made = type(pair)(agent, pair.key_algorithm, pair.key_public_data, b"")  # type: ignore[arg-type,call-arg]
+    made = asyncssh.SSHAgentKeyPair(agent, pair.key_algorithm, pair.key_public_data, b"")
     made.set_certificate(certificate)
     return made
 
