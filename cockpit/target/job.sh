@@ -39,8 +39,10 @@ ck_proc() { # pid -> CK_ST start time (a pid's identity), CK_PG group, CK_SID se
     case $1 in Z|X) return 1;; esac
     CK_PG=$3 CK_SID=$4; shift 19; CK_ST=$1
   else
-    CK_ST=$(ps -o lstart= -p "$1" 2>/dev/null | tr -d ' :') && [ -n "$CK_ST" ] &&
-      CK_PG=$(ps -o pgid= -p "$1" 2>/dev/null | tr -d ' ')
+    CK_ST=$(ps -o lstart= -p "$1" 2>/dev/null | tr -d ' :')
+    # Where nothing tells of processes, as in a chroot without /proc: is there one of that number.
+    [ -n "$CK_ST" ] || { kill -0 "$1" 2>/dev/null; return; }
+    CK_PG=$(ps -o pgid= -p "$1" 2>/dev/null | tr -d ' ')
   fi
 }
 
@@ -238,12 +240,14 @@ sig() {
   else for p in $(grep -ls "COCKPIT_JOB=${d##*/}" /proc/[0-9]*/environ) /proc/$p/; do
     p=${p#/proc/}; kill "-$1" "${p%%/*}"; done; fi
 }
+# Others of its group may live on without the command itself.
+gone() { if [ -n "$ss" ]; then ! sig 0; else [ ! -f "pending.$n" ]; fi; }
 if [ "$tmo" -gt 0 ]; then
   ( trap - HUP INT TERM QUIT; i=0
     while [ $i -lt "$tmo" ]; do sleep 1; i=$((i+1)); [ -f "pending.$n" ] || exit 0; done
     ln -s timeout cancel 2>/dev/null
     sig TERM
-    i=0; while [ $i -lt 10 ]; do sleep 1; i=$((i+1)); [ -f "pending.$n" ] || exit 0; done
+    i=0; while [ $i -lt 10 ]; do sleep 1; i=$((i+1)); gone && exit 0; done
     sig KILL ) </dev/null >/dev/null 2>&1 &
 fi
 {
@@ -344,6 +348,11 @@ ck_group() { # signal id pid -> CK_IN: how many of the job's group lived; each i
   done
 }
 
+ck_grouped() { # id pid -> does any of the job's group live; in no time where it is a group of its own
+  if command -v setsid >/dev/null 2>&1; then kill -0 "-$2" 2>/dev/null
+  else ck_group 0 "$1" "$2"; [ $CK_IN -gt 0 ]; fi
+}
+
 ck_bury() { # root id mark boot : whoever has the claim has the say; taken here, the id never runs
   ck_d=$1/jobs/$2
   ck_boot; ck_link "$1/jobs/mark"
@@ -364,14 +373,22 @@ ck_stop() { # root id mark boot grace_s =END=
   ck_state "$ck_d"
   ck_link "$ck_d/pid"; ck_p=${CK_L%%:*} ck_pst=${CK_L#*:}
   case $CK_S in running|orphan) ;; *)
-    # What an earlier stop did, whose answer was lost, is told again.
-    ck_how=over ck_o=
+    # What an earlier stop did, whose answer was lost, is told again; one that was cut off, and has
+    # left some of the group alive, goes on.
+    ck_how=over ck_o= CK_IN=0
     if [ -L "$ck_d/asked" ]; then
       ck_how=gently; [ -L "$ck_d/killed" ] && ck_how=killed
-      ck_left "$2" "$ck_p"; ck_tell
+      ck_group 0 "$2" "$ck_p"; ck_tell
     fi
-    ck_say "how=$ck_how left=$ck_o"; ck_report "$1" "$2"; return 0;;
+    if [ $CK_IN -eq 0 ]; then
+      ck_say "how=$ck_how left=$ck_o"; ck_report "$1" "$2"; return 0
+    fi;;
   esac
+  # A child of its own: it goes on where this shell is closed, as when cockpit is left meanwhile.
+  ck_end "$1" "$2" "$5" & wait $!
+}
+
+ck_end() { # root id grace_s, and what ck_stop knows : asks it to end, waits, then kills it
   ln -s user "$ck_d/cancel" 2>/dev/null
   ck_i=0
   while [ ! -L "$ck_d/pid" ] && [ $ck_i -lt 50 ]; do ck_i=$((ck_i+1)); ck_nap 0.05; done
@@ -384,24 +401,27 @@ ck_stop() { # root id mark boot grace_s =END=
     ln -s TERM "$ck_d/asked" 2>/dev/null
   fi
   ck_i=0
-  while [ $ck_i -lt $(($5*10)) ]; do
+  while [ $ck_i -lt $(($3*10)) ]; do
     ck_state "$ck_d"
-    case $CK_S in
-      done) break;;
-      exit|lost) ck_group 0 "$2" "$ck_p"; [ $CK_IN -eq 0 ] && break;;
-    esac
+    case $CK_S in running|orphan) ;; *) ck_grouped "$2" "$ck_p" || break;; esac
     ck_i=$((ck_i+1)); sleep 0.1 2>/dev/null || { sleep 1; ck_i=$((ck_i+9)); }
   done
   ck_group 0 "$2" "$ck_p"
+  # Where no list of processes can be had, the command itself can be asked for all the same.
+  [ $CK_IN -gt 0 ] || { ck_proc "$ck_p" && [ "$CK_ST" = "$ck_pst" ] && CK_IN=1; }
   ck_how=gently; [ -L "$ck_d/killed" ] && ck_how=killed
   if [ $CK_IN -gt 0 ]; then
     ck_how=killed
     ln -s KILL "$ck_d/killed" 2>/dev/null
     [ -z "$ck_sid" ] || kill -KILL "-$ck_p" 2>/dev/null
     ck_group KILL "$2" "$ck_p"
-    ck_i=0      # until its end is on record
+    ck_i=0      # until its end is on record, and what it started meanwhile is gone too
     while [ $ck_i -lt 20 ]; do
-      ck_state "$ck_d"; case $CK_S in running|orphan) ;; *) break;; esac
+      ck_state "$ck_d"
+      case $CK_S in running|orphan) ;; *)
+        ck_grouped "$2" "$ck_p" || break
+        ck_group KILL "$2" "$ck_p";;
+      esac
       ck_i=$((ck_i+1)); ck_nap 0.05
     done
     ck_group 0 "$2" "$ck_p"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
@@ -92,6 +93,57 @@ async def test_a_stop_that_was_cut_off_goes_on_where_it_was(host: Local, place: 
     assert run.output.count(b"asked") == 1
 
 
+DEAF_BEHIND = "(trap '' TERM; while :; do sleep 0.2; done) & echo up; sleep 60"
+
+
+async def test_what_outlives_its_command_in_the_group_has_its_grace_and_is_killed(
+    host: Local, place: job.Place
+) -> None:
+    id, news = await begun(host, place, DEAF_BEHIND)
+    assert await anext(news) == job.Output(b"up\n", 0)
+    assert await job.stop(host, place, id, grace_s=1) == job.Stopped("killed", ())
+    assert not carrying(id)
+    slow = "(trap 'sleep 1; echo gone > ~/gone; exit' TERM; while :; do sleep 0.1; done)"
+    id, news = await begun(host, place, f"{slow} >/dev/null & echo up; sleep 60")
+    assert await anext(news) == job.Output(b"up\n", 0)
+    assert await job.stop(host, place, id, grace_s=30) == job.Stopped("gently", ())
+    assert host._environ is not None
+    assert Path(host._environ["HOME"], "gone").exists()
+
+
+async def test_a_stop_goes_on_though_nobody_waits_for_it(host: Local, place: job.Place) -> None:
+    id, news = await begun(host, place, DEAF_BEHIND)
+    assert await anext(news) == job.Output(b"up\n", 0)
+    left = asyncio.create_task(job.stop(host, place, id, grace_s=2))
+    await until((folder(place, id) / "asked").is_symlink)
+    left.cancel()
+    await asyncio.wait([left])
+    await until(lambda: not carrying(id), 30)
+    assert (await job.stop(host, place, id)).how == "killed"
+
+
+async def test_a_stop_whose_host_was_cut_off_is_finished_by_the_next(
+    host: Local, place: job.Place
+) -> None:
+    id, news = await begun(host, place, DEAF_BEHIND)
+    assert await anext(news) == job.Output(b"up\n", 0)
+    # As one that was killed after the first half leaves it.
+    (folder(place, id) / "asked").symlink_to("TERM")
+    os.kill(int((folder(place, id) / "pid").readlink().name.partition(":")[0]), signal.SIGTERM)
+    assert (await collect(news)).status == 143
+    assert carrying(id)
+    assert await job.stop(host, place, id, grace_s=0) == job.Stopped("killed", ())
+    assert not carrying(id)
+
+
+async def test_a_time_limit_ends_what_outlives_its_command_too(local: Local) -> None:
+    id, news = await begun(local, await job.hello(local), DEAF_BEHIND, timeout_s=1)
+    end = (await collect(news)).last
+    assert isinstance(end, job.Ended)
+    assert end.how == "timeout"
+    await until(lambda: not carrying(id), 40)
+
+
 async def test_without_setsid_all_of_a_job_is_found_too(bare: Local) -> None:
     place = await job.hello(bare)
     id, news = await begun(bare, place, "(sleep 60 & sleep 61 & wait) & echo $$; sleep 62")
@@ -127,6 +179,30 @@ async def test_a_stop_before_the_supervisor_has_begun_the_command_waits_for_it(
         assert (await job.stop(host, place, id)).how == "gently"
         await news.aclose()
         assert not carrying(id)
+
+
+@pytest.mark.root
+async def test_where_nothing_tells_of_processes_jobs_run_and_stop_all_the_same(
+    request: pytest.FixtureRequest, host: Local, tmp_path: Path
+) -> None:
+    unshare = shutil.which("unshare")
+    if os.getuid() != 0 or unshare is None:
+        not_tested(request, "a host without /proc", ["not root, or no unshare"])
+    shell = tmp_path / "shell"
+    bare = 'mount --make-rprivate / && umount -l /proc && exec "$@"'
+    shell.write_text(f"#!/bin/sh\nexec {unshare} -m sh -c '{bare}' sh {host._shell} \"$@\"\n")
+    shell.chmod(0o755)
+    made = Local(shell=str(shell), environ=host._environ)
+    place = await job.hello(made)
+    id, news = await begun(made, place, "sleep 2; echo on; exit 5")
+    run = await collect(news)
+    assert (run.output, run.status) == (b"on\n", 5)
+    id, news = await begun(made, place, STUBBORN)
+    assert await anext(news) == job.Output(b"up\n", 0)
+    assert await job.stop(made, place, id, grace_s=1) == job.Stopped("killed", ())
+    assert not carrying(id)
+    await news.aclose()
+    await made.close()
 
 
 @pytest.mark.root
