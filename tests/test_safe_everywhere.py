@@ -191,7 +191,7 @@ def screens_imported(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 SCREENS, ENGINE, ALL = ("screens",), ("cockpit",), ("cockpit", "screens")
-# The Responder with what it is made of: its runs, links and rollouts, its logbook, the journal below.
+# The Responder with what it is made of: runs, links, rollouts, the logbook, the journal below.
 WRITERS = {
     "cockpit/responder.py",
     "cockpit/runs.py",
