@@ -24,8 +24,9 @@ NO_READER: Final = 128 + signal.SIGPIPE
 CHUNK: Final = 256 * 1024
 LATE: Final = 15.0
 """Seconds after its time limit in which the host ends a command and says so."""
-STOPPED_SOON: Final = 5.0
-"""Seconds in which the host answers what it took to stop a command that is over."""
+STOPPED_SOON: Final = 20.0
+"""Seconds in which the host answers what it took to stop a command that is over: some of its
+processes may have outlived it, and have five to end by themselves."""
 
 T = TypeVar("T")
 
@@ -289,7 +290,7 @@ class Attended:
     async def _status(self) -> int:
         run, status = self.run, status_of(self.run)
         if self._stopping is not None:
-            await asyncio.wait([self._stopping], timeout=STOPPED_SOON)
+            await self._stop_told(self._stopping)
         if self._signals.interrupts:
             tell_stop(self._responder, self._job)
         tell_end(run, self._timeout_s)
@@ -299,6 +300,16 @@ class Attended:
         # An output that is not whole is a failure of ours where the command has none.
         whole = self._copy.whole and not run.truncated
         return status if whole or status else FAILED
+
+    async def _stop_told(self, stopping: asyncio.Task[None]) -> None:
+        """Waits until the host says what it took, as long as it can and the person lets it."""
+        by = time.monotonic() + STOPPED_SOON
+        while time.monotonic() < by and self._target.link.state.usable and not self._signals.leave:
+            await asyncio.wait([stopping], timeout=0.2)
+            if stopping.done():
+                return
+        host = self._target.name
+        say(f"{host}: the command is over; whether all it had started has ended is not known here.")
 
 
 def tell_stop(responder: Responder, job: str) -> None:
