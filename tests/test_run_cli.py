@@ -176,6 +176,17 @@ async def test_ctrl_c_stops_it_and_once_more_leaves_it(far: Far, presses: int, s
         assert (await far.call("job", "stop", run.job)).status == 0
 
 
+async def test_ctrl_c_waits_for_what_outlives_the_command_and_says_so(far: Far) -> None:
+    deaf = "(trap '' TERM; while :; do sleep 0.2; done) & echo begun; sleep 77"
+    process = await far.start(*THERE, deaf)
+    assert process.stdout
+    assert await process.stdout.readline() == b"begun\n"
+    process.send_signal(signal.SIGINT)
+    done = await ended(process)
+    assert done.status == 143
+    assert "Killed, as it did not stop gently" in done.err
+
+
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGHUP])
 async def test_a_signal_from_elsewhere_leaves_it_running(far: Far, told: signal.Signals) -> None:
     process = await far.start(*THERE, "echo begun; sleep 1; echo ended; exit 4")
