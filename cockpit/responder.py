@@ -80,7 +80,7 @@ class Responder:
         self.links = Links(self.log, config, self._link_moved)
         self.target: Target = self.links.add(hosts.target("", config))
         self.runs = Runs(self.log, self.links.to)
-        self._texts: dict[Wanted, str] = {}
+        self._texts: dict[Wanted, tuple[str, str]] = {}
         self.rollouts: dict[str, Rollout] = {}
         self._sudo = sudo.Asked()
         self._background: set[asyncio.Task[object]] = set()
@@ -378,7 +378,7 @@ class Responder:
     def prepare(self, text: str, chosen: Chosen) -> None:
         """Keeps a filled in command until its host can be reached and the responder says so."""
         wanted = self._wanted(chosen)
-        self._texts[wanted] = text
+        self._texts[wanted] = chosen.command.text, text
         step, command_id, host = wanted
         prepared = e.CommandPrepared(
             command=self.log.clean(text), host=host, step=step, command_id=command_id
@@ -389,12 +389,14 @@ class Responder:
     def waiting(self, chosen: Chosen) -> str | None:
         """The text that was prepared for a command, as it will run; None where none was.
 
-        After a restart of cockpit it is the command as in the runbook: values are offered again.
+        After a restart of cockpit, and where the runbook was edited meanwhile, it is the command
+        as in the runbook: values are offered again.
         """
         wanted = self._wanted(chosen)
         if wanted not in self.incident.prepared:
             return None
-        return self._texts.get(wanted, chosen.command.text)
+        was, text = self._texts.get(wanted, ("", ""))
+        return text if was == chosen.command.text else chosen.command.text
 
     def drop(self, chosen: Chosen) -> None:
         """What was prepared is no longer wanted."""
@@ -492,12 +494,13 @@ class Responder:
     def unknown(self, command: str, chosen: Chosen | None, host: str = "") -> Run | None:
         """The newest run of a command on its host, where nobody knows whether it ran."""
         host = host or self.host_of(chosen)
+        words = self.log.clean(command).strip()
         for run in reversed(tuple(self.incident.runs.values())):
             asked = run.asked
-            same = (
-                (asked.step, asked.command_id) == (chosen.ref, chosen.command.id)
-                if chosen
-                else asked.command.strip() == self.log.clean(command).strip()
+            # By its words too: a runbook that was edited may know it by another id.
+            same = asked.command.strip() == words or (
+                chosen is not None
+                and (asked.step, asked.command_id) == (chosen.ref, chosen.command.id)
             )
             if same and asked.host == host:
                 return run if run.state is RunState.UNKNOWN else None
