@@ -353,3 +353,32 @@ async def test_a_host_whose_clock_is_wrong_is_told_of_once_and_costs_no_duration
     assert re.fullmatch(
         r"The clock of this machine is (2 h 0 min|1 h 59 min) behind this machine's", told[0]
     )
+
+
+async def test_what_may_have_run_is_known_by_its_words_where_the_runbook_was_edited(
+    responder: Responder,
+) -> None:
+    look = command(responder, 0)
+    job = await run(responder, look.command.text, look)
+    await over(responder, job)
+    responder.log.append(e.CommandUnknown(job=job, why="it was restarted."))
+    assert "Nobody knows" in responder.intent(look.command.text, look).doubt
+    edited = BOOK.replace("```bash\necho looking", "```bash\nuptime\n```\n```bash\necho looking", 1)
+    responder.open_runbook(parse.parse(edited, "disk.md"))
+    moved = command(responder, 1)
+    assert (moved.command.text, moved.command.id) != (look.command.text, look.command.id)
+    asked = guard.ask(responder.intent(moved.command.text, moved))
+    assert "Nobody knows" in asked.intent.doubt
+    assert asked.level is guard.Level.CONFIRM
+    # Typed by hand it is the same command too.
+    assert "Nobody knows" in responder.intent(moved.command.text).doubt
+
+
+async def test_what_was_prepared_is_not_sent_for_another_command(responder: Responder) -> None:
+    free = command(responder, 1)
+    responder.prepare("touch elsewhere", free)
+    assert responder.waiting(free) == "touch elsewhere"
+    responder.open_runbook(parse.parse(BOOK.replace("touch freed", "df"), "disk.md"))
+    edited = command(responder, 1)
+    assert edited.command.id == free.command.id
+    assert responder.waiting(edited) == edited.command.text
