@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 
 import asyncssh
 
-from cockpit.target import ssh_keys, ssh_known
+from cockpit.target import reach, ssh_keys, ssh_known
 from cockpit.target.ssh_ask import AGAIN, TRIES, AnswerNeeded, Exam, Questions
 from cockpit.target.ssh_config import METHODS, SshHost, resolve, split_jump
 from cockpit.target.ssh_keys import Keys
@@ -272,10 +272,12 @@ async def _connect(
     seconds = host.timeout_s or LOGIN_S
     try:
         async with exam.clock(seconds):
+            direct = tunnel is None and proxy is None
             return await asyncssh.connect(
                 host.address,
                 host.port,
                 username=host.user,
+                sock=await reach.connect(host.address, host.port) if direct else None,
                 tunnel=tunnel,
                 proxy_command=proxy,
                 client_factory=lambda: client,

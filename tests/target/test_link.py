@@ -7,6 +7,8 @@ import gc
 import itertools
 import os
 import signal
+import socket
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -329,6 +331,32 @@ async def test_the_loop_stays_free_while_many_hosts_are_lost(lab: Lab, server: S
         # Work of this thread, so that a busy machine does not count.
         assert max(busy) < 0.1
         assert took < 4
+
+
+async def test_a_resolver_that_hangs_holds_up_nothing_else(
+    lab: Lab, server: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with the network away: runbooks are still found and read, and the program still ends."""
+    over = threading.Event()
+
+    def hang(name: str, *_: object, **__: object) -> list[object]:
+        over.wait(60)
+        raise socket.gaierror(socket.EAI_AGAIN, f"no answer about {name}")
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    names = [f"lost-{number}.example" for number in range(LOST_HOSTS)]
+    config = lab.config(*(f"Host {name}\n  HostName {name}" for name in names))
+    targets = [SshTarget(name, name, ssh_config=config) for name in names]
+    try:
+        for target in targets:
+            await target.open()
+        await asyncio.sleep(3)
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: "read"), 3) == "read"
+        began = time.monotonic()
+        await asyncio.gather(*(target.close() for target in targets))
+        assert time.monotonic() - began < 4
+    finally:
+        over.set()
 
 
 async def test_nothing_is_left_behind_whatever_the_state(
