@@ -26,6 +26,7 @@ from benchmarks import (  # noqa: E402
     first_paint,
     job,
     journal_append,
+    link,
     parse,
     session,
     terminal_bytes,
@@ -127,6 +128,13 @@ def ordered() -> Iterator[Claim]:
         yield Claim(f"the same / ssh with a master, {each.where}", each.ratio, 1, each.both)
 
 
+def lost() -> Iterator[Claim]:
+    for each in asyncio.run(link.compare(10, 2)):
+        name = f"a black hole of 10 s, {each.where}"
+        yield Claim(f"{name}: noticed, s", max(each.noticed), 3, "")
+        yield Claim(f"{name}: flowing, s", max(each.flowing), 2, "from its end")
+
+
 def read() -> Claim:
     ratio, beside = parse.ratios(PARSED)
     return Claim("read our runbooks / markdown-it-py alone", ratio, 3.6, beside)
@@ -153,6 +161,7 @@ def claims(directory: Path) -> Iterator[Claim]:
     yield from moved()
     yield from carried()
     yield from ordered()
+    yield from lost()
 
 
 def main() -> int:

@@ -1,6 +1,6 @@
 """A host over SSH: one connection that carries everything, kept alive and honest about its state.
 
-A beat goes through a remote `cat` every second. Quiet for 2.8 seconds: the link is said to be lost
+A beat goes through a remote `cat` every second. Quiet for 2.7 seconds: the link is said to be lost
 and dialed anew in parallel, while the old connection may still come back; the first to live wins.
 """
 
@@ -35,7 +35,7 @@ from cockpit.target.target import (
     Writer,
 )
 
-QUIET_S: Final = 2.8
+QUIET_S: Final = 2.7
 SLOW_S: Final = 1.0
 FAST_S: Final = 0.7
 CALM_S: Final = 3.0
