@@ -187,6 +187,22 @@ async def test_ctrl_c_waits_for_what_outlives_the_command_and_says_so(far: Far) 
     assert "Killed, as it did not stop gently" in done.err
 
 
+async def test_a_stop_on_this_machine_goes_on_though_cockpit_was_left(here: Ground) -> None:
+    deaf = "echo $$; trap '' TERM; while :; do sleep 0.2; done"
+    process = await here.start("run", "--", deaf)
+    assert process.stdout and process.stderr
+    pid = int(await process.stdout.readline())
+    process.send_signal(signal.SIGINT)
+    assert b"stopping the command gently" in await process.stderr.readline()
+    (run,) = here.kept().runs.values()
+    await until((Path(run.asked.root) / "jobs" / run.job / "asked").is_symlink)
+    process.send_signal(signal.SIGINT)
+    done = await ended(process)
+    assert done.status == 125
+    assert "Traceback" not in done.err
+    await until(lambda: not Path(f"/proc/{pid}").exists())
+
+
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGHUP])
 async def test_a_signal_from_elsewhere_leaves_it_running(far: Far, told: signal.Signals) -> None:
     process = await far.start(*THERE, "echo begun; sleep 1; echo ended; exit 4")

@@ -280,6 +280,8 @@ class Local:
         for channel in self._channels:
             channel.close()
             await channel.wait()
+            # What outlives the shell may hold its pipes, and asyncio would complain about them.
+            channel.process._transport.close()  # type: ignore[attr-defined]
         for terminal in self._terminals:
             terminal.close()
 
