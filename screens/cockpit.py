@@ -17,6 +17,7 @@ from textual.widgets import Static
 from cockpit.incident.rollouts import counted
 from cockpit.incident.timeline import line
 from cockpit.responder import Responder
+from cockpit.target.target import LinkState
 from cockpit.text import Safe, clean_line
 from screens import paint
 from screens.incident_keys import IncidentKeys
@@ -191,6 +192,9 @@ class CockpitScreen(IncidentKeys, RolloutKeys):
         banner = self.query_one("#banner", Static)
         words = clean_line(" · ".join(said))
         banner.display = bool(words)
+        # A link that is down says what to type, and that comes last.
+        down = link.state is LinkState.DOWN
+        banner.styles.max_height = max(3, self.size.height // 2) if down else 3
         banner.update(paint.text((words, "bad")))
 
     def on_resize(self) -> None:

@@ -46,19 +46,24 @@ def words(responder: Responder, now: datetime, mono: float, width: int) -> list[
         parts.append((Safe(" no severity (S) "), "warn"))
     else:
         parts.append((Safe(" no incident yet (S declares) "), "faint"))
-    tail = _tail(responder, now, mono, wide=width >= WIDE)
-    if sum(cell_len(words) for words, _ in parts + tail) + 24 > width:
-        tail = _tail(responder, now, mono, wide=False)
-    if incident.started or incident.title:
-        name = "training" if incident.training else ""
-        title = Safe(": ".join(part for part in (name, incident.title) if part))
-        taken = sum(len(part[0]) for part in parts + tail) + 12
-        if title:
-            room = max(8, min(cell_len(title) + 1, width - taken))
-            parts.append((paint.fit(Safe(f" {title}"), room), "strong"))
-        if incident.started:
-            parts.append((Safe(f" · {_elapsed(responder, now)}"), ""))
-    return parts + tail
+    name = "training" if incident.training else ""
+    title = Safe(": ".join(part for part in (name, incident.title) if part))
+    clock: list[Part] = []
+    if incident.started:
+        clock.append((Safe(f" · {_elapsed(responder, now)}"), ""))
+    tail: list[Part] = []
+    # What a narrow line can do without, step by step: the link comes last.
+    for less in range(0 if width >= WIDE else 1, 6):
+        tail = _tail(responder, now, mono, less)
+        if less > 1 and incident.open:
+            clock = []
+        room = width - sum(cell_len(words) for words, _ in parts + clock + tail)
+        if room >= (min(cell_len(title) + 1, 8 if less else 12) if title else 0):
+            break
+    if title:
+        room = max(8, min(cell_len(title) + 1, room))
+        parts.append((paint.fit(Safe(f" {title}"), room), "strong"))
+    return parts + clock + tail
 
 
 def _elapsed(responder: Responder, now: datetime) -> str:
@@ -70,10 +75,14 @@ def _elapsed(responder: Responder, now: datetime) -> str:
     return f"{seconds // 3600:02}:{seconds % 3600 // 60:02}:{seconds % 60:02}"
 
 
-def _tail(responder: Responder, now: datetime, mono: float, *, wide: bool) -> list[Part]:
+def _tail(responder: Responder, now: datetime, mono: float, less: int) -> list[Part]:
+    """What stands behind the title. less: 0 is all of it, 5 only what cannot be left out."""
     incident = responder.incident
+    wide = less == 0
     parts: list[Part] = []
-    if incident.started and incident.open and not incident.acknowledged:
+    if less == 5:
+        pass
+    elif incident.started and incident.open and not incident.acknowledged:
         parts.append((Safe(" · acknowledge: A" if wide else " · ack: A"), "warn"))
     elif incident.started and incident.open:
         parts.append((Safe(f" · {incident.status.value}"), ""))
@@ -83,7 +92,9 @@ def _tail(responder: Responder, now: datetime, mono: float, *, wide: bool) -> li
     if incident.prepared:
         parts.append((Safe(f" · {len(incident.prepared)} prepared"), "warn"))
     parts.append((Safe(" · "), ""))
-    parts.append(link(responder.target.name, responder.target.link, mono, wide=wide))
+    parts.append(link(responder.target.name, responder.target.link, mono, wide=less < 3))
+    if less >= 4 and not (responder.log.trouble or responder.log.unsaved or responder.log.reading):
+        return parts
     parts.append((Safe(" · "), ""))
     if responder.log.trouble:
         unsaved = responder.log.unsaved
@@ -118,7 +129,8 @@ def link(name: str, state: Link, mono: float, *, wide: bool = True) -> Part:
             return Safe(f"{host} connecting"), "warn"
         case LinkState.LOST:
             wait = max(0, state.retry_at - mono) if state.retry_at else 0
-            since = f" for {duration(round(max(0.0, mono - state.since)))}" if wide else ""
+            gone = round(max(0.0, mono - state.since))
+            since = f" for {duration(gone) if gone >= 10 else f'{gone} s'}" if wide else ""
             return Safe(f"{host} LOST{since}, retry in {wait:.0f} s"), "bad"
         case _:
             return Safe(f"{host} DOWN"), "bad"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from textual.pilot import Pilot
@@ -16,6 +18,7 @@ from cockpit.incident.incident import RunState
 from cockpit.incident.timeline import line
 from cockpit.responder import Responder
 from cockpit.target.target import LinkState
+from screens import status
 from screens.app import CockpitApp, Opening
 from screens.cockpit import CockpitScreen
 from screens.dialogs.choose import Choose
@@ -28,6 +31,8 @@ from tests.lab.proxy import Proxy
 from tests.screens.test_cockpit import dialog, press, shown, until
 
 pytestmark = pytest.mark.anyio
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 BOOK = """# Disk full
 ## Diagnosis
@@ -88,6 +93,10 @@ async def test_a_command_is_prepared_and_waits_for_the_responders_word(
         await until(pilot, lambda: any(run.over for run in responder.incident.runs.values()))
         await lose(pilot, responder, proxy)
         await until(pilot, lambda: "prod-1 LOST for " in str(main.query_one(StatusLine).render()))
+        for width in (60, 80, 120):
+            words = "".join(part[0] for part in status.words(responder, NOW, monotonic(), width))
+            assert "prod-1 LOST" in words and "retry in" in words and len(words) <= width
+            assert ("LOST for" in words) == (width > 60)
         await press(pilot, "G")
         await until(pilot, says(main, "prod-1 is out of reach: enter prepares it"))
         await press(pilot, "enter")
