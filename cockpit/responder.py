@@ -346,16 +346,20 @@ class Responder:
             waits=self._wanted(chosen) in self.incident.prepared,
         )
 
-    def session(self, chosen: Chosen) -> Session:
-        """What a command finds of those of its runbook that ran where it would run."""
-        from cockpit.target.session import changes
+    def session(self, chosen: Chosen, text: str = "") -> Session:
+        """What a command finds of those of its runbook that ran where it would run.
+
+        text: as it would run, where that is not as in the runbook.
+        """
+        from cockpit.target.session import waits_for
 
         path, host = chosen.runbook.path, self.host_of(chosen)
         session = self.incident.session(path, host)
         for run in self.incident.running():
             asked = run.asked
             ours = asked.step is not None and asked.step.runbook == path and asked.host == host
-            if ours and asked.keeps and not session.doubt and changes(asked.command):
+            missed = ours and asked.keeps and waits_for(text or chosen.command.text, asked.command)
+            if missed and not session.doubt:
                 why = f"`{beginning(asked.command)}` still runs; what it sets is not there yet."
                 session = replace(session, doubt=why)
         return session
@@ -465,7 +469,7 @@ class Responder:
         verdict = judge(command)
         risk, because = verdict.risk, verdict.because
         early = chosen is None or chosen.command.phase in (Phase.RECOVERY, Phase.ROLLBACK)
-        session = self.session(chosen) if chosen else Session()
+        session = self.session(chosen, command) if chosen else Session()
         doubts = [self._unknown(command, chosen, host), session.doubt]
         open_gaps = placeholders.unsafe(command, session.variables)
         if open_gaps:

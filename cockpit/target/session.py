@@ -23,6 +23,7 @@ _CHANGES: Final = re.compile(
     r"|let|getopts|printf\s+-v|trap)(?![\w-])|:=|\(\(|\(\)"
     r"|(?:^|[;&|({`\n!)]|\b(?:if|then|else|elif|do|while|until)\s)\s*\.\s"
 )
+_FOR: Final = re.compile(r"\bfor\s+([a-z]\w*)\s+in\b")
 _REASONS: Final = {
     "disk": "it could not be stored on the host: is its disk full?",
     "gone": "what earlier commands of the runbook left there was deleted.",
@@ -123,6 +124,19 @@ def changes(command: str) -> bool:
     from cockpit.runbook.placeholders import assigned
 
     return bool(assigned(command) or _CHANGES.search(command))
+
+
+def waits_for(command: str, running: str) -> bool:
+    """Whether a command may miss what one that still runs will leave; rather yes than no.
+
+    The variable of a loop is for the loop: only who names it, or leaves something too, may miss it.
+    """
+    from cockpit.runbook.placeholders import assigned
+
+    loops = set(_FOR.findall(running))
+    if _CHANGES.search(running) or assigned(running) - loops or changes(command):
+        return changes(running)
+    return any(re.search(rf"\b{name}\b", command) for name in loops)
 
 
 @cache

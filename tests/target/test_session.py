@@ -333,6 +333,25 @@ def test_a_command_that_leaves_nothing_is_known(command: str) -> None:
     assert not session.changes(command)
 
 
+@pytest.mark.parametrize(
+    ("command", "running", "waits"),
+    [
+        ("df -h", "for i in 1 2; do sleep 1; done", False),
+        ("echo $i", "for i in 1 2; do sleep 1; done", True),
+        ("cd /", "for i in 1 2; do sleep 1; done", True),
+        ("df -h", "for i in 1 2; do last=$i; done", True),
+        ("df -h", "for i in 1 2; do cd /; done", True),
+        ("df -h", "for HOST in a b; do sleep 1; done", True),
+        ("df -h", "sleep 9; cd /srv", True),
+        ("cd /", "sleep 9", False),
+    ],
+)
+def test_which_command_may_miss_what_one_that_runs_will_leave(
+    command: str, running: str, waits: bool
+) -> None:
+    assert session.waits_for(command, running) is waits
+
+
 def test_the_shells_are_there() -> None:
     missing = [name for name in ("dash", "bash", "busybox") if not shutil.which(name)]
     if missing:
