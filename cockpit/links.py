@@ -44,6 +44,7 @@ class Links:
         self._noted: dict[str, LinkState] = {}
         self._gone: dict[str, float] = {}
         self._tried: set[str] = set()
+        self._told_gone: set[str] = set()
         self._opening: set[asyncio.Task[None]] = set()
 
     def add(self, target: Target) -> Target:
@@ -92,8 +93,11 @@ class Links:
         return frozenset(name for name, one in self._targets.items() if one.link.state.gone)
 
     async def release(self, names: Iterable[str], keep: str) -> None:
-        """Closes links that were only `tried`; not the one to `keep`, nor where anything runs."""
-        used = {keep, *self._running()}
+        """Closes links that were only `tried`; not the one to `keep`, nor where anything runs.
+
+        One that is told to be lost stays until it can be told that it is back.
+        """
+        used = {keep, *self._running(), *self._told_gone}
         for name in [name for name in names if name in self._tried and name not in used]:
             self._tried.discard(name)
             self._noted.pop(name, None)
@@ -137,7 +141,9 @@ class Links:
             away = time.monotonic() - self._gone.pop(name, time.monotonic())
         elif known is LinkState.UP:
             self._gone[name] = link.since
-        if self._log.folder and (name not in self._tried or name in self._running()):
+        told = state is LinkState.UP and name in self._told_gone
+        if self._log.folder and (told or name not in self._tried or name in self._running()):
+            (self._told_gone.discard if state is LinkState.UP else self._told_gone.add)(name)
             reason = self._log.clean(link.reason)
             self._log.append(
                 e.LinkChanged(host=name, state=state, reason=reason, away=round(away, 1))

@@ -318,26 +318,37 @@ async def test_hosts_out_of_reach_are_known_before_anything_is_sent(
         assert not [words for words in said(responder) if words.startswith("Link to")]
 
 
+@pytest.mark.parametrize("silent", [False, True])
 async def test_no_further_host_is_started_while_a_link_is_lost(
-    lab: Lab, server: Sshd, tmp_path: Path
+    lab: Lab, server: Sshd, tmp_path: Path, silent: bool
 ) -> None:
     async with (
         Proxy("127.0.0.1", server.port) as proxy,
         responding(tmp_path, config(lab, server, {"web-2": proxy.port})) as responder,
     ):
         command = f"test <host> != web-2 || until test -e {tmp_path}/go; do sleep 0.1; done"
-        one = started(responder, planned(responder, command, batch=1))
+        plan = planned(responder, command, batch=1)
+        reach = Reach(responder, plan)
+        reach.start()
+        async with asyncio.timeout(30):
+            await reach.wait()
+        one = started(responder, plan)
         await until(lambda: one.states[1].stand is Stand.RUNNING)
         proxy.stall()
-        await proxy.drop()
+        if not silent:
+            await proxy.drop()
         await until(lambda: one.states[1].stand is Stand.LOST)
         (tmp_path / "go").touch()
         await asyncio.sleep(1)
         assert stands(one) == ["ok", "lost link", *["waiting"] * 6]
         proxy.restore()
         await one.wait()
+        await reach.close()
         assert stands(one) == ["ok"] * 8
         assert any(words.startswith("Link to web-2 lost") for words in said(responder))
+        await until(
+            lambda: any(words.startswith("Link to web-2 up again") for words in said(responder))
+        )
 
 
 async def test_a_crash_in_the_middle_starts_no_further_host(
