@@ -42,6 +42,8 @@ class Timeline(Lines):
         self.update()
 
     def refill(self) -> None:
+        if self._at_newest():
+            self.at = None  # other rows, but still the newest: it may be in sight only now
         self._laid = ()
         self.update()
 
@@ -54,7 +56,7 @@ class Timeline(Lines):
                 Safe("It writes itself: with the first command, step or note. S declares."),
             )
             return
-        at_end = self.at is None or (bool(self._laid) and self.at == self._laid[-1].record.seq)
+        at_end = self._at_newest()
         known = len(self._laid)
         if not known or self._laid != entries[:known]:
             self._rows, known = [], 0
@@ -72,6 +74,9 @@ class Timeline(Lines):
         if at_end or not self.has_focus:
             self.at = entries[-1].record.seq
             self.scroll_to(y=len(self._rows), animate=False, immediate=True)
+
+    def _at_newest(self) -> bool:
+        return self.at is None or (bool(self._laid) and self.at == self._laid[-1].record.seq)
 
     def _entry(self, entry: Entry, width: int) -> list[Row]:
         seq = entry.record.seq

@@ -292,6 +292,18 @@ async def test_every_binding_has_an_id_and_says_what_it_does() -> None:
             assert binding.description, binding  # type: ignore[union-attr]
 
 
+async def test_a_timeline_that_had_no_room_shows_the_newest_when_it_is_opened(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path, size=(80, 24)) as (pilot, responder, main):
+        for number in range(40):
+            responder.note(f"look {number}")
+        await until(pilot, lambda: "look 39" in shown(main.timeline))
+        await press(pilot, "4")
+        await until(pilot, lambda: main.timeline.size.height > 0)
+        await until(pilot, lambda: main.timeline.scroll_y == main.timeline.max_scroll_y > 0)
+
+
 async def test_logs_follow_hold_search_and_go_on_the_timeline(tmp_path: Path) -> None:
     async with opened(tmp_path) as (pilot, responder, main):
         main.logs.start(Safe("kamiyo"))
