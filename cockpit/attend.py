@@ -249,7 +249,10 @@ class Attended:
         if signals.leave:
             raise Stop(FAILED, how_to_reach(host, self._job))
         if signals.interrupts and self._stopping is None:
-            say(f"{host}: stopping the command gently; ctrl+c again leaves it running")
+            now = "stopping the command gently"
+            if link.state.gone:
+                now = "the link is lost, so the command is stopped when it is back"
+            say(f"{host}: {now}; ctrl+c again leaves it running")
             self._stop()
         if link.state is LinkState.DOWN:
             raise Stop(FAILED, f"{plainly(host, link.reason)} {how_to_reach(host, self._job)}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cockpit import paths
 from cockpit.incident.history import read
-from cockpit.incident.incident import Run, fold
+from cockpit.incident.incident import Run, RunState, fold
 from cockpit.incident.segments import MAIN
 from cockpit.incident.summary import folders
 from cockpit.incident.timeline import beginning, outcome
@@ -34,6 +34,8 @@ class Job:
         run = self.run
         if run.asked.terminal and not run.over:
             return Safe("in a terminal of cockpit")
+        if run.state is RunState.STOPPING:
+            return Safe("stop asked")  # whether the host has heard of it is not known
         return clean_line(outcome(run.state.value, run.exit_status) if run.over else run.state)
 
     def record(self) -> dict[str, object]:

@@ -186,7 +186,11 @@ class Engine:
             return Safe("")
         if link.state is LinkState.CONNECTING:
             return Safe(f"Not yet connected to {self.where}.")
-        return Safe(f"The link to {self.where} is {link.state}: {text.clean_line(link.reason)}")
+        return Safe(f"The link to {self.where} is {link.state}: {self._why(link.reason)}")
+
+    def _why(self, reason: str) -> Safe:
+        """Why the link is gone, without the name of the host, which has been said."""
+        return text.clean_line(reason.removeprefix(f"{self.where}: "))
 
     def now(self) -> datetime:
         """The engine's clock, within about a second."""
@@ -240,7 +244,7 @@ class Engine:
                     raise _refused(response.status_code, await response.aread(), self.where)
                 yield response
         except (LinkLost, LinkDown) as lost:
-            why = text.clean_line(str(lost) or "it is dialed again by itself")
+            why = self._why(str(lost) or "it is dialed again by itself")
             state = "down" if isinstance(lost, LinkDown) else "lost"
             raise EngineTrouble(f"The link to {self.where} is {state}: {why}") from lost
         except httpx.TimeoutException as late:

@@ -210,7 +210,8 @@ def _command_words(event: e.Event, incident: Incident) -> str:
             return "Cockpit taken up again" if resumed else "Cockpit opened"
         case e.CockpitClosed(running=running):
             going = f"; {going_on(running)}" if running else ""
-            return f"Cockpit closed; the incident stays open{going}"
+            stays = "" if incident.resolved else "; the incident stays open"
+            return f"Cockpit closed{stays}{going}"
         case e.Recovered(lost=lost):
             return f"Journal taken up after a crash; {lost} bytes of an unfinished line left out"
         case e.SegmentOpened(why=why):

@@ -134,8 +134,9 @@ class RolloutScreen(Screen[Retry | None]):
         until = rolled.ended_at or datetime.now(UTC)
         took = _whole(until - rolled.at)
         first = asked.command.strip().split("\n")[0]
+        noun = "host" if len(states) == 1 else "hosts"
         head: list[Part] = [
-            (clean_line(f" {asked.label}: {len(states)} hosts · {took}"), "title"),
+            (clean_line(f" {asked.label}: {len(states)} {noun} · {took}"), "title"),
             (clean_line(f" · $ {first}"), "code"),
         ]
         self.query_one("#title", Words).say(*head)
