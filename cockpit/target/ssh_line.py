@@ -73,14 +73,17 @@ class Line:
     async def _first_beat(self, name: str, beat: Session) -> float:
         sent = time.monotonic()
         beat.write(b"cockpit 0\n")
+        heard = b""
         while line := await beat.stdout.readline():
             # A login shell may have printed a greeting before.
             if line.endswith(b"cockpit 0\n"):
                 return time.monotonic() - sent
+            heard = (heard + line)[-200:]
         status = await beat.wait()
         if status is None:
             raise LinkLost("no answer")
-        said = b" ".join((await beat.stderr.read()).split())[-200:].decode(errors="replace")
+        heard = await beat.stderr.read() or heard  # nologin tells it on stdout
+        said = b" ".join(heard.split())[-200:].decode(errors="replace")
         # Tried again: it may be a closed account, and as well a host that cannot fork just now.
         raise Unreachable(
             f"{name}: lets us in but runs no commands (status {status}"

@@ -357,8 +357,9 @@ async def test_a_login_shell_that_talks_is_no_trouble(lab: Lab) -> None:
         assert (done.output, done.status) == (b"hi\n", 2)
 
 
-async def test_a_host_that_runs_nothing_is_told(lab: Lab) -> None:
-    closed = lab.sshd("ForceCommand echo This account is closed. >&2; exit 1")
+@pytest.mark.parametrize("to", [1, 2])
+async def test_a_host_that_runs_nothing_is_told(lab: Lab, to: int) -> None:
+    closed = lab.sshd(f"ForceCommand echo This account is closed. >&{to}; exit 1")
     async with linked(lab.config(entry(closed.port))) as target:
         await until(lambda: target.link.state is LinkState.LOST)
         said = 'runs no commands (status 1, it says "This account is closed.")'
