@@ -381,8 +381,8 @@ def _verdict(
             )
         case _ if claimed or said["mark"] != place.mark:
             return Unknown(
-                f"{place.root} on {name} was deleted, and with it what was known of the command."
-                f" {check}"
+                f"what was known of the command in {place.root} on {name} was deleted; how far it"
+                f" came is not known. {check}"
             )
         case _:
             return Unknown(

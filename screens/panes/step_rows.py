@@ -92,7 +92,7 @@ def opened(step: Step, at: Place, facts: Facts, needless: bool, width: int) -> l
             stop = Place(Kind.STEP, step.id, number)
             rows += _command(step, item, number, facts, width, here=at == stop)
             run = facts.runs.get(item.id)
-            closing = _next(step, number, facts, width) if at == stop and run and run.over else []
+            closing = _next(step, number, facts, width, run) if at == stop and run else []
             continue
         # What is read before a command belongs to it; a reference to the one before.
         nearest = max(number, 0) if isinstance(item, Reference) else min(number + 1, last)
@@ -301,7 +301,7 @@ def _told(
             enter = "enter hands it the terminal"
         parts.append((Safe(f" {'enter asks for it' if missing else enter}"), "faint"))
     lines = [tuple(line) for line in paint.fold_parts(parts, width - 9)]
-    where = _where(command, facts)
+    where = _where(command, facts, beside=run is not None and not run.over)
     lines += [((line, "warn"),) for words in where for line in paint.fold(words, width - 9)]
     return [paint.row((INDENT, ""), *line, stop=stop) for line in lines]
 
@@ -316,8 +316,11 @@ def _held(prepared: Prepared, lost: bool) -> Safe:
     return Safe(" prepared; waits for your word: enter goes on, x drops it")
 
 
-def _where(command: Command, facts: Facts) -> list[Safe]:
-    """In words where it runs, where that is not where the runbook began."""
+def _where(command: Command, facts: Facts, *, beside: bool) -> list[Safe]:
+    """In words where it runs, where that is not where the runbook began.
+
+    beside: it runs, so what it would find if it were run now does not matter.
+    """
     prepared = facts.prepared.get(command.id)
     if prepared is None:
         return []
@@ -331,7 +334,7 @@ def _where(command: Command, facts: Facts) -> list[Safe]:
         more = len(prepared.carries) - 4
         said.append(f"with {names}{f' and {more} more' if more > 0 else ''} from before")
     words = [Safe(f"runs {', '.join(said)}")] if said else []
-    return [*words, clean_line(prepared.doubt)] if prepared.doubt else words
+    return [*words, clean_line(prepared.doubt)] if prepared.doubt and not beside else words
 
 
 def _ran(
@@ -374,10 +377,13 @@ def _leads(step: Step, number: int, facts: Facts) -> Safe:
     return Safe("")
 
 
-def _next(step: Step, number: int, facts: Facts, width: int) -> list[Row]:
-    """What the keys do now that it has run: the cursor stays until the responder moves it."""
+def _next(step: Step, number: int, facts: Facts, width: int, run: Run) -> list[Row]:
+    """What the keys do once it has run: the cursor stays until the responder moves it."""
+    if not run.over:
+        return []
     stop = Place(Kind.STEP, step.id, number)
-    said = ["enter runs it again"]
+    # What enter does where nobody knows how a run ended is said with that.
+    said = [] if run.state is RunState.UNKNOWN else ["enter runs it again"]
     if number + 1 < len(step.commands):
         said.append(f"j goes to command {number + 2}")
     said.append("space takes the mark back" if facts.state else "space ticks the step")
