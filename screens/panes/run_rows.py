@@ -154,7 +154,7 @@ def verdict(run: Run, *, lost: bool = False) -> list[Part]:
         case RunState.UNKNOWN:
             return [
                 (Safe("UNKNOWN "), "bad"),
-                (clean_line(f"{run.why} enter: what to look at"), ""),
+                (clean_line(f"{run.why} enter offers what to look at."), ""),
             ]
         case RunState.STOPPED | RunState.NEVER_STARTED:
             words = clean_line(outcome(run.why or run.state.value, run.exit_status) + took)
