@@ -328,7 +328,8 @@ def tell_end(run: Run, timeout_s: int = 0) -> None:
     host = run.asked.host
     match run.state:
         case RunState.NEVER_STARTED:
-            say(f"{host}: the command never started there; nothing was run.")
+            why = f" ({run.why})" if run.why else ""
+            say(f"{host}: the command never started there{why}; nothing was run.")
         case RunState.UNKNOWN:
             say(f"{host}: nobody knows how far the command ran: {run.why}")
         case RunState.STOPPED if run.why == "timeout":

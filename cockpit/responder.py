@@ -462,7 +462,7 @@ class Responder:
         is not filled in.
         """
         from cockpit.runbook import placeholders
-        from cockpit.runbook.model import Phase, Waits
+        from cockpit.runbook.model import Phase, Risk, Waits
         from cockpit.runbook.shell import judge
         from cockpit.target.session import Turn, changes
 
@@ -476,6 +476,9 @@ class Responder:
             raise CannotRun(f"{', '.join(open_gaps)} has no value; the command was not run.")
         if chosen and chosen.command.risk.above(risk):
             risk, because = chosen.command.risk, "the runbook says so"
+        unsaved = bool(self.log.unsaved and self.log.trouble)
+        if unsaved and risk is not Risk.READ:
+            doubts.append("It cannot be written down now: if cockpit ends, nobody knows of it.")
         target = self.links.to(host or self.host_of(chosen))
         beside = verdict.waits is Waits.STREAM or bool(terminal)
         keeps = not beside and (changes(command) or bool(session.doubt))
@@ -493,6 +496,7 @@ class Responder:
             turn=Turn(session.job, session.state, keeps) if chosen else None,
             carries=session.variables,
             doubt=" ".join(doubt for doubt in doubts if doubt),
+            unsaved=unsaved,
         )
 
     def unknown(self, command: str, chosen: Chosen | None, host: str = "") -> Run | None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 HOST_PATIENCE = 15.0
 TAIL_LINES = 5
 SKEW = 60.0
+NOT_WRITTEN = "what is run cannot be written down now"
 AGAIN = 5.0
 HEARING = 2.0
 KEPT_OF_A_TERMINAL = 64 * 1024 * 1024
@@ -161,9 +162,11 @@ class Runs:
                 rollout=rollout,
             )
         )
-        # Not on disk in time (a full disk): the banner says so, and the incident goes on. An id
-        # that is not on disk is never sent again, since nobody will know it.
-        await log.saved_up_to(record)
+        saved = await log.saved_up_to(record)
+        if not saved and not leave.unsaved and leave.risk != "read":
+            log.append(_nothing_ran(id, NOT_WRITTEN))
+            raise CannotRun(f"Nothing was sent: {NOT_WRITTEN}. Once more, and the gate asks.")
+        # What is not on disk is never sent again, since nobody will know its id.
         return output
 
     async def in_terminal(
@@ -477,6 +480,7 @@ class Runs:
             size=end.size,
             truncated=end.truncated,
             tail=self._log.clean("\n".join(lines)),
+            why=self._log.clean(end.why),
         )
 
 
@@ -490,8 +494,9 @@ def _kept(output: Output) -> Callable[[bytes], None]:
     return keep
 
 
-def _nothing_ran(id: str) -> e.CommandFinished:
-    return e.CommandFinished(job=id, exit_status=None, how="never started", seconds=0.0, size=0)
+def _nothing_ran(id: str, why: str = "") -> e.CommandFinished:
+    how = "never started"
+    return e.CommandFinished(job=id, exit_status=None, how=how, seconds=0.0, size=0, why=why)
 
 
 def _title(command: str) -> str:

@@ -406,6 +406,8 @@ async def test_with_no_place_for_the_intent_it_runs_once_and_nobody_sends_it_aga
     await until(lambda: not responder.log.unsaved)
     folder = responder.folder
     assert folder
+    asked = guard.ask(responder.intent(f"touch {tmp_path}/side"))
+    confirmed_before = guard.answer(asked, confirmed=True, reason="in a test")
     filler = small_disk / "filler"
     with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while file.write(b"x" * 4096):
@@ -413,14 +415,20 @@ async def test_with_no_place_for_the_intent_it_runs_once_and_nobody_sends_it_aga
     while not responder.log.trouble.startswith("NOT SAVED"):
         responder.note("x" * 1000)
         await asyncio.sleep(0.05)
-    job = await responder.run(_passed(responder, f"echo run >> {tmp_path}/side; echo done"))
+    with pytest.raises(CannotRun, match=r"^Nothing was sent: what is run cannot be written down"):
+        await responder.run(confirmed_before)
+    assert not (tmp_path / "side").exists()
+    # At the gate it was said, and confirmed all the same.
+    again = guard.ask(responder.intent(f"mkdir {tmp_path}/side && echo run"))
+    assert "cannot be written down now" in again.intent.doubt
+    job = await responder.run(guard.answer(again, confirmed=True, reason="in a test"))
     await until(lambda: not responder.incident.running(), 30)
     assert responder.log.trouble.startswith("NOT SAVED")
-    assert responder.log.output_text(job) == "done\n"
+    assert responder.log.output_text(job) == "run\n"
     # A cockpit that took the incident up now would know of nothing to ask for, or to send.
     assert not fold(read(folder).records).runs
     filler.unlink()
     await until(lambda: not responder.log.unsaved, 30)
     assert fold(read(folder).records).runs[job].exit_status == 0
     assert await responder.close() == 0
-    assert (tmp_path / "side").read_text() == "run\n"
+    assert (tmp_path / "side").is_dir()

@@ -280,7 +280,8 @@ class CommandClaimed(Event, tag="command.claimed", frozen=True):
 class CommandFinished(Event, tag="command.finished", frozen=True):
     """The host told how it ended. exit_status None: it was stopped before it began.
 
-    seconds: duration as cockpit saw it. size: bytes of output. tail: the last lines, redacted.
+    seconds: duration as the host saw it. size: bytes of output. tail: the last lines, redacted.
+    why: where it never started.
     """
 
     job: str
@@ -290,6 +291,7 @@ class CommandFinished(Event, tag="command.finished", frozen=True):
     size: int
     truncated: bool = False
     tail: str = ""
+    why: str = ""
 
 
 class CommandUnknown(Event, tag="command.unknown", frozen=True):

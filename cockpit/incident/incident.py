@@ -442,7 +442,7 @@ def _after(run: Run, event: e.Event) -> Run:
                 size=end.size,
                 truncated=end.truncated,
                 tail=end.tail,
-                why="timeout" if how == "timeout" else "",
+                why="timeout" if how == "timeout" else end.why,
             )
         case _:
             return run

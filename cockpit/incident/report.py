@@ -233,6 +233,8 @@ def ended(run: Run) -> str:
             return f"not known: {clean_line(run.why)}"
         case RunState.DONE:
             return outcome("done", run.exit_status)
+        case RunState.NEVER_STARTED if run.why:
+            return f"never started: {clean_line(run.why)}"
         case RunState.STOPPED | RunState.NEVER_STARTED:
             return outcome(run.state.value, run.exit_status)
         case _:

@@ -171,11 +171,13 @@ def _command_words(event: e.Event, incident: Incident) -> str:
             rest = f"; goes on on {_some(still)}" if still else ""
             rest += f"; not run on {_some(not_run)}" if not_run else ""
             return f"Run on {rolled.asked.label} {how}: ok on {worked} of {total}{bad}{rest}"
-        case e.CommandFinished(job=job, how=how, exit_status=status, seconds=seconds):
+        case e.CommandFinished(job=job, how=how, exit_status=status, seconds=seconds, why=why):
             if _in_terminal(incident, job) and how != "never started":
                 where = f"Used a terminal on {incident.runs[job].asked.host}"
                 said = _command(incident, job).rpartition(" on ")[0]
                 return f"{where} for {duration(seconds)}: {said}: {outcome(how, status)}"
+            if how == "never started":
+                return f"{_command(incident, job)}: never started{_because(why)}"
             ended = f"{outcome(how, status)} after {duration(seconds)}"
             return f"{_command(incident, job)}: {ended}"
         case e.CommandUnknown(job=job, why=why) if _in_terminal(incident, job):

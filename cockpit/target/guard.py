@@ -42,8 +42,8 @@ class Intent:
     host. skipped_diagnosis: a recovery command while no diagnosis step was done. stale: why what
     the screen shows about the place may be old, empty when it is fresh. terminal: why it runs in
     the responder's own terminal, empty where it is a job. turn: its place among the commands of
-    its runbook there; carries: names of the variables that it finds set; doubt: why it may not find
-    what the runbook means, in a sentence.
+    its runbook there; carries: names of the variables that it finds set; doubt: why it may not do
+    what the responder means, in a sentence. unsaved: what is run cannot be written down now.
     """
 
     command: str
@@ -59,6 +59,7 @@ class Intent:
     turn: Turn | None = None
     carries: tuple[str, ...] = ()
     doubt: str = ""
+    unsaved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,8 @@ class AskAll:
 class Pass:
     """Leave to run one command once on one host. Made by `answer` and `answer_all` alone.
 
-    workdir and turn are as they were shown. number tells passes apart, so that each is spent once.
+    workdir, turn and unsaved are as they were shown. number tells passes apart, so that each is
+    spent once.
     """
 
     command: str
@@ -102,6 +104,7 @@ class Pass:
     reason: str
     workdir: str
     turn: Turn | None
+    unsaved: bool
     number: int
     seal: object
 
@@ -216,6 +219,7 @@ def _let(intent: Intent, how: str, reason: str) -> Pass:
         reason=reason.strip(),
         workdir=intent.workdir,
         turn=intent.turn,
+        unsaved=intent.unsaved,
         number=next(_NUMBERS),
         seal=_SEAL,
     )

@@ -27,6 +27,7 @@ _SEAL: Final = object()
 KEPT_DAYS: Final = 7
 """How long a host keeps what an ended job told; then `hello` has it removed (ck_sweep)."""
 
+STALE_S: Final = 60.0
 _LEASE_S: Final = 60
 _BROKEN_SHELLS: Final = 15
 _BEFORE_THE_LAUNCH: Final = ("write", "nodir", "cut", "noclaim")
@@ -215,19 +216,22 @@ async def follow(
     """Start a job, or take it up again, and tell all about it until it has ended.
 
     order: None only re-attaches; with an order, it is sent until the target has claimed it, never
-    after. claimed: a Claimed was seen before. offset: bytes of output already held; the consumer
-    keeps each Output before it asks for more. The last item is Ended or Unknown. Lost links are
-    waited out. Raises LinkDown when the link will not come back by itself: follow again later.
-    Close it with `contextlib.aclosing`; the job goes on.
+    after, and for a minute at most: what was confirmed long ago may be wrong by now. claimed: a
+    Claimed was seen before. offset: bytes of output already held; the consumer keeps each Output
+    before it asks for more. The last item is Ended or Unknown. Lost links are waited out. Raises
+    LinkDown when the link will not come back by itself: follow again later. Close it with
+    `contextlib.aclosing`; the job goes on.
     """
     if order is not None and (order.id != id or order.host != target.name):
         raise ValueError(f"the order is for {order.host} under {order.id}, not for {target.name}")
     patience = _Patience(target)
-    refused = ""
+    refused, given = "", _now()
     # Whether an order may be on its way still; one from before we were asked would be, too.
     adrift = order is None
     while True:
         await target.ready()
+        if order and not (claimed or refused) and _now() - given > STALE_S:
+            refused = "the link was lost before it arrived there, and too much time has passed"
         sends = order is not None and not claimed and not refused
         if claimed:
             body = b""
@@ -388,6 +392,11 @@ def _verdict(
             return Unknown(
                 f"{refused or 'it has no trace there'}; whether it ran is not known. {check}"
             )
+
+
+def _now() -> float:
+    """Seconds that go on while this machine sleeps, where there is such a clock."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class _Patience:

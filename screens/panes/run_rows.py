@@ -156,6 +156,8 @@ def verdict(run: Run, *, lost: bool = False) -> list[Part]:
                 (Safe("UNKNOWN "), "bad"),
                 (clean_line(f"{run.why} enter offers what to look at."), ""),
             ]
+        case RunState.NEVER_STARTED if run.why:
+            return [(Safe("NEVER STARTED "), "warn"), (clean_line(run.why), "")]
         case RunState.STOPPED | RunState.NEVER_STARTED:
             words = clean_line(outcome(run.why or run.state.value, run.exit_status) + took)
             return [(words, "warn")]

@@ -87,7 +87,7 @@ def test_an_empty_command_is_refused() -> None:
 
 def test_a_pass_cannot_be_made_elsewhere() -> None:
     with pytest.raises(TypeError, match="handed out"):
-        Pass("rm -rf /", "prod-1", Risk.READ, "not asked", "", "", None, 1, object())
+        Pass("rm -rf /", "prod-1", Risk.READ, "not asked", "", "", None, False, 1, object())
 
 
 def test_an_ask_with_another_level_does_not_open_a_destructive_intent() -> None:
