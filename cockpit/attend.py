@@ -336,7 +336,10 @@ def tell_end(run: Run, timeout_s: int = 0) -> None:
             limit = f" of {timeout_s} s" if timeout_s else ""
             say(f"{host}: `{beginning(run.asked.command)}` was ended at its time limit{limit}.")
     if run.truncated:
-        say(f"{host}: the output is not whole; it was longer than is kept there.")
+        say(
+            f"{host}: the output is not whole; it was longer than is kept there,"
+            " or than the disk there had room for."
+        )
 
 
 def status_of(run: Run) -> int:
