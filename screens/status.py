@@ -92,8 +92,8 @@ def _tail(responder: Responder, now: datetime, mono: float, less: int) -> list[P
     if incident.prepared:
         parts.append((Safe(f" · {len(incident.prepared)} prepared"), "warn"))
     parts.append((Safe(" · "), ""))
-    parts.append(link(responder.target.name, responder.target.link, mono, wide=less < 3))
-    if less >= 4 and not (responder.log.trouble or responder.log.unsaved or responder.log.reading):
+    parts.append(link(responder.target.name, responder.target.link, mono, wide=less < 4))
+    if less >= 3 and not (responder.log.trouble or responder.log.unsaved or responder.log.reading):
         return parts
     parts.append((Safe(" · "), ""))
     if responder.log.trouble:
