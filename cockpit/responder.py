@@ -474,7 +474,7 @@ class Responder:
         open_gaps = placeholders.unsafe(command, session.variables)
         if open_gaps:
             raise CannotRun(f"{', '.join(open_gaps)} has no value; the command was not run.")
-        if chosen and chosen.command.risk.above(risk):
+        if chosen and chosen.command.risk.above(risk) and chosen.raised:
             risk, because = chosen.command.risk, "the runbook says so"
         unsaved = bool(self.log.unsaved and self.log.trouble)
         if unsaved and risk is not Risk.READ:
@@ -502,9 +502,9 @@ class Responder:
     def unknown(self, command: str, chosen: Chosen | None, host: str = "") -> Run | None:
         """The newest run of a command on its host, where nobody knows whether it ran."""
         host = host or self.host_of(chosen)
-        words = self.log.clean(command).strip()
         for run in reversed(tuple(self.incident.runs.values())):
             asked = run.asked
+            words = self.log.clean(command).strip()  # begins a journal, where none is yet
             # By its words too: a runbook that was edited may know it by another id.
             same = asked.command.strip() == words or (
                 chosen is not None
