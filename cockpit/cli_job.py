@@ -7,7 +7,6 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from typing import Any, Final
 
 import click
@@ -26,8 +25,8 @@ from cockpit.attend import (
     tell_stop,
 )
 from cockpit.config import Config
-from cockpit.incident.events import CommandStopped
-from cockpit.incident.incident import Incident, Run, RunState
+from cockpit.incident.events import CommandFinished, CommandStopped, CommandUnknown
+from cockpit.incident.incident import Incident, Run, RunState, after
 from cockpit.incident.journal import Busy
 from cockpit.incident.timeline import line
 from cockpit.jobs import Job
@@ -43,7 +42,6 @@ LOOK_AGAIN: Final = 1.0
 WRITE_DOWN: Final = 30.0
 """Seconds in which what a host told is told again, for the journal."""
 
-ENDS: Final = {"done": RunState.DONE, "never started": RunState.NEVER_STARTED}
 ELSEWHERE: Final = "The cockpit that has {name} open writes it down."
 
 
@@ -173,6 +171,8 @@ async def _attach(there: _There) -> int:
     await there.reach()
     unwatch = tell_link(there.target)
     try:
+        if one.run.state is RunState.STOPPING:
+            say(f"A stop was asked for; to have it carried out: cockpit job stop {there.id}")
         claimed = one.run.claimed or await _begun(there)
         if not claimed:
             run = there.responder.incident.runs[there.id]
@@ -240,16 +240,18 @@ async def _followed(there: _There, printer: Printer, at: int) -> Run:
                 case jobs_there.Output(data=data):
                     await printer.write(data)
                 case jobs_there.Unknown(why=why):
-                    run = replace(run, state=RunState.UNKNOWN, why=why)
+                    run = after(run, CommandUnknown(job=run.job, why=why))
                 case jobs_there.Ended() as end:
-                    how = "" if end.how == "done" else end.how
-                    run = replace(
-                        run,
-                        state=ENDS.get(end.how, RunState.STOPPED),
+                    finished = CommandFinished(
+                        job=run.job,
                         exit_status=end.exit_status,
+                        how=end.how,
+                        seconds=end.seconds or 0.0,
+                        size=end.size,
                         truncated=end.truncated,
-                        why=how,
+                        why=end.why,
                     )
+                    run = after(run, finished)
     return run
 
 

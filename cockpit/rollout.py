@@ -146,7 +146,7 @@ def plan(
             raise CannotRun(f"On {host}: {missing}") from None
         planned.append(Planned(host, filled))
     risk = max((judge(one.command).risk for one in planned), key=list(Risk).index)
-    if chosen and chosen.command.risk.above(risk):
+    if chosen and chosen.command.risk.above(risk) and chosen.raised:
         risk = chosen.command.risk
     return Plan(
         id=_new_id(),

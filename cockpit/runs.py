@@ -53,6 +53,13 @@ class Chosen:
     host: str = ""
 
     @property
+    def raised(self) -> bool:
+        """Whether its author says that it does more harm than can be read off it."""
+        from cockpit.runbook.shell import judge
+
+        return self.command.risk.above(judge(self.command.text).risk)
+
+    @property
     def ref(self) -> e.StepRef:
         return e.StepRef(self.runbook.path, self.step.id)
 

@@ -281,7 +281,8 @@ class CockpitScreen(IncidentKeys, RolloutKeys):
 
     def action_retry(self) -> None:
         self.responder.target.retry_now()
-        self.say("Trying again.")
+        if self.responder.target.link.state.usable:
+            self.say(f"The link to {self.responder.target.name} is up.")
 
     @work(exit_on_error=False)
     async def action_search(self) -> None:

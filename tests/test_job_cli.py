@@ -184,7 +184,7 @@ async def test_what_was_never_sent_is_waited_for_while_it_may_be_and_then_buried
     journal.close()
     done = await ended(process)
     assert done.status == 125
-    assert "the command never started there; nothing was run" in done.err
+    assert "never started there (it was never sent); nothing was run" in done.err
     assert not isinstance(await job.state(target, place, id), job.Absent)
     await target.close()
     assert [one["state"] for one in await here.jobs("--all")] == ["never started"]

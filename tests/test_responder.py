@@ -382,3 +382,15 @@ async def test_what_was_prepared_is_not_sent_for_another_command(responder: Resp
     edited = command(responder, 1)
     assert edited.command.id == free.command.id
     assert responder.waiting(edited) == edited.command.text
+
+
+async def test_a_risk_that_came_of_a_gap_goes_with_it_and_the_authors_own_word_stays(
+    responder: Responder,
+) -> None:
+    gap, word = "```bash\nmv <FILE> there\n```\n", '```bash {"risk": "destroy"}\nls <A>\n```\n'
+    text = f"# X\n## Recovery\n{gap}{word}"
+    responder.open_runbook(parse.parse(text, "x.md"))
+    moves, lists = command(responder, 0), command(responder, 1)
+    assert responder.intent("mv here there", moves).because != "the runbook says so"
+    intent = responder.intent("ls a", lists)
+    assert (intent.risk, intent.because) == ("destroy", "the runbook says so")

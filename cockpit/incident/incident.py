@@ -406,7 +406,7 @@ def _ran(incident: Incident, record: e.Record) -> Incident:
     before = incident.runs.get(job)
     if before is None:
         return incident
-    run = _after(before, event)
+    run = after(before, event)
     return replace(
         incident,
         runs={**incident.runs, job: run},
@@ -419,7 +419,8 @@ def _diagnosed(run: Run) -> bool:
     return ran and run.asked.phase in ("diagnosis", "symptoms")
 
 
-def _after(run: Run, event: e.Event) -> Run:
+def after(run: Run, event: e.Event) -> Run:
+    """The run as an event of its own leaves it."""
     match event:
         case e.CommandClaimed():
             # A stop that was asked for before stays asked for.
