@@ -371,8 +371,8 @@ def _verdict(
         case "lost":
             return Unknown(
                 f"the process that watched the command on {name} was killed, as when memory runs"
-                f" out; the command is over, what it started may still run, and its exit status is not"
-                f" known. {check}"
+                f" out; the command is over, what it started may still run, and its exit status is"
+                f" not known. {check}"
             )
         case "swept":
             return Unknown(
