@@ -308,6 +308,9 @@ def run(responder: Responder, opening: Opening) -> int:
     Returns the exit status: 0, 1 when the program failed, 3 when events could not be saved.
     """
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    # Where a shell exports these, Textual would believe them, and not the terminal.
+    for size in ("COLUMNS", "LINES"):
+        os.environ.pop(size, None)
 
     async def session() -> int:
         app = CockpitApp(responder, opening)

@@ -1,11 +1,16 @@
 """Shared by all tests: the async backend, the lab's fixtures, ordinary signals."""
 
+import os
 import signal
 
 # Before any test: imported late, by its plugin, CPython 3.11 may fail to parse it while garbage of
 # the tests is collected.
 import hypothesis  # noqa: F401
 import pytest
+
+# Of the terminal that the tests were started in, where they run in several processes.
+for _size in ("COLUMNS", "LINES"):
+    os.environ.pop(_size, None)
 
 pytest_plugins = ["tests.lab.fixtures"]
 

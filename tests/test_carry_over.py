@@ -400,9 +400,9 @@ def test_killed_in_between_it_goes_on_in_the_same_directory_with_the_same_variab
     with Terminal(cockpit(*words), environ=environ) as terminal:
         terminal.wait("prod-1 up")
         terminal.keys("Enter")
-        terminal.wait(r"`POD=.* exit 0")
+        terminal.wait(r"\$ POD=(.*\n)+.*OK exit 0")
         terminal.keys("j", "Enter")
-        terminal.wait(r"`cd .* exit 0")
+        terminal.wait(r"▸ \$ cd (.*\n)+.*OK exit 0")
         terminal.wait("saved")
         kill(tmp_path)
     with Terminal(cockpit(*words), environ=environ) as terminal:

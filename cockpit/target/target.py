@@ -186,11 +186,23 @@ class _Process:
     stdin: asyncio.StreamWriter
     stdout: asyncio.StreamReader
     stderr: asyncio.StreamReader
+    closed: bool = False
 
     async def wait(self) -> int | None:
         return await self.process.wait()
 
+    def dropped(self) -> bool:
+        """Whether nobody needs it any more; its pipes are closed then.
+
+        What outlives the shell may hold them, and asyncio would complain about that.
+        """
+        if not self.closed or self.process.returncode is None:
+            return False
+        self.process._transport.close()  # type: ignore[attr-defined]
+        return True
+
     def close(self) -> None:
+        self.closed = True
         # The shell alone, never its group: without setsid(1) a job it started is in that group.
         self.stdin.close()
         if self.process.returncode is None:
@@ -247,7 +259,7 @@ class Local:
         )
         assert process.stdin and process.stdout and process.stderr
         channel = _Process(process, process.stdin, process.stdout, process.stderr)
-        self._channels = [each for each in self._channels if each.process.returncode is None]
+        self._channels = [each for each in self._channels if not each.dropped()]
         self._channels.append(channel)
         return channel
 
@@ -280,8 +292,7 @@ class Local:
         for channel in self._channels:
             channel.close()
             await channel.wait()
-            # What outlives the shell may hold its pipes, and asyncio would complain about them.
-            channel.process._transport.close()  # type: ignore[attr-defined]
+            channel.dropped()
         for terminal in self._terminals:
             terminal.close()
 

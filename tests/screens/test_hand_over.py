@@ -191,7 +191,8 @@ def test_the_size_may_change_while_it_is_away(tmp_path: Path, file: Path) -> Non
         terminal.resize(100, 31)
         terminal.wait("line 30 of it")
         terminal.keys("q")
-        screen = terminal.wait("OK exit 0")
+        terminal.wait("OK exit 0")
+        screen = terminal.wait(r"^(?:.*\n){30}.*q quit")
         lines = screen.rstrip("\n").split("\n")
         assert len(lines) == 31
         assert re.search(r"q quit *$", lines[-1]), screen
