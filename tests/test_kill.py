@@ -40,9 +40,11 @@ async def responder_at_work(home: Path, side: Path, told: int) -> None:
 
     journal.on_saved = saved
     responder.reattach()
+    mark = f"{os.getpid()}-{time.monotonic_ns()}"
     for number in range(10_000):
-        responder.note(f"note {os.getpid()}.{number}")
-        name = f"{os.getpid()}.{number}"
+        # Not by the pid alone: the same one is given out again before two hundred have been.
+        name = f"{mark}.{number}"
+        responder.note(f"note {name}")
         asked = guard.ask(
             responder.intent(f"echo {name} >> {side}; echo begun; sleep 0.02; echo ended")
         )

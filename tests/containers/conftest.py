@@ -203,7 +203,7 @@ Until = Callable[..., Awaitable[float]]
 def until() -> Until:
     """Wait until a thing is true; how long that took. Fails after `within` seconds."""
 
-    async def wait(true: Callable[[], object], within: float = 5.0) -> float:
+    async def wait(true: Callable[[], object], within: float = 15.0) -> float:
         began = time.monotonic()
         while not true():
             passed = time.monotonic() - began
