@@ -309,16 +309,20 @@ class Responder:
 
     def _observe(self) -> None:
         """Watches the containers of the chosen host, and no others."""
-        from cockpit.containers.engine import Engine
         from cockpit.containers.watch import Watch
 
         for old in (self.watch, self.engine):
             if old is not None:
                 self._in_background(old.close())
-        host = self.config.hosts.get(self.target.name)
-        self.engine = Engine(self.target, host.docker if host else "")
+        self.engine = self._engine_of(self.target)
         self.watch = Watch(self.engine, on_change=lambda: self.changed())
         self.watch.start()
+
+    def _engine_of(self, target: Target) -> Engine:
+        from cockpit.containers.engine import Engine
+
+        host = self.config.hosts.get(target.name)
+        return Engine(target, host.docker if host else "")
 
     def _link_moved(self, target: Target, link: Link) -> None:
         self.runs.link_changed(target, link)
@@ -412,9 +416,8 @@ class Responder:
 
     def out_of_reach(self, chosen: Chosen | None) -> str:
         """Why nothing can be sent now to where a command would run; empty where it can."""
-        host = self.host_of(chosen)
-        reason = self.links.to(host).link.reason
-        return reason if host in self.links.lost else ""
+        link = self.links.to(self.host_of(chosen)).link
+        return link.reason if link.state.gone else ""
 
     def host_of(self, chosen: Chosen | None) -> str:
         """Where a command runs: where its author says, else on the chosen host."""
@@ -502,9 +505,12 @@ class Responder:
     def unknown(self, command: str, chosen: Chosen | None, host: str = "") -> Run | None:
         """The newest run of a command on its host, where nobody knows whether it ran."""
         host = host or self.host_of(chosen)
-        for run in reversed(tuple(self.incident.runs.values())):
+        runs = tuple(self.incident.runs.values())
+        if not runs:
+            return None  # to clean a text begins a journal, where none is yet
+        words = self.log.clean(command).strip()
+        for run in reversed(runs):
             asked = run.asked
-            words = self.log.clean(command).strip()  # begins a journal, where none is yet
             # By its words too: a runbook that was edited may know it by another id.
             same = asked.command.strip() == words or (
                 chosen is not None
@@ -561,10 +567,7 @@ class Responder:
         host = host or self.target.name
         if host == self.target.name:
             return await save_first(self.log, self.engine, host, command, containers, rollout)
-        from cockpit.containers.engine import Engine
-
-        known = self.config.hosts.get(host)
-        engine = Engine(self.links.to(host), known.docker if known else "")
+        engine = self._engine_of(self.links.to(host))
         try:
             return await save_first(self.log, engine, host, command, containers, rollout)
         finally:

@@ -145,7 +145,7 @@ def plan(
         except placeholders.Missing as missing:
             raise CannotRun(f"On {host}: {missing}") from None
         planned.append(Planned(host, filled))
-    risk = max((judge(one.command).risk for one in planned), key=list(Risk).index)
+    risk = Risk.worst(judge(one.command).risk for one in planned)
     if chosen and chosen.command.risk.above(risk) and chosen.raised:
         risk = chosen.command.risk
     return Plan(
@@ -272,7 +272,7 @@ class Rollout:
                 label=log.clean(plan.label),
                 hosts=tuple(one.host for one in plan.hosts),
                 command=log.clean(plan.command),
-                risk=max((leave.risk for leave in self._left), key=list(Risk).index),
+                risk=Risk.worst(leave.risk for leave in self._left),
                 gate=first.how,
                 batch=plan.batch,
                 stop_after=plan.stop_after,

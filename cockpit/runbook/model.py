@@ -6,7 +6,7 @@ rule takes stays as prose of the nearest step or section.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from enum import StrEnum
 
@@ -46,6 +46,11 @@ class Risk(StrEnum):
     def above(self, other: Risk) -> bool:
         """Whether it is worse than the other."""
         return _ORDER.index(self) > _ORDER.index(other)
+
+    @staticmethod
+    def worst(risks: Iterable[Risk]) -> Risk:
+        """The worst of them; there must be one."""
+        return max(risks, key=_ORDER.index)
 
 
 _ORDER = tuple(Risk)

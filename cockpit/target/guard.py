@@ -85,8 +85,8 @@ class AskAll:
         """The one that does most harm; of several one in doubt, else the first."""
         from cockpit.runbook.model import Risk
 
-        order = list(Risk)
-        return max(self.intents, key=lambda one: (order.index(one.risk), bool(one.doubt)))
+        worst = Risk.worst(one.risk for one in self.intents)
+        return max(self.intents, key=lambda one: (one.risk == worst, bool(one.doubt)))
 
 
 @dataclass(frozen=True, slots=True)
