@@ -244,10 +244,10 @@ class CommandRequested(Event, tag="command.requested", frozen=True):
     """A command passed the gate; on disk before a byte is sent.
 
     job is the id under which the target runs it at most once. root, boot and mark pin where on the
-    host its directory is, and in which life of the host. command is what runs, redacted.
-    rollout: the one that it belongs to.
-    terminal: it runs in the responder's own terminal, not as a job: it ends with the link. after:
-    the job of the same runbook whose directory and variables it finds; keeps: it leaves its own.
+    host its directory is, and in which life of the host. command is what runs, redacted. terminal:
+    it runs in the responder's own terminal, not as a job: it ends with the link. after: the job of
+    the same runbook whose directory and variables it finds; keeps: it leaves its own. rollout: the
+    one that it belongs to.
     """
 
     job: str
