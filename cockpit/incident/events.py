@@ -114,16 +114,121 @@ class NoteAdded(Event, tag="note.added", frozen=True):
 
 
 class EscalationNoted(Event, tag="escalation.noted", frozen=True):
-    """Somebody else was called."""
+    """Somebody else was called.
+
+    level: of the ladder; 0 for somebody who is not on it, such as a vendor. how: reached,
+    no answer, left message; empty where it was not said. within: seconds in which an answer is
+    promised. criteria: what spoke for it.
+    """
 
     who: str = msgspec.field(name="called")
     reason: str = ""
+    level: int = 0
+    how: str = ""
+    within: float = 0.0
+    criteria: tuple[str, ...] = ()
 
 
 class UpdateSent(Event, tag="update.noted", frozen=True):
-    """Others were told this, by the responder's own hand."""
+    """Others are told this: through the outbox to each of `to`, else by the responder's own hand.
+
+    about: acknowledged, update, escalation, resolved. next_at: when it promises the next one.
+    """
 
     text: str
+    about: str = "update"
+    next_at: datetime | None = None
+    to: tuple[str, ...] = ()
+
+
+class MessageQueued(Event, tag="message.queued", frozen=True):
+    """A message waits to be sent to one destination of the outbox.
+
+    message: its id, which stays the same over all attempts. The rest is for destinations that want
+    it apart from the text.
+    """
+
+    message: str
+    to: str
+    about: str
+    text: str
+    title: str = ""
+    severity: str = ""
+    service: str = ""
+
+
+class MessageAttempted(Event, tag="message.attempted", frozen=True):
+    """It is about to be sent; on disk before a byte leaves. duplicate: it says that it may be."""
+
+    message: str
+    attempt: int
+    duplicate: bool = False
+
+
+class MessageSent(Event, tag="message.sent", frozen=True):
+    """The destination took it."""
+
+    message: str
+
+
+class MessageFailed(Event, tag="message.failed", frozen=True):
+    """An attempt did not go well.
+
+    ambiguous: it may have arrived all the same. wait: seconds that the destination asked for.
+    final: it is not tried again, as the destination will never take it.
+    """
+
+    message: str
+    why: str
+    ambiguous: bool = False
+    wait: float = 0.0
+    final: bool = False
+
+
+class MessageReleased(Event, tag="message.released", frozen=True):
+    """The responder said that a message that is out of date goes all the same, or again."""
+
+    message: str
+
+
+class MessageCancelled(Event, tag="message.cancelled", frozen=True):
+    """It is not sent any more."""
+
+    message: str
+    why: str = ""
+
+
+class Snoozed(Event, tag="clock.snoozed", frozen=True):
+    """What is due is not said for so many seconds. what: the name of the clock."""
+
+    what: str
+    seconds: float
+    reason: str
+
+
+class PitfallTold(Event, tag="pitfall.told", frozen=True):
+    """The responder was told of a known mistake at the moment where it is made; once."""
+
+    name: str
+    text: str
+
+
+class ThresholdCrossed(Event, tag="threshold.crossed", frozen=True):
+    """A limit of cockpit.yaml was crossed; back: it is kept to again. words: as it is told."""
+
+    host: str
+    what: str
+    words: str
+    container: str = ""
+    back: bool = False
+
+
+class ChecksKnown(Event, tag="checks.known", frozen=True):
+    """How the last check before the shift ended: ready, degraded, not ready. wrong: in words."""
+
+    at: datetime
+    outcome: str
+    wrong: tuple[str, ...] = ()
 
 
 class HostChosen(Event, tag="host.chosen", frozen=True):
@@ -426,6 +531,16 @@ Known = (
     | NoteAdded
     | EscalationNoted
     | UpdateSent
+    | MessageQueued
+    | MessageAttempted
+    | MessageSent
+    | MessageFailed
+    | MessageReleased
+    | MessageCancelled
+    | Snoozed
+    | PitfallTold
+    | ThresholdCrossed
+    | ChecksKnown
     | HostChosen
     | LinkChanged
     | ClockSkewed

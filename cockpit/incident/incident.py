@@ -9,7 +9,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from cockpit.incident import clocks, outgoing
 from cockpit.incident import events as e
+from cockpit.incident.outgoing import Outgoing
 from cockpit.text import Safe, clean_line
 
 Wanted = tuple[e.StepRef | None, str, str]
@@ -141,6 +143,8 @@ _NO_RUNS: Mapping[str, Run] = MappingProxyType({})
 _NO_SESSIONS: Mapping[tuple[str, str], Session] = MappingProxyType({})
 _NO_VALUES: Mapping[tuple[str, str], str] = MappingProxyType({})
 _NO_ROLLOUTS: Mapping[str, Rolled] = MappingProxyType({})
+_NO_MESSAGES: Mapping[str, Outgoing] = MappingProxyType({})
+_NOT_CROSSED: Mapping[tuple[str, str, str], e.ThresholdCrossed] = MappingProxyType({})
 _NONE_PREPARED: Mapping[Wanted, e.CommandPrepared] = MappingProxyType({})
 
 
@@ -150,7 +154,8 @@ class Incident:
 
     started is when the trouble began (cockpit's first record until corrected); detected when it was
     first declared. salt keys the redaction marks. sessions are by runbook and host, values by
-    runbook and name of the placeholder, the newest last.
+    runbook and name of the placeholder, the newest last. outbox is by the id of a message, crossed
+    by host, container and what of it is over its limit. told: the pitfalls that were spoken of.
     """
 
     id: str = ""
@@ -174,6 +179,12 @@ class Incident:
     sessions: Mapping[tuple[str, str], Session] = field(default_factory=lambda: _NO_SESSIONS)
     values: Mapping[tuple[str, str], str] = field(default_factory=lambda: _NO_VALUES)
     prepared: Mapping[Wanted, e.CommandPrepared] = field(default_factory=lambda: _NONE_PREPARED)
+    outbox: Mapping[str, Outgoing] = field(default_factory=lambda: _NO_MESSAGES)
+    crossed: Mapping[tuple[str, str, str], e.ThresholdCrossed] = field(
+        default_factory=lambda: _NOT_CROSSED
+    )
+    told: frozenset[str] = frozenset()
+    times: clocks.Times = field(default_factory=clocks.Times)
     entries: tuple[Entry, ...] = ()
     diagnosed: bool = False
     last_change: int = 0
@@ -243,7 +254,14 @@ def fold(records: Iterable[e.Record], start: Incident | None = None) -> Incident
     return replace(incident, entries=tuple(entries))
 
 
-_UNSEEN = (e.JournalOpened, e.CommandClaimed, e.SessionKept, e.ValueGiven)
+_UNSEEN = (
+    e.JournalOpened,
+    e.CommandClaimed,
+    e.SessionKept,
+    e.ValueGiven,
+    e.MessageQueued,
+    e.MessageAttempted,
+)
 
 
 def _unseen(incident: Incident, event: e.Event) -> bool:
@@ -279,6 +297,15 @@ def apply(incident: Incident, record: e.Record) -> Incident:
 
 
 def _apply(incident: Incident, record: e.Record) -> Incident:
+    times = clocks.after(incident.times, record)
+    outbox = outgoing.after(incident.outbox, record)
+    incident = _known(incident, record)
+    if times is incident.times and outbox is incident.outbox:
+        return incident
+    return replace(incident, times=times, outbox=outbox)
+
+
+def _known(incident: Incident, record: e.Record) -> Incident:
     at = record.ts
     match record.event:
         case e.JournalOpened(incident=id, salt=salt):
@@ -309,6 +336,12 @@ def _apply(incident: Incident, record: e.Record) -> Incident:
             return replace(incident, resolved=None, mitigated=None, resolution=None)
         case e.HostChosen(host=host):
             return replace(incident, host=host)
+        case e.PitfallTold(name=name):
+            return replace(incident, told=incident.told | {name})
+        case e.ThresholdCrossed(host=host, container=container, what=what, back=back) as crossed:
+            limit = (host, container, what)
+            others = {other: one for other, one in incident.crossed.items() if other != limit}
+            return replace(incident, crossed=others if back else {**others, limit: crossed})
         case e.RunbookOpened() as opened:
             known = tuple(book for book in incident.runbooks if book.path != opened.path)
             return replace(incident, runbook=opened, runbooks=(*known, opened))

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import cockpit
+from cockpit import clock
 from cockpit.incident.disk import Disk, ascii_slug
 from cockpit.incident.events import (
     SCHEMA,
@@ -46,7 +47,7 @@ from cockpit.incident.history import (
     verify,
 )
 from cockpit.incident.markdown_file import sweep
-from cockpit.incident.records import body, now, ulid
+from cockpit.incident.records import body, ulid
 from cockpit.incident.segments import MAIN, Busy
 
 if TYPE_CHECKING:
@@ -99,7 +100,6 @@ class Journal:
         self.on_saved: Callable[[int], None] = lambda seq: None
         self.on_trouble: Callable[[str], None] = lambda trouble: None
         self._disk = disk
-        self._boot = _boot()
         self._spare_salt = os.urandom(16).hex()
         self._records = list(history.records)
         self._seq = self.saved
@@ -118,7 +118,7 @@ class Journal:
         Never raises for the disk: a root that cannot be written is replaced by a fallback
         directory, and where nothing can be written events are kept in memory; `trouble` says so.
         """
-        moment = now()
+        moment = clock.now()
         incident = ulid(moment)
         folder = root / f"{moment:%Y-%m-%d-%H%M}-{ascii_slug(slug)}"
         disk = Disk(root, folder, incident)
@@ -142,7 +142,7 @@ class Journal:
         scans = scan(folder)
         main = next((found for found in scans if found.path == folder / MAIN), File(folder / MAIN))
         history = merge(folder, scans)
-        disk.incident = incident_id(main.lines) if history.records else ulid(now())
+        disk.incident = incident_id(main.lines) if history.records else ulid(clock.now())
         journal = cls(disk, who=who, incident=disk.incident, history=history)
         disk.resume(main, _strays(folder, scans))
         sweep(folder)
@@ -204,13 +204,13 @@ class Journal:
         with self._changed:
             if self._closing:
                 raise ValueError("the journal is closed")
-            moment = now()
+            at = clock.moment()
             record = Record(
                 seq=self._seq + 1,
-                id=ulid(moment),
-                ts=moment,
-                mono=round(time.monotonic(), 3),
-                boot=self._boot,
+                id=ulid(at.ts),
+                ts=at.ts,
+                mono=at.mono,
+                boot=at.boot,
                 writer=self.writer,
                 who=self.who,
                 event=event,
@@ -323,11 +323,3 @@ def _strays(folder: Path, scans: list[File]) -> list[bytes]:
         if line.record.id not in here
     }
     return [line.body for line in sorted(away.values(), key=lambda line: line.record.seq)]
-
-
-def _boot() -> str:
-    """Tells boots apart, so that `mono` is compared only within one; "unknown" off Linux."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
-    except OSError:
-        return "unknown"

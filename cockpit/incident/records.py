@@ -61,12 +61,6 @@ def ulid(now: datetime) -> str:
     return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
 
 
-def now() -> datetime:
-    """UTC in whole milliseconds, as it will be read again."""
-    moment = datetime.now(UTC)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
 def body(record: Record) -> bytes:
     """The line without its h and c, without the closing brace: the part that never changes."""
     ts = record.ts.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -113,10 +113,25 @@ def _words(event: e.Event, incident: Incident) -> str:
             return f"Reopened{_because(reason)}"
         case e.NoteAdded(text=text, source=source):
             return f"Note: {text}" + (f" ({source})" if source else "")
-        case e.EscalationNoted(who=who, reason=reason):
-            return f"Escalated to {who}{_because(reason)}"
-        case e.UpdateSent(text=text):
-            return f"Update given: {text}"
+        case e.EscalationNoted(who=who, level=level, how=how, reason=reason):
+            rung = f", level {level}" if level else ""
+            answer = f": {how}" if how else ""
+            return f"Escalated to {who}{rung}{answer}{_because(reason)}"
+        case e.UpdateSent(text=text, about=about, to=to):
+            named = "Update given" if about == "update" else f"Told others ({about})"
+            where = f", for {', '.join(to)}" if to else ""
+            return f"{named}{where}: {text}"
+        case e.Snoozed(what=what, seconds=seconds, reason=reason):
+            return f"Not reminded of {what} for {duration(seconds)}{_because(reason)}"
+        case e.PitfallTold(text=text):
+            return f"Reminded: {text}"
+        case e.ThresholdCrossed(words=words):
+            return words
+        case e.ChecksKnown(at=at, outcome=outcome, wrong=wrong):
+            what = f": {'; '.join(wrong)}" if wrong else ""
+            return f"Check before the shift, {_stamp(at)} UTC: {outcome}{what}"
+        case e.MessageSent() | e.MessageFailed() | e.MessageReleased() | e.MessageCancelled():
+            return _message_words(event, incident)
         case e.HostChosen(host=host):
             return f"Commands run on {host}"
         case e.LinkChanged(host=host, state=state, reason=reason, away=away):
@@ -222,6 +237,26 @@ def _command_words(event: e.Event, incident: Incident) -> str:
             return f"A record of kind {name}, which this version does not know"
         case _:
             return type(event).__name__
+
+
+def _message_words(event: e.Event, incident: Incident) -> str:
+    """What became of a message, by what it is about and where it goes."""
+    one = incident.outbox.get(getattr(event, "message", ""))
+    name = f"Message to {one.queued.to} ({one.queued.about})" if one else "A message"
+    match event:
+        case e.MessageSent():
+            again = f", at attempt {one.attempts}" if one and one.attempts > 1 else ""
+            return f"{name}: sent{again}"
+        case e.MessageFailed(why=why, ambiguous=ambiguous, final=final):
+            ending = ", not tried again" if final else ""
+            doubt = "; it may have arrived" if ambiguous else ""
+            return f"{name}: not sent{ending}: {why}{doubt}"
+        case e.MessageReleased():
+            return f"{name}: goes all the same"
+        case e.MessageCancelled(why=why):
+            return f"{name}: cancelled{_because(why)}"
+        case _:
+            return name
 
 
 def _stamp(at: datetime) -> str:

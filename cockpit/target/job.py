@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Final, Literal, NewType
 
+from cockpit.clock import awake_or_not
 from cockpit.target import session
 from cockpit.target.guard import Pass
 from cockpit.target.job_call import Broken, Call, Refused, ask, call_line, cksum
@@ -225,12 +226,12 @@ async def follow(
     if order is not None and (order.id != id or order.host != target.name):
         raise ValueError(f"the order is for {order.host} under {order.id}, not for {target.name}")
     patience = _Patience(target)
-    refused, given = "", _now()
+    refused, given = "", awake_or_not()
     # Whether an order may be on its way still; one from before we were asked would be, too.
     adrift = order is None
     while True:
         await target.ready()
-        if order and not (claimed or refused) and _now() - given > STALE_S:
+        if order and not (claimed or refused) and awake_or_not() - given > STALE_S:
             refused = "the link was lost before it arrived there, and too much time has passed"
         sends = order is not None and not claimed and not refused
         if claimed:
@@ -393,11 +394,6 @@ def _verdict(
             return Unknown(
                 f"{refused or 'it has no trace there'}; whether it ran is not known. {check}"
             )
-
-
-def _now() -> float:
-    """Seconds that go on while this machine sleeps, where there is such a clock."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class _Patience:

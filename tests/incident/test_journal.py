@@ -16,6 +16,7 @@ import msgspec
 import pytest
 
 from cockpit import paths
+from cockpit.clock import now
 from cockpit.incident.disk import ascii_slug
 from cockpit.incident.events import (
     SCHEMA,
@@ -31,7 +32,7 @@ from cockpit.incident.events import (
     Unreadable,
 )
 from cockpit.incident.journal import Busy, Journal, list_incidents, read, verify
-from cockpit.incident.records import ENVELOPE, START, body, decode, digest, now, seal, ulid, unseal
+from cockpit.incident.records import ENVELOPE, START, body, decode, digest, seal, ulid, unseal
 
 pytestmark = pytest.mark.anyio
 
@@ -384,7 +385,7 @@ def test_a_clock_that_jumps_back_does_not_change_the_order(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal.append(note("first"))
-    monkeypatch.setattr("cockpit.incident.journal.now", lambda: now().replace(year=2001))
+    monkeypatch.setattr("cockpit.clock.now", lambda: now().replace(year=2001))
     journal.append(note("second"))
     monkeypatch.undo()
     assert journal.close() == 0

@@ -1,0 +1,1 @@
+"""Who, and when: the handbook, checks before the shift, the shift itself."""

@@ -1,0 +1,1 @@
+"""What others are told: queued in the journal, sent when the network allows."""
