@@ -113,6 +113,25 @@ def _transport(text: str) -> str:
     return text
 
 
+def _count(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,6}", text, re.ASCII) or int(text) < 1:
+        raise _Wrong("it must be a whole number from 1")
+    return int(text)
+
+
+def _percent(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,3}", text, re.ASCII) or not 1 <= int(text) <= 100:
+        raise _Wrong("it must be a whole number from 1 to 100")
+    return int(text)
+
+
+def _kind(text: str) -> str:
+    if text not in KINDS:
+        raise _Wrong(f"it must be one of {', '.join(KINDS)}")
+    return text
+
+
+KINDS = ("slack", "pagerduty", "ntfy", "webhook", "smtp", "apprise")
 Word = Annotated[str, _word]
 Text = Annotated[str, _one_line]
 
@@ -150,6 +169,53 @@ class Service(msgspec.Struct, frozen=True):
     """A URL that answers 2xx while it is well."""
 
 
+class Person(msgspec.Struct, frozen=True):
+    """Somebody who can be called, where that does not stand in the handbook."""
+
+    level: Annotated[int, _count]
+    """The level of the ladder."""
+    name: Text
+    """Who it is."""
+    role: Text = ""
+    """What the level is called, such as Senior Engineer."""
+    phone: Text = ""
+    """With the country's code: +49 30 1234567."""
+    slack: Text = ""
+    email: Text = ""
+    timezone: Annotated[str, _zone] = ""
+    """By its tz database name, such as Europe/Berlin."""
+    availability: Text = ""
+    """As people write it: 24/7; weekdays 9-18; emergency only."""
+    respond_within: Annotated[int, _count] = 0
+    """Minutes in which the level promises to answer. 0: as the handbook says."""
+
+
+class Destination(msgspec.Struct, frozen=True):
+    """Where messages go. What is secret of it never stands here: env or command gives it."""
+
+    kind: Annotated[str, _kind]
+    """slack, pagerduty, ntfy, webhook, smtp, or apprise."""
+    url: Annotated[str, _url] = ""
+    """Where there is nothing secret in it: of an ntfy topic or a webhook."""
+    env: Word = ""
+    """The environment variable that holds the secret: a Slack webhook's URL, a key, a token."""
+    command: Text = ""
+    """A command that prints the secret on its first line, such as `pass show oncall/slack`."""
+
+
+class Thresholds(msgspec.Struct, frozen=True):
+    """From when on something is told: on the screen, on the timeline, by `cockpit health`."""
+
+    restarts: Annotated[int, _count] = 3
+    """Restarts of a container in ten minutes."""
+    memory: Annotated[int, _percent] = 90
+    """Percent of a container's limit."""
+    disk: Annotated[int, _percent] = 85
+    """Percent of a disk on a host."""
+    errors: Annotated[int, _count] = 10
+    """Errors a minute in a log."""
+
+
 class Config(msgspec.Struct, frozen=True):
     """Everything that cockpit.yaml may say; the defaults are for when there is none."""
 
@@ -161,6 +227,12 @@ class Config(msgspec.Struct, frozen=True):
     """Folders of runbooks, searched before those that ship with cockpit. Relative to the file."""
     handbook: Path | None = None
     """The team's ON_CALL.md. Relative to the file."""
+    contacts: tuple[Person, ...] = ()
+    """Whom to call; a level that stands here counts instead of the handbook's."""
+    outbox: dict[Word, Destination] = {}
+    """Where messages can be sent, by name."""
+    thresholds: Thresholds = Thresholds()
+    """From when on something is told."""
     keymap: dict[Word, Word] = {}
     """Action id -> key, or several keys with commas. Whether the ids exist is the App's to say."""
     theme: Word = ""

@@ -10,9 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cockpit import clock
 from cockpit.config import Config
 from cockpit.evidence import save_first
 from cockpit.incident import events as e
+from cockpit.incident.clocks import Rules
 from cockpit.incident.incident import Incident, Mark, Run, RunState, Session, Wanted
 from cockpit.incident.logbook import Logbook
 from cockpit.incident.rollouts import counted, standings
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from cockpit.containers.engine import Engine
     from cockpit.containers.watch import Watch
     from cockpit.incident.output import Output
+    from cockpit.oncall.model import Handbook
     from cockpit.rollout import Plan, Rollout
     from cockpit.runbook.model import Runbook, Step
 
@@ -41,6 +44,7 @@ _WAITS = {
     "confirm": "it asks before it goes on",
     "prompt": "it has a prompt of its own",
 }
+_USUAL = Rules()
 _SERVICE = re.compile(r"^\W*Service\W*:\W*([^(\n,;]{1,60})", re.MULTILINE | re.IGNORECASE)
 
 
@@ -73,6 +77,7 @@ class Responder:
     def __init__(self, home: Path, who: str, config: Config, *, training: bool = False) -> None:
         self.config = config
         self.runbook: Runbook | None = None
+        self.handbook: Handbook | None = None
         self.engine: Engine | None = None
         self.watch: Watch | None = None
         self.log = Logbook(home, who, training=training)
@@ -102,6 +107,11 @@ class Responder:
     def folder(self) -> Path | None:
         """Where the incident is kept; None while nothing has happened."""
         return self.log.folder
+
+    @property
+    def rules(self) -> Rules:
+        """The times that hold: those of the handbook, once it is read, else the usual ones."""
+        return self.handbook.rules if self.handbook else _USUAL
 
     @property
     def changed(self) -> Callable[[], None]:
@@ -169,13 +179,69 @@ class Responder:
         """Writes something down; source says where a quoted line comes from."""
         self.log.append(e.NoteAdded(text=self.log.clean(text), source=self.log.clean(source)))
 
-    def escalate(self, who: str, reason: str = "") -> None:
-        """Notes that somebody else was called."""
-        self.log.append(e.EscalationNoted(who=self.log.clean(who), reason=self.log.clean(reason)))
+    def escalate(
+        self,
+        who: str,
+        reason: str = "",
+        *,
+        level: int = 0,
+        how: str = "",
+        criteria: Iterable[str] = (),
+    ) -> None:
+        """Notes that somebody else was called. level: of the ladder. how: as in the event."""
+        self.log.append(
+            e.EscalationNoted(
+                who=self.log.clean(who),
+                reason=self.log.clean(reason),
+                level=level,
+                how=how,
+                within=self.rules.answers_within(level) if level else 0.0,
+                criteria=tuple(self.log.clean(one) for one in criteria),
+            )
+        )
 
-    def update(self, text: str) -> None:
-        """Notes what others were told."""
-        self.log.append(e.UpdateSent(text=self.log.clean(text)))
+    def tell(
+        self,
+        text: str,
+        about: str = "update",
+        *,
+        next_at: datetime | None = None,
+        to: Sequence[str] = (),
+    ) -> None:
+        """Tells others: through the outbox to each of `to`, else notes what was said by hand.
+
+        next_at: when the message promises the next one.
+        """
+        from cockpit.incident.records import ulid
+
+        words = self.log.clean(text)
+        self.log.append(e.UpdateSent(text=words, about=about, next_at=next_at, to=tuple(to)))
+        for name in to:
+            self.log.append(
+                e.MessageQueued(
+                    message=ulid(clock.now()),
+                    to=name,
+                    about=about,
+                    text=words,
+                    title=str(self.incident.title),
+                    severity=self.incident.severity.value if self.incident.severity else "",
+                    service=str(self.incident.service),
+                )
+            )
+
+    def snooze(self, what: str, seconds: float, reason: str) -> None:
+        """Is not reminded of a clock for so long. what: its name."""
+        self.log.append(e.Snoozed(what=what, seconds=seconds, reason=self.log.clean(reason)))
+
+    def warn(self, name: str, text: str) -> bool:
+        """Notes that the responder is told of a known mistake; whether that is for the first time.
+
+        Only then it is to be said.
+        """
+        if name in self.incident.told or self.log.reading:
+            return False
+        self.log.append(e.PitfallTold(name=name, text=self.log.clean(text)))
+        return True
 
     def mitigate(self, note: str = "") -> None:
         """Users are no longer hurt."""

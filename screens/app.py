@@ -107,6 +107,7 @@ class CockpitApp(App[int]):
         self.responder.reattach()
         self.main.checklist.resume()
         self.main.redraw()
+        await self._read_handbook()
 
     async def _open_all(self) -> None:
         opening = self.opening
@@ -149,6 +150,12 @@ class CockpitApp(App[int]):
             self.responder.log.read_along(folder)
         except OSError as error:
             self.main.say(f"{folder.name} cannot be opened: {error}", bad=True)
+
+    async def _read_handbook(self) -> None:
+        from cockpit.oncall import handbook
+
+        self.responder.handbook = await asyncio.to_thread(handbook.load, self.responder.config)
+        self.responder.changed()
 
     async def _read(self, path: Path) -> None:
         from cockpit.runbook import parse

@@ -20,6 +20,8 @@ from cockpit.responder import Responder
 from cockpit.target.target import LinkState
 from cockpit.text import Safe, clean_line
 from screens import paint
+from screens.due_keys import DueKeys
+from screens.escalate_keys import EscalateKeys
 from screens.incident_keys import IncidentKeys
 from screens.keybar import Keybar
 from screens.lines import Lines
@@ -28,6 +30,7 @@ from screens.panes.containers import ContainersPane
 from screens.panes.logs import LogsPane
 from screens.panes.timeline import Timeline
 from screens.rollout_keys import RolloutKeys
+from screens.say_keys import SayKeys
 from screens.status import StatusLine
 
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ LOG_LINES = 500
 SMALL = (60, 20)
 
 
-class CockpitScreen(IncidentKeys, RolloutKeys):
+class CockpitScreen(IncidentKeys, EscalateKeys, SayKeys, DueKeys, RolloutKeys):
     """Draws what the responder holds, and asks it for everything else."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012

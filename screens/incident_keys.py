@@ -56,31 +56,6 @@ class IncidentKeys(Asking):
             self.responder.change_severity(Severity(severity), reason or "")
 
     @work(exit_on_error=False)
-    async def action_escalate(self) -> None:
-        if not self.may_write():
-            return
-        values = await self.ask(
-            Form(
-                Safe("Escalate: note whom you called"),
-                (
-                    Field("who", Safe("Who?"), wanted="Name whom you called."),
-                    Field("reason", Safe("Why? (may stay empty)")),
-                ),
-            )
-        )
-        if values:
-            self.responder.escalate(values["who"], values["reason"])
-
-    @work(exit_on_error=False)
-    async def action_update(self) -> None:
-        if self.may_write():
-            text = await self.ask_line(
-                "Update: note what you told others", "What?", wanted="Write it, or esc."
-            )
-            if text:
-                self.responder.update(text)
-
-    @work(exit_on_error=False)
     async def action_mitigated(self) -> None:
         if not self.may_write():
             return

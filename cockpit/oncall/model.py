@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cockpit.incident.clocks import Rules
-from cockpit.runbook.model import Command, Runbook, Step
+from cockpit.runbook.model import Command, Runbook, Section, Step
 from cockpit.text import Safe
 
 
@@ -104,9 +104,14 @@ class Template:
 class Quick:
     """A command of the handbook's reference; it runs as one of a runbook does."""
 
-    group: Safe
+    section: Section
     step: Step
     command: Command
+
+    @property
+    def group(self) -> Safe:
+        """What it is for: `Containers`, `Need to restart`."""
+        return self.section.title
 
 
 @dataclass(frozen=True, slots=True)
