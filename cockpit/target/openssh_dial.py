@@ -25,7 +25,6 @@ from cockpit.target.ssh_config import SshHost
 from cockpit.target.ssh_dial import (
     CODE,
     LOGIN_S,
-    Unreachable,
     chain,
     hung_up,
     no_answer,
@@ -34,7 +33,7 @@ from cockpit.target.ssh_dial import (
     shut_out,
     too_many_keys,
 )
-from cockpit.target.target import LinkDown
+from cockpit.target.target import LinkDown, Unreachable
 
 _PREFIX: Final = "cockpit-ssh-"
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cockpit.target.target import LinkDown
+from cockpit.target.target import LinkDown, Unreachable
 
 METHODS: Final = ("publickey", "keyboard-interactive", "password")
 _OFF: Final = {
@@ -68,7 +68,7 @@ async def resolve(
 ) -> SshHost:
     """Resolve an alias or address.
 
-    Raises LinkDown when the configuration cannot be read, ssh_dial.Unreachable when not in time.
+    Raises LinkDown when the configuration cannot be read, Unreachable when not in time.
     """
     if shutil.which("ssh") is None:
         return _without_ssh(host, user, port, config)
@@ -90,8 +90,6 @@ async def resolve(
         async with asyncio.timeout(_READ_S):
             out, err = await process.communicate()
     except TimeoutError:
-        from cockpit.target.ssh_dial import Unreachable
-
         # Tried again: this machine may be busy, or have stood still.
         raise Unreachable(
             f"`ssh -G {host}` has not ended after {_READ_S:.0f} s: a `Match exec` in the ssh"

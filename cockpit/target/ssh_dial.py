@@ -18,7 +18,7 @@ from cockpit.target import reach, ssh_keys, ssh_known
 from cockpit.target.ssh_ask import AGAIN, TRIES, AnswerNeeded, Exam, Questions
 from cockpit.target.ssh_config import METHODS, SshHost, resolve, split_jump
 from cockpit.target.ssh_keys import Keys
-from cockpit.target.target import LinkDown
+from cockpit.target.target import LinkDown, Unreachable
 
 LOGIN_S: Final = 20.0
 _MAX_HOPS: Final = 8
@@ -27,10 +27,6 @@ CODE: Final = "a password or a one-time code"
 
 # What it has to say is said by the link; a line on stderr would land in the middle of the screen.
 logging.getLogger("asyncssh").addHandler(logging.NullHandler())
-
-
-class Unreachable(Exception):
-    """This attempt failed and another may succeed; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ import asyncssh
 
 from cockpit.target import tcp
 from cockpit.target.job_call import library
-from cockpit.target.ssh_dial import Login, Unreachable
-from cockpit.target.target import LinkLost
+from cockpit.target.ssh_dial import Login
+from cockpit.target.target import LinkLost, Unreachable
 
 _BEAT_S: Final = 1.0
 _LATE_S: Final = 0.25

@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
-from cockpit.target.ssh_dial import Unreachable
-from cockpit.target.target import LinkDown
+from cockpit.target.target import LinkDown, Unreachable
 
 RETRY_S: Final = (2.0, 5.0)
 RETRY_MOST_S: Final = 30.0

@@ -68,6 +68,10 @@ class LinkDown(Exception):
     """The link will not come back by itself; the message says why and what to do."""
 
 
+class Unreachable(Exception):
+    """This attempt to connect failed and another may succeed; the message says why."""
+
+
 class Reader(Protocol):
     """The reading half of an asyncio stream. Raises LinkLost where the link ended, not the data."""
 
@@ -191,8 +195,8 @@ class _Process:
     async def wait(self) -> int | None:
         return await self.process.wait()
 
-    def dropped(self) -> bool:
-        """Whether nobody needs it any more; its pipes are closed then.
+    def release(self) -> bool:
+        """Closes its pipes once nobody needs it any more; whether that is so.
 
         What outlives the shell may hold them, and asyncio would complain about that.
         """
@@ -259,7 +263,7 @@ class Local:
         )
         assert process.stdin and process.stdout and process.stderr
         channel = _Process(process, process.stdin, process.stdout, process.stderr)
-        self._channels = [each for each in self._channels if not each.dropped()]
+        self._channels = [each for each in self._channels if not each.release()]
         self._channels.append(channel)
         return channel
 
@@ -292,7 +296,7 @@ class Local:
         for channel in self._channels:
             channel.close()
             await channel.wait()
-            channel.dropped()
+            channel.release()
         for terminal in self._terminals:
             terminal.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
@@ -19,7 +18,6 @@ from cockpit.text import Safe, clean, clean_line
 from screens import paint
 from screens.dialogs.host_rows import REFRESH, HostRows, Words, keys_line, pointer
 from screens.dialogs.reader import Reader
-from screens.driver import when_shown
 from screens.paint import Part, Row
 
 MOST = 100
@@ -67,13 +65,8 @@ class DryList(Screen[Plan | None]):
         yield Words(id="keys-here", classes="bar")
 
     def on_mount(self) -> None:
-        self.query_one(HostRows).focus()
-        when_shown(self, self._open)
         self.set_interval(REFRESH, self._draw)
         self._draw()
-
-    def _open(self) -> None:
-        self.query_one(HostRows).ready_at = time.monotonic()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ from textual.widgets import Static
 
 from cockpit.text import Safe
 from screens import paint
+from screens.driver import when_shown
 from screens.lines import Lines
 from screens.paint import Part
 
@@ -43,7 +45,7 @@ def _height(parts: Sequence[Part]) -> int:
 
 
 class HostRows(Lines):
-    """One row a host. Takes no enter that was pressed before `ready_at`, of the event clock.
+    """One row a host, with the focus. Takes no enter that was pressed before it was shown.
 
     draw: draws the rows again, for the pointer that stands before the one under the cursor.
     """
@@ -53,11 +55,22 @@ class HostRows(Lines):
                 tooltip="Leave this host out, or take it in again"),
     ]  # fmt: skip
 
-    ready_at: float | None = None
-
     def __init__(self, draw: Callable[[], None]) -> None:
         super().__init__(id="hosts")
         self._draw_again = draw
+        self.ready_at: float | None = None
+
+    def on_mount(self) -> None:
+        self.focus()
+        self.ask()
+
+    def ask(self) -> None:
+        """Takes enter from when what it answers has been drawn: no key from before is an answer."""
+        self.ready_at = None
+        when_shown(self.screen, self._drawn)
+
+    def _drawn(self) -> None:
+        self.ready_at = time.monotonic()
 
     def moved(self) -> None:
         self._draw_again()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,7 +19,6 @@ from cockpit.text import Safe, clean, clean_line
 from screens import paint
 from screens.dialogs.host_rows import REFRESH, HostRows, Words, keys_line, pointer
 from screens.dialogs.reader import Reader
-from screens.driver import when_shown
 from screens.paint import Part, Row
 
 Retry = Literal["failed", "rest"]
@@ -83,14 +81,8 @@ class RolloutScreen(Screen[Retry | None]):
         yield Words(id="keys-here", classes="bar")
 
     def on_mount(self) -> None:
-        rows = self.query_one(HostRows)
-        rows.focus()
-        when_shown(self, self._open)
         self.set_interval(REFRESH, self._draw)
         self._draw()
-
-    def _open(self) -> None:
-        self.query_one(HostRows).ready_at = time.monotonic()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)
@@ -110,9 +102,7 @@ class RolloutScreen(Screen[Retry | None]):
         states = self.states
         asks = live is not None and live.asks
         if asks and not self._asking:
-            # A key from before the question is no answer to it.
-            self.query_one(HostRows).ready_at = None
-            when_shown(self, self._open)
+            self.query_one(HostRows).ask()
         self._asking = asks
         self._draw_head(states, max(20, self.size.width - 2))
         self._draw_rows()
