@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from cockpit.rollout import Plan, Rollout
     from cockpit.runbook.model import Runbook, Step
 
-__all__ = ["CannotRun", "Chosen", "Prepared", "Responder"]
+__all__ = ["CannotRun", "Chosen", "Preview", "Responder"]
 
 _WAITS = {
     "tty": "it works in a terminal",
@@ -49,7 +49,7 @@ _SERVICE = re.compile(r"^\W*Service\W*:\W*([^(\n,;]{1,60})", re.MULTILINE | re.I
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class Preview:
     """A command as it would run now.
 
     text: with the values that are known filled in; not `Safe`, as in the runbook. missing: what
@@ -396,7 +396,7 @@ class Responder:
 
     # Commands
 
-    def prepared(self, chosen: Chosen) -> Prepared:
+    def preview(self, chosen: Chosen) -> Preview:
         """How a command of the runbook would run now; quick, asks nobody, changes nothing."""
         from cockpit.runbook import placeholders
 
@@ -406,7 +406,7 @@ class Responder:
         gaps = placeholders.find(text, session.variables)
         values = {gap.name: self.incident.value(path, gap.name) for gap in gaps}
         filled, missing = placeholders.so_far(text, values, session.variables)
-        return Prepared(
+        return Preview(
             text=filled,
             missing=missing,
             host=host,

@@ -102,7 +102,7 @@ async def _one(
     wanted = [name for name in sorted(unset) if re.search(rf"\$\{{?{name}\b", command.text)]
     if wanted and not placeholders.assigned(command.text) >= set(wanted):
         return _not_run(headless, chosen, f"needs ${wanted[0]}, of a command that was not run")
-    ready = responder.prepared(chosen)
+    ready = responder.preview(chosen)
     text = ready.text
     if ready.missing:
         try:

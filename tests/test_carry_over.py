@@ -118,11 +118,11 @@ async def test_the_next_command_goes_on_where_the_last_one_was(
     responder: Responder, tmp_path: Path
 ) -> None:
     there = str(tmp_path / "there")
-    assert responder.prepared(command(responder, "pwd")).directory == str(tmp_path)
+    assert responder.preview(command(responder, "pwd")).directory == str(tmp_path)
     await run(responder, "cd")
     await run(responder, "POD=")
-    prepared = responder.prepared(command(responder, "pwd"))
-    assert (prepared.directory, prepared.carries) == (there, ("REGION", "POD"))
+    preview = responder.preview(command(responder, "pwd"))
+    assert (preview.directory, preview.carries) == (there, ("REGION", "POD"))
     intent = asked(responder, "pwd").intent
     assert (intent.workdir, intent.carries, intent.doubt) == (there, ("REGION", "POD"), "")
     assert await run(responder, "pwd") == f"{there}\nweb-1 eu\n"
@@ -147,15 +147,15 @@ async def test_a_variable_is_asked_for_until_a_command_really_set_it_there(
 ) -> None:
     follow = command(responder, "logs -f")
     assert follow.command.placeholders == ()  # the file sets it further up
-    assert [str(name) for name in responder.prepared(follow).missing] == ["POD"]
+    assert [str(name) for name in responder.preview(follow).missing] == ["POD"]
     with pytest.raises(CannotRun, match=r"\$POD has no value"):
         responder.intent(follow.command.text, follow)
     responder.skip(command(responder, "POD=").step, "not here")
-    assert responder.prepared(follow).missing
+    assert responder.preview(follow).missing
     await run(responder, "POD=", "POD=$(true)")  # it ran, and found none
-    assert responder.prepared(follow).missing
+    assert responder.preview(follow).missing
     await run(responder, "POD=")
-    assert not responder.prepared(follow).missing
+    assert not responder.preview(follow).missing
     assert responder.intent(follow.command.text, follow).turn
     clean = command(responder, "DIR")
     with pytest.raises(CannotRun, match=r"\$DIR has no value"):
@@ -167,11 +167,11 @@ async def test_another_host_and_another_runbook_know_nothing_of_it(
 ) -> None:
     await run(responder, "POD=")
     responder.open_runbook(parse.parse(book, "other.md"))
-    assert responder.prepared(command(responder, "logs -f")).missing
+    assert responder.preview(command(responder, "logs -f")).missing
     responder.open_runbook(parse.parse(book, "pod.md"))
-    assert not responder.prepared(command(responder, "logs -f")).missing
+    assert not responder.preview(command(responder, "logs -f")).missing
     responder.choose_host("elsewhere.invalid")
-    assert responder.prepared(command(responder, "logs -f")).missing
+    assert responder.preview(command(responder, "logs -f")).missing
 
 
 @pytest.mark.parametrize(
@@ -199,10 +199,10 @@ async def test_values_are_remembered_and_secrets_are_not(
     responder: Responder, tmp_path: Path, book: str
 ) -> None:
     chosen = command(responder, "NOTE")
-    assert responder.prepared(chosen).missing == ("NOTE",)
+    assert responder.preview(chosen).missing == ("NOTE",)
     responder.remember({"NOTE": "two words", "DB_PASSWORD": "hunter2", "KEY": "é\x1b[1m"}, chosen)
-    assert responder.prepared(chosen).text == "echo 'two words'"
-    assert responder.prepared(chosen).missing == ()
+    assert responder.preview(chosen).text == "echo 'two words'"
+    assert responder.preview(chosen).missing == ()
     responder.remember({"NOTE": "two words"}, chosen)
     await responder.close()
     given = [event for event in journal(responder) if isinstance(event, e.ValueGiven)]
@@ -211,7 +211,7 @@ async def test_values_are_remembered_and_secrets_are_not(
     assert "hunter2" not in (folder / "journal.jsonl").read_text()
     again = at_work(tmp_path, book)
     again.take_up(folder)
-    assert again.prepared(command(again, "NOTE")).text == "echo 'two words'"
+    assert again.preview(command(again, "NOTE")).text == "echo 'two words'"
     assert [again.incident.value("pod.md", name) for name in ("DB_PASSWORD", "KEY")] == ["", ""]
     assert again.incident.value("other.md", "NOTE") == "two words"
     await again.close()
@@ -248,7 +248,7 @@ async def test_what_is_gone_from_the_host_is_asked_about_before_anything_runs_wi
     assert (question.intent.workdir, question.intent.carries) == (str(tmp_path), ())
     with pytest.raises(guard.Refused):
         guard.answer(question)
-    assert responder.prepared(command(responder, "logs -f")).missing
+    assert responder.preview(command(responder, "logs -f")).missing
     await run(responder, "cd")
     assert asked(responder, "cd").level is guard.Level.OPEN
     assert asked(responder, "cd").intent.workdir == str(tmp_path / "there")
@@ -347,7 +347,7 @@ async def test_what_the_author_says_of_a_command_counts(responder: Responder) ->
     assert any("stopped at its time limit, exit 143" in words for words in lines)
     assert time.monotonic() - start < 10
     assert asked(responder, "uptime").intent.host == "db-1"
-    assert responder.prepared(command(responder, "uptime")).host == "db-1"
+    assert responder.preview(command(responder, "uptime")).host == "db-1"
     assert responder.target.name == "this machine"
 
 

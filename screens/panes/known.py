@@ -6,7 +6,7 @@ import re
 
 from cockpit.incident.incident import Incident, Mark, Run, StepState
 from cockpit.incident.rollouts import counted, standings
-from cockpit.responder import Chosen, Prepared, Responder
+from cockpit.responder import Chosen, Preview, Responder
 from cockpit.runbook import expect
 from cockpit.runbook.model import Command, Reference, Step
 from cockpit.text import Redactor, Safe, clean, clean_line
@@ -64,19 +64,19 @@ def facts(responder: Responder, known: Known, places: Places, found: Found) -> F
     assert step is not None
     runs = {one.id: run for one in step.commands if (run := known.runs.get(one.id))}
     outputs = {id: printed(run, responder.outputs.get(run.job)) for id, run in runs.items()}
-    prepared = {
-        one.id: responder.prepared(Chosen(places.book, found.section, step, one))
+    previews = {
+        one.id: responder.preview(Chosen(places.book, found.section, step, one))
         for one in step.commands
     }
     redact = Redactor(incident.salt.encode())
     ran_as = {
-        id: _ran_as(prepared[id], run, responder.target.name, redact) for id, run in runs.items()
+        id: _ran_as(previews[id], run, responder.target.name, redact) for id, run in runs.items()
     }
     return Facts(
         state=known.states.get(step.id),
         runs=runs,
         outputs=outputs,
-        prepared=prepared,
+        previews=previews,
         ran_as={id: words for id, words in ran_as.items() if words},
         suggested=_suggested(step, runs, outputs),
         fits=_fitting(step, runs, outputs),
@@ -90,7 +90,7 @@ def facts(responder: Responder, known: Known, places: Places, found: Found) -> F
         lost=responder.links.lost,
         elsewhere={
             id: incident.session(places.book.path, now.host).directory
-            for id, now in prepared.items()
+            for id, now in previews.items()
             if now.host in known.moved
         },
     )
@@ -144,7 +144,7 @@ def _on_many(responder: Responder, id: str) -> tuple[Safe, bool]:
     return clean_line(f"on {label}: {counted(states)}"), bad
 
 
-def _ran_as(now: Prepared, run: Run, host: str, redact: Redactor) -> Safe:
+def _ran_as(now: Preview, run: Run, host: str, redact: Redactor) -> Safe:
     """What really ran and where, where that is not what the step and the screen say."""
     ran, said = clean(run.asked.command).strip(), clean(now.text).strip()
     if ran != said:

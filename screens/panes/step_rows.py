@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from rich.cells import cell_len
 
 from cockpit.incident.incident import Mark, Run, RunState, StepState
-from cockpit.responder import Prepared
+from cockpit.responder import Preview
 from cockpit.runbook.expect import Suggestion
 from cockpit.runbook.model import Command, Item, Prose, Reference, Snippet, Step, StepKind
 from cockpit.text import Safe, clean, clean_line
@@ -39,7 +39,7 @@ class Facts:
     state: StepState | None = None
     runs: Mapping[str, Run] = field(default_factory=dict)
     outputs: Mapping[str, Printed] = field(default_factory=dict)
-    prepared: Mapping[str, Prepared] = field(default_factory=dict)
+    previews: Mapping[str, Preview] = field(default_factory=dict)
     ran_as: Mapping[str, Safe] = field(default_factory=dict)
     suggested: Mapping[str, Suggestion] = field(default_factory=dict)
     fits: frozenset[int] = frozenset()
@@ -248,8 +248,8 @@ def _text(
     command: Command, run: Run | None, facts: Facts, width: int, stop: Place, here: bool
 ) -> list[Row]:
     """The command with the values that are known; beside the others one line, and its risk."""
-    prepared = facts.prepared.get(command.id)
-    whole = Safe(clean(prepared.text if prepared else command.text).strip("\n"))
+    preview = facts.previews.get(command.id)
+    whole = Safe(clean(preview.text if preview else command.text).strip("\n"))
     if not here:
         first, *more = whole.split("\n")
         risk = "" if command.risk.value == "read" else f"  [{command.risk.value}]"
@@ -282,8 +282,8 @@ def _told(
 ) -> list[Row]:
     """What enter would do with the command under the cursor, and where."""
     stop = Place(Kind.STEP, step.id, number)
-    prepared = facts.prepared.get(command.id)
-    missing = [*prepared.missing] if prepared else [gap.name for gap in command.placeholders]
+    preview = facts.previews.get(command.id)
+    missing = [*preview.missing] if preview else [gap.name for gap in command.placeholders]
     said = [command.risk.value]
     if len(step.commands) > 1:
         said.insert(0, f"command {number + 1} of {len(step.commands)}")
@@ -293,8 +293,8 @@ def _told(
     if missing:
         said.append("asks for " + ", ".join(missing))
     parts: list[Part] = [(Safe(f"[{'; '.join(said)}]"), _RISKS[command.risk.value])]
-    if prepared and (prepared.waits or (prepared.host in facts.lost and (not run or run.over))):
-        parts.append((_held(prepared, prepared.host in facts.lost), "warn"))
+    if preview and (preview.waits or (preview.host in facts.lost and (not run or run.over))):
+        parts.append((_held(preview, preview.host in facts.lost), "warn"))
     elif run is None:
         enter = "enter runs it" if command.risk.value == "read" else "enter asks first"
         if command.waits and command.waits.value != "stream" and command.risk.value == "read":
@@ -306,10 +306,10 @@ def _told(
     return [paint.row((INDENT, ""), *line, stop=stop) for line in lines]
 
 
-def _held(prepared: Prepared, lost: bool) -> Safe:
+def _held(preview: Preview, lost: bool) -> Safe:
     """What enter does where the command could not be sent, or cannot be sent now."""
-    host = clean_line(prepared.host)
-    if not prepared.waits:
+    host = clean_line(preview.host)
+    if not preview.waits:
         return Safe(f" {host} is out of reach: enter prepares it, nothing is sent")
     if lost:
         return Safe(f" prepared; not sent: {host} is out of reach; x drops it")
@@ -321,20 +321,20 @@ def _where(command: Command, facts: Facts, *, beside: bool) -> list[Safe]:
 
     beside: it runs, so what it would find if it were run now does not matter.
     """
-    prepared = facts.prepared.get(command.id)
-    if prepared is None:
+    preview = facts.previews.get(command.id)
+    if preview is None:
         return []
     said = []
-    if prepared.host != facts.host:
-        said.append(f"on {clean_line(prepared.host)}")
+    if preview.host != facts.host:
+        said.append(f"on {clean_line(preview.host)}")
     if directory := facts.elsewhere.get(command.id):
         said.append(f"in {clean_line(directory)}")
-    if prepared.carries:
-        names = ", ".join(clean_line(name) for name in prepared.carries[:4])
-        more = len(prepared.carries) - 4
+    if preview.carries:
+        names = ", ".join(clean_line(name) for name in preview.carries[:4])
+        more = len(preview.carries) - 4
         said.append(f"with {names}{f' and {more} more' if more > 0 else ''} from before")
     words = [Safe(f"runs {', '.join(said)}")] if said else []
-    return [*words, clean_line(prepared.doubt)] if prepared.doubt and not beside else words
+    return [*words, clean_line(preview.doubt)] if preview.doubt and not beside else words
 
 
 def _ran(
