@@ -199,12 +199,14 @@ ONE = [
     ("host: {}\n", "1: host is not known; did you mean hosts?"),
     (
         "zzz: 1\n",
-        "1: zzz is not known; known here: hosts, services, runbooks, handbook, contacts, outbox, thresholds, keymap, theme, "
+        "1: zzz is not known; known here: hosts, services, runbooks, handbook, contacts, outbox, "
+        "thresholds, keymap, theme, "
         "timezone, ssh_config",
     ),
     (
         "path: x\n",
-        "1: path is not known; known here: hosts, services, runbooks, handbook, contacts, outbox, thresholds, keymap, theme, "
+        "1: path is not known; known here: hosts, services, runbooks, handbook, contacts, outbox, "
+        "thresholds, keymap, theme, "
         "timezone, ssh_config",
     ),
     ("hosts: [a, b]\n", "1: hosts is a list; it must hold lines of the form key: value"),
