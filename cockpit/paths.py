@@ -35,6 +35,11 @@ def runs() -> Path:
     return home() / "runs"
 
 
+def shifts() -> Path:
+    """The folder that holds one folder per shift, kept as incidents are."""
+    return home() / "shifts"
+
+
 def cache() -> Path:
     """What can be made again at any time: below $COCKPIT_HOME, else the platform's. Never raises.
 

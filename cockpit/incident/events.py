@@ -231,6 +231,50 @@ class ChecksKnown(Event, tag="checks.known", frozen=True):
     wrong: tuple[str, ...] = ()
 
 
+class ShiftStarted(Event, tag="shift.started", frozen=True):
+    """Somebody carries the phone from here on. until: when they mean to hand it over."""
+
+    until: datetime | None = None
+
+
+class ChecklistOpened(Event, tag="checklist.opened", frozen=True):
+    """A checklist of the handbook is to be gone through. occasion: as in the handbook's model."""
+
+    title: str
+    occasion: str
+    items: tuple[str, ...]
+
+
+class ItemTicked(Event, tag="item.ticked", frozen=True):
+    """An item of a checklist is done. title and occasion: as it was opened."""
+
+    title: str
+    occasion: str
+    item: str
+
+
+class ShiftHandedOff(Event, tag="shift.handed-off", frozen=True):
+    """What the next one must know, in the words of the one who goes.
+
+    temporary: what was mended for now only. put_back: what was stopped, raised or turned off.
+    document: the file beside the journal in which it stands.
+    """
+
+    to: str = ""
+    temporary: tuple[str, ...] = ()
+    put_back: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    lessons: tuple[str, ...] = ()
+    document: str = ""
+
+
+class ShiftReceived(Event, tag="shift.received", frozen=True):
+    """The next one has it, and says so in words of their own."""
+
+    by: str
+    words: str
+
+
 class HostChosen(Event, tag="host.chosen", frozen=True):
     """Commands run here from now on."""
 
@@ -541,6 +585,11 @@ Known = (
     | PitfallTold
     | ThresholdCrossed
     | ChecksKnown
+    | ShiftStarted
+    | ChecklistOpened
+    | ItemTicked
+    | ShiftHandedOff
+    | ShiftReceived
     | HostChosen
     | LinkChanged
     | ClockSkewed

@@ -219,6 +219,16 @@ def _command_words(event: e.Event, incident: Incident) -> str:
             return f"Saved {what} to {file} ({size(count)})"
         case e.EvidenceMissed(what=what, why=why):
             return f"Could not save {what}: {why}"
+        case e.ShiftStarted(until=until):
+            return "Shift started" + (f", until {_stamp(until)}" if until else "")
+        case e.ChecklistOpened(title=title, items=items):
+            return f"Checklist: {title}, {len(items)} items"
+        case e.ItemTicked(item=item):
+            return f"Done: {item}"
+        case e.ShiftHandedOff(to=to):
+            return "Handed off" + (f" to {to}" if to else "")
+        case e.ShiftReceived(by=by, words=words):
+            return f"Received by {by}: {words}"
         case e.TimeCorrected(seq=seq, at=at, reason=reason):
             return f"Time of entry {seq} corrected to {_stamp(at)}{_because(reason)}"
         case e.MarkdownSaved(path=path):
