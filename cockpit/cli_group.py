@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from cockpit import rollout
+from cockpit import rollout_plan
 from cockpit.attend import (
     FAILED,
     LATE,
@@ -27,7 +27,8 @@ from cockpit.live import Printer, say
 from cockpit.prompt import Prompt
 from cockpit.reach import Reach
 from cockpit.responder import CannotRun, Responder
-from cockpit.rollout import Plan, Rollout
+from cockpit.rollout import Rollout
+from cockpit.rollout_plan import Plan
 from cockpit.target import guard, hosts
 from cockpit.text import clean_line
 
@@ -49,7 +50,7 @@ async def run_group(responder: Responder, wish: Wish, signals: Signals) -> int:
             _reached(reach, plan, prompt), "Stopped before anything was sent."
         )
         passes = _passes(responder, plan, wish)
-        saving = rollout.save_evidence(responder, _intents(responder, plan, wish), plan.id)
+        saving = rollout_plan.save_evidence(responder, _intents(responder, plan, wish), plan.id)
         kept = await signals.unless_told(saving, "Stopped before anything was sent.")
         if kept:
             say(kept)
@@ -65,7 +66,7 @@ def _plan(responder: Responder, wish: Wish) -> Plan:
         known = ", ".join(hosts.labels(responder.config)) or "none"
         raise Stop(FAILED, f"No host has the label {wish.label}. Labels of cockpit.yaml: {known}.")
     try:
-        plan = rollout.plan(responder, wish.label, names, wish.command)
+        plan = rollout_plan.plan(responder, wish.label, names, wish.command)
     except CannotRun as error:
         raise Stop(REFUSED, f"Not run. {str(error).replace(', with enter', '')}") from None
     return replace(
@@ -81,7 +82,7 @@ def _plan(responder: Responder, wish: Wish) -> Plan:
 
 
 def _intents(responder: Responder, plan: Plan, wish: Wish) -> tuple[guard.Intent, ...]:
-    found = rollout.intents(responder, plan)
+    found = rollout_plan.intents(responder, plan)
     if wish.folder is None:
         found = tuple(replace(intent, skipped_diagnosis=False) for intent in found)
     return found

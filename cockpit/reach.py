@@ -11,7 +11,7 @@ from cockpit.target.target import LinkState
 
 if TYPE_CHECKING:
     from cockpit.responder import Responder
-    from cockpit.rollout import Plan, Planned
+    from cockpit.rollout_plan import Plan, Planned
 
 AT_ONCE: Final = 3
 """Key exchanges at a time: each holds the loop for some milliseconds."""

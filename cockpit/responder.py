@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from cockpit.containers.watch import Watch
     from cockpit.incident.output import Output
     from cockpit.oncall.model import Handbook
-    from cockpit.rollout import Plan, Rollout
+    from cockpit.rollout import Rollout
+    from cockpit.rollout_plan import Plan
     from cockpit.runbook.model import Runbook, Step
 
 __all__ = ["CannotRun", "Chosen", "Preview", "Responder"]

@@ -8,11 +8,11 @@ from types import MappingProxyType
 
 from textual import work
 
-from cockpit import rollout
+from cockpit import rollout_plan
 from cockpit.incident.rollouts import Stand
 from cockpit.reach import Reach
 from cockpit.responder import CannotRun
-from cockpit.rollout import Plan
+from cockpit.rollout_plan import Plan
 from cockpit.target import guard, hosts
 from cockpit.text import Safe, clean_line
 from screens.step_keys import StepKeys
@@ -41,11 +41,11 @@ class RolloutKeys(StepKeys):
         names = hosts.labelled(self.responder.config, label)
         text = chosen.command.text
         try:
-            known = rollout.known(self.responder, names, chosen)
-            asked = rollout.gaps(text, known)
+            known = rollout_plan.known(self.responder, names, chosen)
+            asked = rollout_plan.gaps(text, known)
             values = await self._values(text, chosen, known, asked)
             if values is not None:
-                plan = rollout.plan(self.responder, label, names, text, chosen, values)
+                plan = rollout_plan.plan(self.responder, label, names, text, chosen, values)
                 await self._carry_out(plan)
         except CannotRun as error:
             self.say(str(error), bad=True)
@@ -113,12 +113,12 @@ class RolloutKeys(StepKeys):
         if chosen is None:
             return None
         ready = chosen
-        intents = rollout.intents(self.responder, ready, stale=self._staleness(plan.chosen))
+        intents = rollout_plan.intents(self.responder, ready, stale=self._staleness(plan.chosen))
         asked = guard.ask_all(intents)
         kept: list[str] = []
 
         async def saving() -> str:
-            kept.append(await rollout.save_evidence(self.responder, intents, ready.id))
+            kept.append(await rollout_plan.save_evidence(self.responder, intents, ready.id))
             return kept[0]
 
         passes: tuple[guard.Pass, ...] | None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cockpit import rollout
+from cockpit import rollout, rollout_plan
 from cockpit.config import Config, Host
 from cockpit.incident import events as e
 from cockpit.incident.incident import RunState, fold
@@ -20,7 +20,8 @@ from cockpit.incident.rollouts import Stand, standings
 from cockpit.incident.timeline import line
 from cockpit.reach import Reach
 from cockpit.responder import CannotRun, Chosen, Responder
-from cockpit.rollout import Plan, Rollout
+from cockpit.rollout import Rollout
+from cockpit.rollout_plan import Plan
 from cockpit.runbook import parse
 from cockpit.runbook.model import Risk
 from cockpit.target import guard, hosts
@@ -69,12 +70,12 @@ async def responder(lab: Lab, server: Sshd, tmp_path: Path) -> AsyncIterator[Res
 
 
 def planned(responder: Responder, command: str, **changes: object) -> Plan:
-    plan = rollout.plan(responder, "web", NAMES, command)
+    plan = rollout_plan.plan(responder, "web", NAMES, command)
     return replace(plan, **{"ask_first": False, **changes})  # type: ignore[arg-type]
 
 
 def started(responder: Responder, plan: Plan) -> Rollout:
-    asked = guard.ask_all(rollout.intents(responder, plan))
+    asked = guard.ask_all(rollout_plan.intents(responder, plan))
     typed = str(len(plan.hosts))
     return responder.roll_out(
         plan, guard.answer_all(asked, typed=typed, reason=asked.reason_wanted)
@@ -122,18 +123,18 @@ def test_labels_name_groups() -> None:
     ],
 )
 def test_which_placeholders_stand_for_the_host_itself(name: str, means: bool) -> None:
-    assert rollout.means_host(name) is means
+    assert rollout_plan.means_host(name) is means
 
 
 def test_each_host_gets_its_own_name_and_the_rest_is_asked_for_once(tmp_path: Path) -> None:
     responder = Responder(tmp_path, "sam", Config())
     command = "curl http://<host>:<PORT>/ $HOST"
-    assert [gap.name for gap in rollout.gaps(command)] == ["PORT"]
-    plan = rollout.plan(responder, "web", NAMES, command, values={"PORT": "80"})
-    assert plan.hosts[1] == rollout.Planned("web-2", "curl http://web-2:80/ web-2")
+    assert [gap.name for gap in rollout_plan.gaps(command)] == ["PORT"]
+    plan = rollout_plan.plan(responder, "web", NAMES, command, values={"PORT": "80"})
+    assert plan.hosts[1] == rollout_plan.Planned("web-2", "curl http://web-2:80/ web-2")
     assert plan.command == "curl http://<host>:80/ $HOST"
     with pytest.raises(CannotRun, match="<PORT> has no value"):
-        rollout.plan(responder, "web", NAMES, command)
+        rollout_plan.plan(responder, "web", NAMES, command)
     left = plan.without(["web-1", "web-8"])
     assert (len(left.hosts), left.left_out) == (6, ("web-1", "web-8"))
 
@@ -143,13 +144,13 @@ def test_what_needs_a_person_or_never_ends_is_not_for_many_hosts(
     command: str, tmp_path: Path
 ) -> None:
     with pytest.raises(CannotRun, match="one host"):
-        rollout.plan(Responder(tmp_path, "sam", Config()), "web", NAMES, command)
+        rollout_plan.plan(Responder(tmp_path, "sam", Config()), "web", NAMES, command)
 
 
 def test_a_change_asks_after_the_first_host_and_a_read_does_not(tmp_path: Path) -> None:
     responder = Responder(tmp_path, "sam", Config())
-    assert not rollout.plan(responder, "web", NAMES, "uptime").ask_first
-    assert rollout.plan(responder, "web", NAMES, "touch x").ask_first
+    assert not rollout_plan.plan(responder, "web", NAMES, "uptime").ask_first
+    assert rollout_plan.plan(responder, "web", NAMES, "touch x").ask_first
 
 
 # The gate
@@ -199,7 +200,7 @@ def test_no_host_and_the_same_host_twice_are_refused(names: tuple[str, ...]) -> 
 
 async def test_passes_for_other_hosts_start_nothing(tmp_path: Path) -> None:
     responder = Responder(tmp_path, "sam", Config())
-    plan = rollout.plan(responder, "web", NAMES, "uptime")
+    plan = rollout_plan.plan(responder, "web", NAMES, "uptime")
     passes = guard.answer_all(guard.ask_all([intent(name, Risk.READ) for name in NAMES[1:]]))
     with pytest.raises(ValueError, match="not for the hosts"):
         responder.roll_out(plan, passes)
@@ -426,7 +427,7 @@ async def test_a_step_on_many_hosts_counts_as_diagnosis_and_shows_no_single_run(
     responder.open_runbook(book)
     section, step, command = next(iter(book.commands()))
     chosen = Chosen(book, section, step, command)
-    plan = rollout.plan(responder, "web", NAMES[:2], command.text, chosen)
+    plan = rollout_plan.plan(responder, "web", NAMES[:2], command.text, chosen)
     one = started(responder, plan)
     await one.wait()
     assert responder.incident.diagnosed

@@ -13,7 +13,7 @@ from textual.screen import Screen
 
 from cockpit.reach import Reach
 from cockpit.responder import Responder
-from cockpit.rollout import Plan, Planned
+from cockpit.rollout_plan import Plan, Planned
 from cockpit.text import Safe, clean, clean_line
 from screens import paint
 from screens.dialogs.host_rows import REFRESH, HostRows, Words, keys_line, pointer

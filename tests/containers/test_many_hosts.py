@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cockpit import rollout
+from cockpit import rollout_plan
 from cockpit.config import Config, Host
 from cockpit.incident import events as e
 from cockpit.incident.journal import read
@@ -31,11 +31,11 @@ async def test_logs_are_saved_on_every_host_whose_engine_answers_and_the_others_
     )
     responder = Responder(tmp_path / "incidents", "sam", config)
     try:
-        plan = rollout.plan(responder, "web", ["web-1", "web-2"], "docker restart web")
-        intents = rollout.intents(responder, plan)
+        plan = rollout_plan.plan(responder, "web", ["web-1", "web-2"], "docker restart web")
+        intents = rollout_plan.intents(responder, plan)
         for intent in intents:
             await responder.links.to(intent.host).ready()
-        said = await rollout.save_evidence(responder, intents, plan.id)
+        said = await rollout_plan.save_evidence(responder, intents, plan.id)
         assert said.startswith("Logs saved on 1 of 2 hosts. Not on web-2: logs of web could not")
         folder = responder.folder
         assert folder is not None
