@@ -52,7 +52,7 @@ def prose(text: str, redact: Redactor) -> str:
     return "".join(f"\\{c}" if c in "\\`*_[]<>#|~&!" else c for c in safe)
 
 
-def _spans(text: Safe, redact: Redactor) -> str:
+def spans(text: Safe, redact: Redactor) -> str:
     """A timeline line: what stands between backticks becomes a code span, the rest is escaped."""
     pieces = str(redact(text)).split("`")
     if len(pieces) % 2 == 0:
@@ -61,6 +61,11 @@ def _spans(text: Safe, redact: Redactor) -> str:
         (code_span(Safe(piece)) if piece else "") if index % 2 else prose(piece, redact)
         for index, piece in enumerate(pieces)
     )
+
+
+def cell(text: Safe, redact: Redactor) -> str:
+    """The same for a cell of a table: a bar would end it, within a code span too."""
+    return spans(Safe(redact(text).replace("|", "¦")), redact)
 
 
 def _head(incident: Incident, redact: Redactor, trouble: str) -> str:
@@ -139,7 +144,7 @@ def _timeline(incident: Incident, redact: Redactor) -> str:
         if entry.at.date() != day:
             day = entry.at.date()
             lines += ["", f"**{day:%Y-%m-%d}**", ""]
-        text = _spans(line(entry.record.event, incident), redact)
+        text = spans(line(entry.record.event, incident), redact)
         was = f" (recorded at {entry.record.ts:%H:%M})" if entry.corrected else ""
         # Two spaces: a markdown line break, so that the lines stay lines and read well with cat.
         lines.append(f"[{entry.at:%H:%M}] {text}{was}  ")
