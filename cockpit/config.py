@@ -72,6 +72,26 @@ def _url(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    """As `_url`, also of a mail server."""
+    if not text.startswith(("smtp://", "smtps://")):
+        return _url(text)
+    parts = urlsplit("http" + text[text.index(":") :])
+    _url(parts.geturl())
+    if parts.path.strip("/") or parts.query or parts.username:
+        raise _Wrong("it must be smtp://HOST:PORT or smtps://HOST:PORT; a login stands under user")
+    return text
+
+
+def _mail_address(text: str) -> str:
+    if (
+        not re.fullmatch(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+", text)
+        or not text.isprintable()
+    ):
+        raise _Wrong("it must be a mail address such as oncall@example.net")
+    return text
+
+
 def _docker(text: str) -> str:
     if text.startswith("ssh:"):
         raise _Wrong(
@@ -126,12 +146,13 @@ def _percent(text: str) -> int:
 
 
 def _kind(text: str) -> str:
+    from cockpit.outbox.kinds import KINDS
+
     if text not in KINDS:
         raise _Wrong(f"it must be one of {', '.join(KINDS)}")
     return text
 
 
-KINDS = ("slack", "pagerduty", "ntfy", "webhook", "smtp", "apprise")
 Word = Annotated[str, _word]
 Text = Annotated[str, _one_line]
 
@@ -195,12 +216,19 @@ class Destination(msgspec.Struct, frozen=True):
 
     kind: Annotated[str, _kind]
     """slack, pagerduty, ntfy, webhook, smtp, or apprise."""
-    url: Annotated[str, _url] = ""
-    """Where there is nothing secret in it: of an ntfy topic or a webhook."""
+    url: Annotated[str, _address] = ""
+    """Where there is nothing secret in it: https://ntfy.sh/topic, smtp://mail.example.net:587, a
+    webhook; another entrance to PagerDuty than that of the USA."""
     env: Word = ""
     """The environment variable that holds the secret: a Slack webhook's URL, a key, a token."""
     command: Text = ""
     """A command that prints the secret on its first line, such as `pass show oncall/slack`."""
+    user: Text = ""
+    """Whom to log in as with ntfy, a webhook or a mail server; the secret is the password."""
+    sender: Annotated[str, _mail_address] = ""
+    """Whom a mail is from."""
+    to: tuple[Annotated[str, _mail_address], ...] = ()
+    """Whom a mail goes to; one may be written without a list."""
 
 
 class Thresholds(msgspec.Struct, frozen=True):
@@ -361,7 +389,7 @@ class _Walk:
     def value(self, node: yaml.Node, kind: Any, where: str) -> Any:
         origin, args = get_origin(kind), get_args(kind)
         struct = isinstance(kind, type) and issubclass(kind, msgspec.Struct)
-        if node.tag == "tag:yaml.org,2002:null":
+        if node.tag == "tag:yaml.org,2002:null" and kind not in (Person, Destination):
             return kind() if struct else None
         if origin is dict:
             return self.table(node, args[0], args[1], where)
@@ -369,6 +397,8 @@ class _Walk:
             return self.several(node, args[0], where)
         if kind is Host:
             return self.host(node, where)
+        if kind is Destination:
+            return self.destination(node, where)
         if struct:
             return self.struct(node, kind, where)
         if origin is Annotated:
@@ -379,8 +409,10 @@ class _Walk:
         kinds = get_type_hints(kind, include_extras=True)
         kinds.pop("path", None)
         values: dict[str, Any] = {}
+        said = set()
         for key, key_node, child in self.pairs(node, where):
             at = f"{where}.{key}" if where else key
+            said.add(key)
             if key in kinds:
                 value = self.value(child, kinds[key], at)
                 if value is not None:
@@ -391,6 +423,12 @@ class _Walk:
                 near = _nearest(key, kinds)
                 mend = f"did you mean {near}?" if near else f"known here: {', '.join(kinds)}"
                 self.wrong(key_node, f"{at} is not known; {mend}")
+        needed = [one.name for one in msgspec.structs.fields(kind) if one.required]
+        missing = [name for name in needed if name not in said]
+        if missing:
+            self.wrong(node, f"{where} must have {' and '.join(missing)}")
+        if not set(needed) <= set(values):
+            return None
         return kind(**values)
 
     def host(self, node: yaml.Node, where: str) -> Host:
@@ -400,6 +438,16 @@ class _Walk:
             host = self.struct(node, Host, where)
         user, _, address = host.ssh.rpartition("@")
         return msgspec.structs.replace(host, ssh=address, user=host.user or user)
+
+    def destination(self, node: yaml.Node, where: str) -> Destination | None:
+        from cockpit.outbox.kinds import mistakes
+
+        before = len(self.found)
+        destination: Destination | None = self.struct(node, Destination, where)
+        if destination is not None and len(self.found) == before:  # else that is said first
+            for what in mistakes(destination):
+                self.wrong(node, f"{where}{what}")
+        return destination
 
     def table(self, node: yaml.Node, name: Any, kind: Any, where: str) -> dict[str, Any]:
         check: Callable[[str], Any] = get_args(name)[1]

@@ -265,7 +265,8 @@ _UNSEEN = (
 
 
 def _unseen(incident: Incident, event: e.Event) -> bool:
-    """Whether it has no line: of a rollout only its start, its end, and what went wrong have one.
+    """Whether it has no line: of a rollout only its start, its end, and what went wrong have one;
+    of what is tried again and fails as before, the first time.
 
     incident: with the event in it.
     """
@@ -278,6 +279,8 @@ def _unseen(incident: Incident, event: e.Event) -> bool:
             return _of_a_rollout(incident, job)
         case e.CommandFinished(job=job):
             return _of_a_rollout(incident, job) and incident.runs[job].worked
+        case e.MessageFailed(message=id) if id in incident.outbox:
+            return incident.outbox[id].repeated
         case _:
             return isinstance(event, _UNSEEN)
 
