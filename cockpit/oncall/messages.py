@@ -1,0 +1,291 @@
+"""What others are told: the handbook's templates, or ours, filled in with what is known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cockpit.incident import events as e
+from cockpit.incident.clocks import PACES, Rules
+from cockpit.incident.events import Severity
+from cockpit.incident.incident import Incident
+from cockpit.incident.timeline import duration
+from cockpit.oncall.facts import Fact, facts
+from cockpit.oncall.gaps import Gap, find
+from cockpit.oncall.model import Handbook, Template
+from cockpit.runbook.model import Phase, Runbook
+from cockpit.text import Redactor, Safe, clean
+
+NOT_KNOWN = Safe("not known yet")
+_OPEN = {"found": Safe("nothing yet"), "tried": Safe("nothing yet")}
+WHEN_IT_CHANGES = Safe("when something changes")
+
+_OURS = (
+    Template(
+        "acknowledged",
+        Safe("Acknowledged"),
+        Safe(
+            "[{severity}] {title}: somebody has it.\n"
+            "Since {started}. Impact: {impact}.\n"
+            "Responder: {who}. Next update: {next_update}."
+        ),
+    ),
+    Template(
+        "update",
+        Safe("Update"),
+        Safe(
+            "[{severity}] {title}: update of {now}.\n"
+            "State: {state}.\n"
+            "Impact: {impact}.\n"
+            "Found: {found}.\n"
+            "Done: {tried}.\n"
+            "Next: {next_step}.\n"
+            "Next update: {next_update}."
+        ),
+    ),
+    Template(
+        "escalation",
+        Safe("Escalation"),
+        Safe(
+            "[{severity}] {title}: I need help.\n"
+            "Since {started}. Impact: {impact}.\n"
+            "Tried: {tried}.\n"
+            "State now: {state}.\n"
+            "I need: {need}.\n"
+            "I am {who}, phone {phone}.\n"
+            "Log:\n{logs}"
+        ),
+    ),
+    Template(
+        "resolved",
+        Safe("Resolved"),
+        Safe(
+            "[{severity}] {title}: resolved.\n"
+            "From {started} to {resolved}, down for {downtime}.\n"
+            "Cause: {cause}.\n"
+            "Fix: {fix}.\n"
+            "Follow-up: {follow_up}."
+        ),
+    ),
+)
+_NEXT = Safe("Next update: {next_update}.")
+_STATES_THE_NEXT = ("acknowledged", "update")
+_TIMES = ("started", "acknowledged", "mitigated", "resolved", "now", "next_update")
+_PROMISE = re.compile(
+    r"(?i)next (?:update|message|status|report)\b[^\n]{0,40}?"
+    r"(?:(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)|in (?P<count>\d{1,3}) ?(?P<unit>min|m\b|h))"
+)
+_ZONE = re.compile(r"\s*\b(?:UTC|GMT|Z)\b")
+_MARK = re.compile(r"\[REDACTED:[a-z-]+:[0-9a-f]{6}\]")
+
+ASKS: Mapping[str, str] = {
+    "severity": "How bad? (P0 to P3)",
+    "started": "Since when? (HH:MM, UTC)",
+    "resolved": "When was it over? (HH:MM, UTC)",
+    "title": "What is it, in a few words?",
+    "impact": "Impact: what do customers notice?",
+    "service": "Which service?",
+    "found": "What was found?",
+    "tried": "What was done so far?",
+    "next_step": "What is done next?",
+    "need": "What do you need from them?",
+    "cause": "What was the cause?",
+    "fix": "What ended it?",
+    "follow_up": "What follows?",
+    "phone": "Where can you be called?",
+    "dashboard": "Which dashboard? (URL)",
+    "called": "Who is called?",
+    "logs": "Which lines of the log?",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Something that a message would say and that is not known.
+
+    ask: the question. line: of the message, where it stands. offer: what it may be.
+    """
+
+    name: str
+    ask: Safe
+    line: Safe
+    offer: Safe = Safe("")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message as far as it can be written. Redacted with the incident's salt.
+
+    gaps: what is to be asked for; each stands in the text as its author wrote it. next_at: when it
+    promises the next one, in UTC.
+    """
+
+    about: str
+    text: Safe
+    gaps: tuple[Wanted, ...]
+    next_at: datetime | None
+
+
+def templates(handbook: Handbook | None) -> tuple[Template, ...]:
+    """The messages that there are: the four that every incident has, then others of the team."""
+    theirs = handbook.templates if handbook else ()
+    by_name = {one.about: one for one in reversed(theirs)}
+    usual = tuple(by_name.get(ours.about, ours) for ours in _OURS)
+    return (*usual, *(one for one in theirs if one not in usual))
+
+
+def likely(incident: Incident) -> str:
+    """Which message is due: what was not told yet, else an update."""
+    if incident.resolved:
+        return "resolved"
+    events = (entry.record.event for entry in incident.entries)
+    told = {event.about for event in events if isinstance(event, e.UpdateSent)}
+    return "update" if told & {"acknowledged", "update"} else "acknowledged"
+
+
+def draft(
+    about: str | Template,
+    handbook: Handbook | None,
+    incident: Incident,
+    runbook: Runbook | None,
+    *,
+    who: str,
+    now: datetime,
+    given: Mapping[str, str],
+) -> Draft:
+    """A message, filled in with what is known at `now` (UTC).
+
+    about: acknowledged, update, escalation, resolved, or a template. given: by name, what the
+    responder answered, which goes before what is known (empty: it stays open, "not known yet");
+    `logs`, `called` and `seen` (of the present state) can come only from there.
+    """
+    book = handbook or Handbook()
+    template = about if isinstance(about, Template) else _of(about, book)
+    text = _with_next(template)
+    due = next_update(incident, book.rules, now)
+    known: dict[str, Fact] = {
+        **facts(incident, book, runbook, who=who, now=now, seen=given.get("seen", "")),
+        "next_update": due or WHEN_IT_CHANGES,
+        **{name: clean(value) or _OPEN.get(name, NOT_KNOWN) for name, value in given.items()},
+    }
+    offers = _offers(incident, runbook)
+    parts: list[str] = []
+    gaps: dict[str, Wanted] = {}
+    at = 0
+    for gap in find(text):
+        fact = known.get(gap.name)
+        parts.append(text[at : gap.start])
+        at = gap.end
+        if fact is None:
+            parts.append(text[gap.start : gap.end])
+            gaps.setdefault(gap.name, _wanted(gap, offers.get(gap.name, "")))
+            continue
+        words, over = _put(gap.name, fact, text[: gap.start], text[gap.end :], now)
+        if "\n" in words and text[: gap.start].rpartition("\n")[2]:
+            parts[-1] = parts[-1].rstrip(" ")
+            words = f"\n{words}"
+        parts.append(words)
+        at += over
+    parts.append(text[at:])
+    whole = Redactor(incident.salt.encode())(clean("".join(parts)))
+    return Draft(template.about, whole, tuple(gaps.values()), promised(whole, now))
+
+
+def next_update(incident: Incident, rules: Rules, now: datetime) -> datetime | None:
+    """When the next update is due after one at `now`; None when something changes.
+
+    An incident that nobody has declared counts as a P1: silence costs more than an update.
+    """
+    severity = incident.severity or Severity.P1
+    pace = rules.paces.get(severity) or PACES[severity]
+    if pace.update is None:
+        return None
+    due = now + timedelta(seconds=pace.update)
+    whole = due.replace(second=0, microsecond=0)
+    return whole if whole == due else whole + timedelta(minutes=1)
+
+
+def promised(text: str, now: datetime) -> datetime | None:
+    """When a message says that the next one comes, in UTC: what people read is what holds."""
+    found = _PROMISE.search(text)
+    if found is None:
+        return None
+    if found["count"]:
+        scale = 3600 if found["unit"].lower() == "h" else 60
+        return now + timedelta(seconds=int(found["count"]) * scale)
+    at = now.astimezone(UTC).replace(
+        hour=int(found["hour"]), minute=int(found["minute"]), second=0, microsecond=0
+    )
+    # The nearest such time: over midnight it is tomorrow's.
+    half = timedelta(hours=12)
+    if at - now > half:
+        return at - 2 * half
+    return at + 2 * half if now - at > half else at
+
+
+def taken_out(text: str) -> int:
+    """How many secrets were taken out of a text."""
+    return len(_MARK.findall(text))
+
+
+def _of(about: str, handbook: Handbook) -> Template:
+    every = templates(handbook)
+    named = (one for one in every if one.about == about or one.title.lower() == about.lower())
+    return next(named, every[1])
+
+
+def _with_next(template: Template) -> Safe:
+    """The text of a template; one that should state the next update and does not, does now."""
+    text = template.text.strip()
+    states = _PROMISE.search(text) or any(gap.name == "next_update" for gap in find(text))
+    if template.about in _STATES_THE_NEXT and not states:
+        return Safe(f"{text}\n{_NEXT}")
+    return Safe(text)
+
+
+def _offers(incident: Incident, runbook: Runbook | None) -> dict[str, str]:
+    """What may be meant, to be looked at before it is said: the next step of the runbook."""
+    if runbook is None:
+        return {}
+    wanted = (Phase.RECOVERY, Phase.VERIFICATION) if incident.diagnosed else (Phase.DIAGNOSIS,)
+    left = (
+        str(step.title)
+        for _, step in runbook.steps()
+        if step.phase in wanted and e.StepRef(runbook.path, step.id) not in incident.steps
+    )
+    return {"next_step": next(left, "")}
+
+
+def _wanted(gap: Gap, offer: str) -> Wanted:
+    ask = Safe(ASKS[gap.name]) if gap.name in ASKS else Safe(f"{gap.words or gap.name}?")
+    return Wanted(gap.name, ask, gap.line, clean(offer))
+
+
+def _put(name: str, fact: Fact, before: str, after: str, now: datetime) -> tuple[str, int]:
+    """A fact as it stands between these texts, and how much of what follows it replaces."""
+    line = after.partition("\n")[0]
+    zone = _ZONE.match(after)
+    if isinstance(fact, timedelta):
+        minutes = re.match(r"\s*min", after)
+        return (str(round(fact.total_seconds() / 60)) if minutes else _length(fact)), 0
+    if isinstance(fact, datetime):
+        if name == "next_update" and re.match(r"\s*min", after):
+            return str(max(1, -int((now - fact).total_seconds() // 60))), 0
+        day = "" if fact.date() == now.date() else f"{fact:%Y-%m-%d} "
+        return f"{day}{fact:%H:%M}" + ("" if _ZONE.search(line) else " UTC"), 0
+    words = str(fact)
+    if after.startswith("."):
+        words = words.rstrip(".")
+    if name == "severity" and (prefix := re.search(r"(?i)\b(?:(p)|(sev-?))\Z", before)):
+        level = words.upper().removeprefix("P")
+        words = str(int(level) + 1) if prefix[2] and level.isdecimal() else level
+    # "when something changes UTC" is no sentence.
+    return words, zone.end() if zone and name in _TIMES and not words[-1:].isdecimal() else 0
+
+
+def _length(length: timedelta) -> str:
+    """Without seconds from a minute on."""
+    seconds = max(0, round(length.total_seconds()))
+    return duration(seconds if seconds < 60 else seconds // 60 * 60).removesuffix(" 0 s")
