@@ -1,0 +1,143 @@
+"""Limits of containers: crossed once, back once, and never back and forth."""
+
+from __future__ import annotations
+
+import pytest
+
+from cockpit.config import Thresholds
+from cockpit.containers.container import Container
+from cockpit.containers.limits import ERRORS, MEMORY, RESTARTS, Errors, Known, crossings, error
+from cockpit.containers.stats import Sample
+from cockpit.text import Safe
+
+LIMITS = Thresholds(restarts=3, memory=90, errors=10)
+MINUTE = 60 * 10**9
+
+
+def row(
+    *, restarts: int | None = 0, memory: int | None = None, at: float = 0.0, state: str = "running"
+) -> Container:
+    sample = None if memory is None else Sample(at, 1.0, memory, 100, 0, 0, 0, 0, 1)
+    return Container(
+        id="c1",
+        name=Safe("web"),
+        image=Safe("web:1"),
+        state=state,
+        status=Safe(state),
+        health="",
+        restarts=restarts,
+        oom=False,
+        exit_code=None,
+        started_at=None,
+        finished_at=None,
+        project=Safe(""),
+        service=Safe(""),
+        tty=False,
+        sample=sample,
+    )
+
+
+def told(
+    known: Known, now: float, *rows: Container, errors: int | None = None
+) -> tuple[Known, list[tuple[str, bool, str]]]:
+    rates = {} if errors is None else {"web": errors}
+    after, found = crossings(rows, known, LIMITS, now, rates)
+    return after, [(one.what, one.back, one.words) for one in found]
+
+
+def test_memory_is_told_once_though_it_goes_up_and_down_at_the_limit() -> None:
+    known, said = told(Known(), 0.0, row(memory=89, at=0.0))
+    assert said == []
+    known, said = told(known, 1.0, row(memory=92, at=1.0))
+    assert said == [(MEMORY, False, "web: memory is at 92% of its limit (limit 90%)")]
+    assert known.over["web", MEMORY].short == "MEMORY 92%"
+    for second, memory in enumerate((88, 93, 87, 91, 89) * 20, 2):
+        known, said = told(known, second, row(memory=memory, at=second))
+        assert said == []
+    for second in range(102, 131):
+        known, said = told(known, second, row(memory=60, at=second))
+        assert said == []
+    known, said = told(known, 131.0, row(memory=60, at=131.0))
+    assert said == [(MEMORY, True, "web: memory is below 85% of its limit again")]
+    assert not known.over
+
+
+def test_restarts_count_within_ten_minutes_and_from_when_it_was_first_seen() -> None:
+    known, said = told(Known(), 0.0, row(restarts=40))
+    assert said == [], "when the 40 were is not known"
+    for minute, count in enumerate((41, 42), 1):
+        known, said = told(known, minute * 240.0, row(restarts=count))
+        assert said == []
+    known, said = told(known, 850.0, row(restarts=43))
+    assert said == [], "the first of the three is ten minutes ago and no longer counts"
+    known, said = told(known, 860.0, row(restarts=44))
+    assert said == [(RESTARTS, False, "web: 3 restarts in 10 minutes (limit 3)")]
+    known, said = told(known, 1000.0, row(restarts=45))
+    assert said == []
+    known, said = told(known, 1599.0, row(restarts=45))
+    assert said == []
+    known, said = told(known, 1601.0, row(restarts=45))
+    assert said == [(RESTARTS, True, "web: no restart in 10 minutes")]
+
+
+def test_a_container_made_anew_and_one_that_was_not_asked_yet_begin_at_nothing() -> None:
+    known, _ = told(Known(), 0.0, row(restarts=None))
+    known, said = told(known, 1.0, row(restarts=9))
+    assert said == []
+    known, said = told(known, 2.0, row(restarts=0))
+    assert said == []
+    known, said = told(known, 3.0, row(restarts=5))
+    assert said == [(RESTARTS, False, "web: 5 restarts in 10 minutes (limit 3)")]
+
+
+def test_old_numbers_and_stopped_containers_tell_nothing_new() -> None:
+    known, _ = told(Known(), 0.0, row(memory=95, at=0.0))
+    known, said = told(known, 200.0, row(memory=95, at=0.0))
+    assert said == [] and known.over, "the number is old: neither worse nor back"
+    known, said = told(known, 201.0, row(memory=95, at=201.0))
+    assert said == []
+    known, said = told(known, 202.0, row(state="exited"))
+    assert said == [] and known.over
+    known, said = told(known, 203.0)
+    assert [one[:2] for one in said] == [(MEMORY, True)], "it is gone"
+
+
+def test_errors_are_counted_by_the_time_in_the_log() -> None:
+    errors = Errors()
+    for second in range(30):
+        errors.add((100 + second) * 10**9, "2026-11-21 ERROR payment refused")
+        errors.add((100 + second) * 10**9, "INFO all is well, no error")
+    errors.add(0, "ERROR at an unknown time")
+    assert errors.last_minute(130 * 10**9) == 30
+    assert errors.last_minute(170 * 10**9) == 20
+    assert errors.last_minute(130 * 10**9 + MINUTE) == 0
+    known, said = told(Known(), 0.0, row(), errors=10)
+    assert said == [(ERRORS, False, "web: 10 errors in its log in a minute (limit 10)")]
+    known, said = told(known, 30.0, row(), errors=5)
+    known, more = told(known, 89.0, row(), errors=4)
+    assert said == more == []
+    known, said = told(known, 90.0, row(), errors=4)
+    assert said == [(ERRORS, True, "web: fewer than 10 errors in a minute again")]
+    known, _ = told(known, 100.0, row(), errors=50)
+    known, said = told(known, 159.0, row())
+    assert said == [], "another log is followed now"
+    known, said = told(known, 161.0, row())
+    assert said == [(ERRORS, True, "web: its log is not followed now, so errors are not counted")]
+
+
+@pytest.mark.parametrize(
+    ("line", "is_one"),
+    [
+        ("2026-11-21T03:12:00Z ERROR kamiyo: database file missing", True),
+        ('{"ts": 1, "level": "error", "msg": "x"}', True),
+        ("time=1 level=fatal msg=x", True),
+        ("2026/11/21 [error] 7#7: *1 connect() failed", True),
+        ("panic: runtime error: index out of range", True),
+        ("Traceback (most recent call last):", True),
+        ("INFO 0 errors in this round", False),
+        ("GET /errors 200", False),
+        ("WARN nothing to do with an error", False),
+    ],
+)
+def test_an_error_is_what_loggers_write_for_one(line: str, is_one: bool) -> None:
+    assert error(line) is is_one
