@@ -1,4 +1,4 @@
-"""`cockpit incident`: list, show, export and verify."""
+"""`cockpit incident`: list, show, export, review and verify."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cockpit import paths
-from cockpit.cli_given import Mistake, folder_of
+from cockpit.cli_given import Mistake, folder_of, load_config, with_config
 
 if TYPE_CHECKING:
     from cockpit.incident.incident import Incident
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def incident() -> None:
-    """List, show, export and verify incidents."""
+    """List, show, export, review and verify incidents."""
 
 
 @incident.command("list")
@@ -76,6 +76,48 @@ def incident_export(name: str, output: Path | None) -> None:
     if failed:
         raise Mistake(failed)
     click.echo(f"Saved to {output}")
+
+
+@incident.command("review", short_help="The post-incident document.")
+@click.argument("name")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["default", "google", "pagerduty"]),
+    default="default",
+    help="Whose sections it has.",
+)
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="A new file to write; else printed."
+)
+@with_config
+def incident_review(name: str, form: str, output: Path | None, config: Path | None) -> None:
+    """The post-incident document, filled in with all that the journal knows.
+
+    Overwrites nothing: people write in it. Exit status 1 where the journal is damaged; what can be
+    read of it is used.
+    """
+    from cockpit.incident.journal import verify
+    from cockpit.incident.markdown_file import write_new
+    from cockpit.incident.review import review
+    from cockpit.oncall.handbook import load
+
+    settings = load_config(config)
+    folder, found = _read(name)
+    damage = verify(folder)
+    trouble = f"{len(damage)} places in the journal are damaged." if damage else ""
+    text = review(found, form, rules=load(settings).rules, trouble=trouble)
+    if output is None:
+        click.echo(text, nl=False)
+    elif output.exists():
+        raise Mistake(f"{output} is there already, and people write in these. Name another file.")
+    elif failed := write_new(output, text):
+        raise Mistake(failed)
+    else:
+        click.echo(f"Saved to {output}")
+    if damage:
+        click.echo(f"{folder.name}: {trouble} See: cockpit incident verify NAME", err=True)
+        sys.exit(1)
 
 
 @incident.command("verify", short_help="Check that a journal is whole.")

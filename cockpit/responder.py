@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cockpit.containers.watch import Watch
     from cockpit.incident.output import Output
     from cockpit.oncall.model import Handbook
+    from cockpit.outbox.sender import Sender
     from cockpit.rollout import Rollout
     from cockpit.rollout_plan import Plan
     from cockpit.runbook.model import Runbook, Step
@@ -83,12 +84,14 @@ class Responder:
         self.watch: Watch | None = None
         self.log = Logbook(home, who, training=training)
         self.log.opening = self._opening
+        self.log.rules = lambda: self.rules
         self.links = Links(self.log, config, self._link_moved)
         self.target: Target = self.links.add(hosts.target("", config))
         self.runs = Runs(self.log, self.links.to)
         self._texts: dict[Wanted, tuple[str, str]] = {}
         self.rollouts: dict[str, Rollout] = {}
         self._sudo = sudo.Asked()
+        self._sender: Sender | None = None
         self._background: set[asyncio.Task[object]] = set()
         self._left = False
 
@@ -140,7 +143,7 @@ class Responder:
     def reattach(self) -> None:
         """Asks the hosts about every run that is not known to be over.
 
-        A rollout that was going on is over: no further host is started.
+        A rollout that was going on is over: no further host is started. What waits to be sent goes.
         """
         from cockpit.rollout import LEFT, ending
 
@@ -150,6 +153,8 @@ class Responder:
                     self.log.append(ending(standings(self.incident, id), id, LEFT))
             for run in self.incident.running():
                 self.runs.follow(run)
+            if self.incident.outbox:
+                self._outbox().wake()
 
     def _opening(self) -> tuple[str, Iterable[e.Event]]:
         """What a new journal is named after, and what it begins with."""
@@ -211,16 +216,17 @@ class Responder:
     ) -> None:
         """Tells others: through the outbox to each of `to`, else notes what was said by hand.
 
-        next_at: when the message promises the next one.
+        next_at: when the message promises the next one. In a training nothing is sent.
         """
         from cockpit.incident.records import ulid
 
         words = self.log.clean(text)
         self.log.append(e.UpdateSent(text=words, about=about, next_at=next_at, to=tuple(to)))
         for name in to:
+            message = ulid(clock.now())
             self.log.append(
                 e.MessageQueued(
-                    message=ulid(clock.now()),
+                    message=message,
                     to=name,
                     about=about,
                     text=words,
@@ -229,6 +235,47 @@ class Responder:
                     service=str(self.incident.service),
                 )
             )
+            if self.log.training:
+                self.cancel(message, "a training; nothing leaves this machine")
+        if to:
+            self._outbox().wake()
+
+    def release(self, message: str) -> bool:
+        """Has a message go that is out of date, or that failed; whether there is such a one."""
+        from cockpit.incident.outgoing import Way
+
+        one = self.incident.outbox.get(message)
+        if one is None or not (one.waits or one.way is Way.FAILED):
+            return False
+        self.log.append(e.MessageReleased(message=message))
+        self.send_now()
+        return True
+
+    def cancel(self, message: str, why: str = "") -> bool:
+        """Takes a message back that waits; whether there is such a one.
+
+        One that is being sent may arrive all the same, and the timeline then says so.
+        """
+        one = self.incident.outbox.get(message)
+        if one is None or not one.waits:
+            return False
+        self.log.append(e.MessageCancelled(message=message, why=self.log.clean(why)))
+        return True
+
+    def send_now(self) -> None:
+        """Tries at once to send what waits, except where a destination asked to wait."""
+        self._outbox().hurry()
+
+    async def drain(self) -> None:
+        """Sends what can be sent now, each destination until it fails once."""
+        await self._outbox().drain()
+
+    def _outbox(self) -> Sender:
+        if self._sender is None:
+            from cockpit.outbox.sender import Sender
+
+            self._sender = Sender(self.log, self.config)
+        return self._sender
 
     def snooze(self, what: str, seconds: float, reason: str) -> None:
         """Is not reminded of a clock for so long. what: its name."""
@@ -271,6 +318,8 @@ class Responder:
     def reopen(self, reason: str) -> None:
         """It was not over."""
         self.log.append(e.IncidentReopened(reason=self.log.clean(reason)))
+        if self.incident.outbox:
+            self._outbox().wake()
 
     def correct_time(self, seq: int, at: datetime, reason: str = "") -> None:
         """Says when entry `seq` really happened (UTC); what was recorded is kept."""
@@ -668,6 +717,8 @@ class Responder:
             self.log.append(e.CockpitClosed(running=len(self.incident.running())))
         for task in self._background:
             task.cancel()
+        if self._sender is not None:
+            await self._sender.close()
         await asyncio.gather(self.runs.close(), *self._background, return_exceptions=True)
         for watched in (self.watch, self.engine):
             if watched is not None:

@@ -14,6 +14,11 @@ from cockpit.text import Safe
 from screens.asking import Asking
 from screens.dialogs.form import Field, Form
 
+_COUNTS_AS = Safe(
+    "With temporary: put back: action: runbook: well: badly: or lucky: before it, the reports"
+    " list it there."
+)
+
 
 class IncidentKeys(Asking):
     """Every verb on the incident, each with its question."""
@@ -21,9 +26,10 @@ class IncidentKeys(Asking):
     @work(exit_on_error=False)
     async def action_note(self) -> None:
         if self.may_write():
-            text = await self.ask_line("Note", "What happened?", wanted="Write something, or esc.")
-            if text:
-                self.responder.note(text)
+            field = Field("text", Safe("What happened?"), wanted="Write something, or esc.")
+            values = await self.ask(Form(Safe("Note"), (field,), hint=_COUNTS_AS))
+            if values:
+                self.responder.note(values["text"])
 
     def action_acknowledge(self) -> None:
         if not self.may_write():
@@ -32,6 +38,7 @@ class IncidentKeys(Asking):
             self.say("Acknowledged already.")
             return
         self.responder.acknowledge()
+        self.say("Acknowledged. U tells the others.")
 
     @work(exit_on_error=False)
     async def action_severity(self) -> None:
@@ -96,7 +103,10 @@ class IncidentKeys(Asking):
         values = await self.ask(Form(Safe("Resolve the incident"), tuple(fields), hint=Safe(hint)))
         if values:
             self.responder.resolve(**values)
-            self.say("Resolved. ctrl+s saves the incident log where you want it.")
+            trouble = await self.responder.log.review_written()
+            name = self.responder.log.review_name
+            where = trouble or f"{name} is beside the journal; ctrl+s saves the incident log."
+            self.say(f"Resolved. {where}", bad=bool(trouble))
 
     @work(exit_on_error=False)
     async def action_save(self) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cockpit import __version__
 from cockpit.incident import events as e
+from cockpit.incident.clocks import Rules
 from cockpit.incident.incident import Incident, Run, fold
 from cockpit.text import Redactor, Safe, clean
 
@@ -41,7 +42,8 @@ class Logbook:
 
     `incident` is the fold of all that was appended, saved or not; `unsaved` counts what is not on
     disk. Nothing is made on disk until the first append, which begins with what `opening` gives.
-    `changed` is called on the loop after every change. `reading`: why this one cannot write, empty
+    `changed` is called on the loop after every change. `rules`: what a post-incident document is
+    judged by. `reading`: why this one cannot write, empty
     where it can.
     """
 
@@ -54,6 +56,7 @@ class Logbook:
         self.reading = ""
         self.opening: Callable[[], tuple[str, Iterable[e.Event]]] = lambda: ("", ())
         self.changed: Callable[[], None] = lambda: None
+        self.rules: Callable[[], Rules] = Rules
         self._journal: Journal | None = None
         self._follower: Follower | None = None
         self._redact: Redactor | None = None
@@ -271,11 +274,36 @@ class Logbook:
             if folder:
                 try:
                     self._markdown_trouble = await aside(
-                        lambda: write_markdown(folder, self.markdown())
+                        lambda: write_markdown(folder, self.markdown()) or self._review(folder)
                     )
                 except Exception as error:
                     self._markdown_trouble = f"incident.md could not be made ({error})."
         self.changed()
+
+    @property
+    def review_name(self) -> str:
+        """The file of the post-incident document: one for each time that it was resolved."""
+        from cockpit.incident.review import name
+
+        return name(self.incident)
+
+    async def review_written(self) -> str:
+        """Waits for the post-incident document of what was just resolved; what went wrong."""
+        folder = self.folder
+        if folder is None:
+            return self.reading
+        async with self._markdown_lock:
+            return await aside(lambda: self._review(folder))
+
+    def _review(self, folder: Path) -> str:
+        """Writes the post-incident document once it is over; people edit it, so never again."""
+        from cockpit.incident.markdown_file import write_new
+        from cockpit.incident.review import review
+
+        path = folder / self.review_name
+        if self.incident.open or path.exists():
+            return ""
+        return write_new(path, review(self.incident, rules=self.rules(), trouble=self.trouble))
 
     async def save_markdown(self, path: Path) -> str:
         """Writes the incident log to a file of the responder's choice; returns what went wrong."""

@@ -32,11 +32,7 @@ def replace_file(path: Path, text: str) -> str:
     """
     temporary = ""
     try:
-        fd, temporary = tempfile.mkstemp(prefix=_PREFIX, dir=path.parent)
-        with os.fdopen(fd, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        temporary = _whole(path.parent, text)
         Path(temporary).replace(path)
         temporary = ""
         sync_directory(path.parent)
@@ -47,6 +43,46 @@ def replace_file(path: Path, text: str) -> str:
         words = (error.strerror or str(error)).lower()
         return f"{path} is not up to date ({words}). The journal is not touched by this."
     return ""
+
+
+def write_new(path: Path, text: str) -> str:
+    """Writes a whole file where there is none; one that is there already stays as it is.
+
+    Returns a sentence that says why it could not be, empty when it was or need not be. Never
+    raises.
+    """
+    temporary = ""
+    try:
+        temporary = _whole(path.parent, text)
+        try:
+            path.hardlink_to(temporary)  # unlike replace, this never takes another file's place
+        except PermissionError:  # this file system has no hard links
+            with path.open("x", encoding="utf-8", errors="backslashreplace", newline="") as file:
+                file.write(text)
+        sync_directory(path.parent)
+    except FileExistsError:
+        return ""
+    except OSError as error:
+        return f"{path} could not be written ({(error.strerror or str(error)).lower()})."
+    finally:
+        if temporary:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+    return ""
+
+
+def _whole(folder: Path, text: str) -> str:
+    """A temporary file with the text in it, on disk; its name. Raises OSError."""
+    fd, temporary = tempfile.mkstemp(prefix=_PREFIX, dir=folder)
+    try:
+        with os.fdopen(fd, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return temporary
 
 
 def sweep(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from cockpit.incident.events import NoteAdded
@@ -58,10 +58,8 @@ _WORDS = {
     "detection": Kind.DETECTED,
 }
 _MARK = re.compile(r"\s*([A-Za-z]+(?:[ -][A-Za-z]+)?)\s*:\s*(?=\S)")
-_DAY = (
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}|today|tonight|tomorrow|next week"
-    r"|(?:next )?(?:mon|tues|wednes|thurs|fri|satur|sun)day"
-)
+_WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_DAY = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|today|tonight|tomorrow|{'|'.join(_WEEK)}"
 _OWNER = re.compile(r"(?<![\w@])@([\w.-]*\w)")
 _DUE = re.compile(rf"\b(?:by|until|due)[: ] ?({_DAY})\b", re.IGNORECASE)
 
@@ -78,7 +76,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Something to be done. owner (`@kim`) and due (`by friday`) are empty where nobody said."""
+    """Something to be done. owner (`@kim`) and due (the date of `by friday`) may be empty."""
 
     text: Safe
     owner: Safe = Safe("")
@@ -110,16 +108,32 @@ def of(incident: Incident, *kinds: Kind) -> tuple[Note, ...]:
     return tuple(found)
 
 
-def task(text: str) -> Task:
-    """Who does it by when, as far as the text says so; the text stays whole."""
-    words = clean_line(text)
+def task(text: str, when: datetime) -> Task:
+    """Who does it by which day, as far as the text says so; the text stays whole.
+
+    when: it was written, as `by friday` means another day in every week.
+    """
+    words = clean_line(text.strip())
     owner, due = _OWNER.search(words), _DUE.search(words)
-    return Task(words, Safe(owner[1]) if owner else Safe(""), Safe(due[1]) if due else Safe(""))
+    return Task(
+        words,
+        Safe(owner[1]) if owner else Safe(""),
+        Safe(_day(due[1].lower(), when.date())) if due else Safe(""),
+    )
+
+
+def _day(said: str, when: date) -> str:
+    if said in _WEEK:
+        return str(when + timedelta(days=(_WEEK.index(said) - when.weekday() - 1) % 7 + 1))
+    return {"today": str(when), "tonight": str(when), "tomorrow": str(when + timedelta(1))}.get(
+        said, said
+    )
 
 
 def tasks(incident: Incident) -> tuple[Task, ...]:
     """What is left to do after an incident: the follow-ups of its end, and notes that say so."""
-    end = incident.resolution.follow_up if incident.resolution else ""
-    parts = [part.strip() for part in re.split(r"[;\n]", end)]
-    found = [task(part) for part in parts if part]
-    return (*found, *(task(note.text) for note in of(incident, Kind.ACTION)))
+    found = []
+    if incident.resolution and incident.resolved:
+        parts = re.split(r"[;\n]", incident.resolution.follow_up)
+        found = [task(part, incident.resolved) for part in parts if part.strip()]
+    return (*found, *(task(note.text, note.at) for note in of(incident, Kind.ACTION)))

@@ -471,4 +471,4 @@ def test_it_costs_the_same_however_much_has_happened() -> None:
     ],
 )  # fmt: skip
 def test_a_wait_in_words(seconds: float, words: str) -> None:
-    assert clocks.span(seconds) == words
+    assert clocks.in_words(seconds) == words

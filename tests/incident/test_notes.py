@@ -64,12 +64,15 @@ def test_a_quoted_log_line_is_nobodys_note_and_the_timeline_stays_as_it_was() ->
     [
         ("alert on it", "", ""),
         ("@kim.lee: alert on it by 2026-12-01.", "kim.lee", "2026-12-01"),
-        ("alert on it, due next Friday @sam", "sam", "next Friday"),
+        ("alert on it, due Friday @sam", "sam", "2026-11-27"),
+        ("by saturday", "", "2026-11-28"),
+        ("by tomorrow", "", "2026-11-22"),
+        ("by hand", "", ""),
         ("mail ops@example.net by hand", "", ""),
     ],
 )
 def test_a_task_says_who_and_by_when_where_the_text_does(text: str, owner: str, due: str) -> None:
-    assert notes.task(text) == Task(text, owner, due)  # type: ignore[arg-type]
+    assert notes.task(text, START) == Task(text, owner, due)  # type: ignore[arg-type]
 
 
 def test_what_is_left_to_do_is_the_end_s_follow_up_and_the_notes() -> None:

@@ -1,0 +1,355 @@
+"""The post-incident document: all that is known is in it, and nothing in it can act."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from msgspec.structs import replace
+
+from cockpit.cli import main
+from cockpit.config import Config
+from cockpit.incident import events as e
+from cockpit.incident.clocks import Rules
+from cockpit.incident.history import read
+from cockpit.incident.incident import Incident, fold
+from cockpit.incident.review import FORMS, review
+from cockpit.responder import Responder
+from tests.incident.journals import START, write
+
+GOLDEN = Path(__file__).parent / "golden"
+STEP = e.StepRef("/books/01.md", "recovery/restart")
+CHECK = e.StepRef("/books/01.md", "verification/health")
+SECRET = "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc"
+
+
+def asked(job: str, command: str, **more: object) -> e.CommandRequested:
+    usual = e.CommandRequested(
+        job=job, host="prod-1", command=command, root="/r", boot="b", risk="read",
+        gate="not asked", phase="diagnosis", evidence=f"evidence/{job}.txt",
+    )  # fmt: skip
+    return replace(usual, **more)
+
+
+def ended(job: str, status: int, tail: str = "") -> e.CommandFinished:
+    return e.CommandFinished(
+        job=job, exit_status=status, how="done", seconds=2.5, size=len(tail), tail=tail
+    )
+
+
+NIGHT: list[tuple[float, e.Event]] = [
+    (0, e.IncidentStarted()),
+    (0, e.HostChosen(host="prod-1")),
+    (0, e.RunbookOpened(path=STEP.runbook, title="Database Connection Loss", sha256="0")),
+    (1, e.IncidentDeclared(title="Payments fail", severity=e.Severity.P1, service="kamiyo")),
+    (3, e.IncidentAcknowledged()),
+    (4, e.NoteAdded(text="detected: a customer called; no alert came")),
+    (5, e.SeverityChanged(severity=e.Severity.P0, reason="nobody can pay")),
+    (6, asked("j1", "docker compose ps")),
+    (6.1, e.CommandClaimed(job="j1")),
+    (6.2, ended("j1", 0, "kamiyo | restarting")),
+    (8, e.UpdateSent(text="We are on it.", about="acknowledged", to=("slack",))),
+    (8, e.MessageQueued(message="m1", to="slack", about="acknowledged", text="We are on it.")),
+    (8.1, e.MessageAttempted(message="m1", attempt=1)),
+    (8.2, e.MessageFailed(message="m1", why="403 from the hook", final=True)),
+    (9, e.EvidenceSaved(what="logs of kamiyo", file="evidence/1.txt", size=2048, host="prod-1")),
+    (10, asked("j2", "docker compose restart kamiyo | cat", risk="change", gate="confirmed",
+               phase="recovery", step=STEP, command_id="c1")),
+    (10.1, e.CommandClaimed(job="j2")),
+    (10.5, ended("j2", 1, f"no such file: kamiyo.db\nkey={SECRET}")),
+    (11, e.StepFailed(step=STEP, title="Restart it", reason="comes back without its data",
+                      phase="recovery")),
+    (12, e.LinkChanged(host="prod-1", state="lost", reason="no answer")),
+    (24, e.LinkChanged(host="prod-1", state="up", away=720.0)),
+    (25, e.EscalationNoted(who="Kim", level=2, how="no answer", reason="it is a P0")),
+    (26, e.EscalationNoted(who="Lee", level=3, how="reached", reason="data may be lost")),
+    (28, e.NoteAdded(text="trigger: the disk was swapped at 23:40")),
+    (30, asked("j3", "mv data/kamiyo.db.bak data/kamiyo.db", risk="change", gate="typed",
+               phase="recovery", step=e.StepRef(STEP.runbook, "recovery/restore"))),
+    (30.1, e.CommandClaimed(job="j3")),
+    (30.2, ended("j3", 0)),
+    (31, e.NoteAdded(text="temporary: the backup of 23:00 is in place; by tomorrow @lee")),
+    (31, e.NoteAdded(text="put back: writes to the old disk are off")),
+    (33, e.StepDone(step=CHECK, title="Health answers", phase="verification")),
+    (35, e.IncidentMitigated(note="restored from the backup")),
+    (36, e.NoteAdded(text="lucky: the backup was 40 minutes old, not a day")),
+    (37, e.NoteAdded(text="well: Lee knew where the backups are")),
+    (38, e.NoteAdded(text="badly: two of us typed in the same directory")),
+    (39, e.NoteAdded(text="runbook: says nothing of a disk that is swapped")),
+    (40, e.NoteAdded(text="impact: 212 orders stayed open; none was lost")),
+    (41, e.NoteAdded(text="action: test the restore each week, by 2026-12-01 @kim")),
+    (50, e.IncidentResolved(cause="data directory on the disk that was swapped",
+                            fix="restored the backup", follow_up="alert on a missing file @sam")),
+]  # fmt: skip
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Incident:
+    """A P0 as the real journal keeps it."""
+    return fold(read(write(tmp_path / "incidents", "payments", NIGHT)).records)
+
+
+def told(*events: tuple[float, e.Event]) -> Incident:
+    """An incident of these events, in minutes after its start."""
+    opened = (0, e.JournalOpened(schema=1, incident="01JD", salt="ab" * 16, version="0"))
+    return fold(
+        e.Record(
+            seq=number, id=f"id{number}", ts=START + timedelta(minutes=minutes), mono=0.0,
+            boot="b", writer="w", who="sam", event=event,
+        )
+        for number, (minutes, event) in enumerate((opened, *events), 1)
+    )  # fmt: skip
+
+
+def part(text: str, heading: str) -> str:
+    """What stands below a heading."""
+    found = re.search(rf"^##+ {re.escape(heading)}\n(.*?)(?=^##+ |\Z)", text, re.M | re.S)
+    assert found, f"no {heading} in\n{text}"
+    return found[1].strip()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_night_reads_as_it_did_before(night: Incident, form: str) -> None:
+    text = review(night, form, rules=Rules()).replace(night.id, "INCIDENT")
+    text = re.sub(r"(REDACTED:\w+):[0-9a-f]{6}", r"\1:......", text)
+    file = GOLDEN / f"review-{form}.md"
+    if os.environ.get("GOLDEN"):
+        file.write_text(text)
+    assert text == file.read_text()
+
+
+def test_what_the_journal_knows_is_filled_in(night: Incident) -> None:
+    text = review(night, rules=Rules())
+    assert "P0: Payments fail (kamiyo), from 2026-11-21 23:50. It hurt for 35 min 0 s." in text
+    assert "| Time as P1 | 4 min 0 s |" in text
+    assert "| Time as P0 | 30 min 0 s |" in text
+    assert "212 orders stayed open" in part(text, "Impact")
+    assert "data directory on the disk that was swapped." in part(text, "Root cause")
+    well, badly = part(text, "What went well"), part(text, "What went badly")
+    assert "- Acknowledged after 3 min 0 s." in well
+    assert "- It was diagnosed before anything was changed." in well
+    assert "- A verification passed after the last change." in well
+    assert "The link to prod-1 was lost for 12 min 0 s in all." in badly
+    assert "`docker compose restart kamiyo | cat` on prod-1: exit 1." in badly
+    assert (
+        "The longest time without an update was 27 min 0 s; 15 min is the limit for a P0." in badly
+    )
+    assert "The message to slack (acknowledged) was never sent: failed, 403" in badly
+    assert "Kim was called at 00:15 UTC: no answer." in badly
+    assert "not a day" in part(text, "Where we were lucky")
+
+
+def test_the_follow_ups_have_an_owner_and_a_day_or_say_that_nobody_has_them(
+    night: Incident,
+) -> None:
+    rows = part(review(night, rules=Rules()), "Follow-ups").split("\n")
+    assert rows[0] == "| What | Owner | Due |"
+    assert "| alert on a missing file @sam | sam | not set |" in rows
+    assert "| test the restore each week, by 2026-12-01 @kim | kim | 2026-12-01 |" in rows
+    assert any(row.startswith("| Put back: ") and "nobody yet" in row for row in rows)
+
+
+def test_a_command_that_worked_at_the_second_try_is_not_held_against_the_runbook() -> None:
+    change = asked("j1", "restart it", risk="change", phase="recovery", step=STEP)
+    first = [(1.0, change), (2.0, ended("j1", 1))]
+    again = [(3.0, replace(change, job="j2")), (4.0, ended("j2", 0))]
+    assert "`restart it`: exit 1" in part(
+        review(told(*first), rules=Rules()), "Runbook updates needed"
+    )
+    assert "exit 1" not in part(
+        review(told(*first, *again), rules=Rules()), "Runbook updates needed"
+    )
+
+
+def test_what_was_done_blindly_or_without_proof_is_said() -> None:
+    change = asked("j1", "restart it", risk="change", phase="recovery", reason="it is on fire")
+    incident = told(
+        (0, e.IncidentStarted()),
+        (20, e.IncidentAcknowledged()),
+        (21, change),
+        (21, e.CommandClaimed(job="j1")),
+        (22, ended("j1", 0)),
+        (23, e.IncidentResolved(cause="c", fix="f", unverified="customers say it is well")),
+        (30, e.IncidentReopened(reason="it came back")),
+        (40, e.IncidentResolved(cause="the real one", fix="f2")),
+    )
+    text = review(incident, rules=Rules())
+    badly = part(text, "What went badly")
+    assert "Acknowledged after 20 min 0 s; 5 min is the limit." in badly
+    assert "changed before any diagnosis. The reason given: it is on fire" in badly
+    assert "Opened again at 00:20 UTC: it came back" in badly
+    assert "held to be: c" in part(text, "Root cause")
+
+
+def test_what_nobody_wrote_is_asked_for_in_every_form() -> None:
+    bare = told((0, e.IncidentStarted()), (9, e.IncidentResolved(cause="", fix="")))
+    for form in FORMS:
+        assert review(bare, form, rules=Rules()).count("Not written yet: ") >= 6
+    assert "Nobody acknowledged it." in review(bare, rules=Rules())
+    assert "not resolved yet" in review(told((0, e.IncidentStarted())), rules=Rules())
+
+
+def test_the_forms_have_the_sections_that_their_readers_look_for(night: Incident) -> None:
+    def headings(form: str) -> list[str]:
+        return re.findall(r"^##+ (.*)$", review(night, form, rules=Rules()), re.M)
+
+    google = headings("google")
+    assert [name for name in google if name in GOOGLE] == GOOGLE
+    pagerduty = headings("pagerduty")
+    assert [name for name in pagerduty if name in PAGERDUTY] == PAGERDUTY
+
+
+GOOGLE = [
+    "Summary", "Impact", "Root Causes", "Trigger", "Resolution", "Detection", "Action Items",
+    "Lessons Learned", "What went well", "What went wrong", "Where we got lucky", "Timeline",
+    "Supporting information",
+]  # fmt: skip
+PAGERDUTY = [
+    "Overview", "What Happened", "Contributing Factors", "Resolution", "Impact", "Responders",
+    "Timeline", "How'd We Do?", "What Went Well?", "What Didn't Go So Well?", "Action Items",
+    "Messaging",
+]  # fmt: skip
+
+
+def test_no_secret_leaves(night: Incident) -> None:
+    leaked = told(
+        (0, e.NoteAdded(text=f"temporary: the key is {SECRET}")),
+        (1, asked("j1", f"curl -H 'Authorization: Bearer {SECRET}' x", risk="change")),
+        (2, ended("j1", 7, f"STRIPE_KEY={SECRET}")),
+        (3, e.IncidentResolved(cause=SECRET, fix=SECRET, follow_up=SECRET, unverified=SECRET)),
+    )
+    for form in FORMS:
+        for incident in (night, leaked):
+            text = review(incident, form, rules=Rules(), trouble=SECRET)
+            assert SECRET not in text
+            assert "[REDACTED:" in text.replace("\\", "")
+
+
+HOSTILE = st.text(
+    st.sampled_from("`*_[]()<>#|~&!\\\n\r\t\x1b\u202e\x9b-=+. aé$@:") | st.characters(), max_size=60
+)
+
+
+@given(HOSTILE)
+def test_no_text_becomes_markup(text: str) -> None:
+    incident = told(
+        (0, e.IncidentDeclared(title=text, severity=e.Severity.P1, service=text)),
+        *((1, e.NoteAdded(text=f"{kind}: x{text}")) for kind in ("action", "lucky", "runbook")),
+        (2, asked("j1", text, risk="change", reason=text, step=STEP, phase="recovery")),
+        (3, ended("j1", 1, text)),
+        (4, e.StepFailed(step=STEP, title=text, reason=text)),
+        (4, e.StepSkipped(step=CHECK, title=text, reason=text)),
+        (5, e.EscalationNoted(who=text, level=2, how=text, reason=text)),
+        (6, e.UpdateSent(text=text, about=text, to=(text,))),
+        (7, e.MessageQueued(message="m", to=text, about=text, text=text)),
+        (8, e.ThresholdCrossed(host="h", what=text, words=text)),
+        (9, e.IncidentResolved(cause=text, fix=text, follow_up=text, unverified=text)),
+    )
+    for form, sections in FORMS.items():
+        written = review(incident, form, rules=Rules())
+        assert not [c for c in written if (ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160]
+        tokens = MarkdownIt("commonmark").enable("table").parse(written)
+        found = [
+            f"{opening.markup} {block.content}"
+            for opening, block in pairwise(tokens)
+            if opening.type == "heading_open" and opening.tag != "h1"
+        ]
+        assert found == [heading for heading, _ in sections if heading]
+        kinds = {child.type for token in tokens for child in token.children or ()}
+        kinds |= {token.type for token in tokens}
+        assert not kinds & {"html_block", "html_inline", "link_open", "image", "hr"}
+        for table in written.split("\n\n"):
+            rows = [row for row in table.split("\n") if row.startswith("|")]
+            widths = {len(re.findall(r"(?<!\\)\|", row.replace("\\\\", ""))) for row in rows}
+            assert len(widths) <= 1, table
+
+
+async def until(so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not so():
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.anyio
+async def test_it_is_written_once_beside_the_journal_and_what_people_wrote_stays(
+    tmp_path: Path,
+) -> None:
+    responder = Responder(tmp_path / "incidents", "sam", Config())
+    responder.declare("Disk full", e.Severity.P2)
+    assert responder.folder is not None
+    first = responder.folder / "post-incident.md"
+    responder.note("badly: nobody looked")
+    await until(lambda: (first.parent / "incident.md").exists())
+    assert not first.exists()
+    responder.resolve("logs", "removed them")
+    assert await responder.log.review_written() == ""
+    assert "nobody looked" in part(first.read_text(), "What went badly")
+    first.write_text("as people wrote it")
+    responder.reopen("full again")
+    responder.resolve("a loop", "ended it")
+    assert responder.log.review_name == "post-incident-2.md"
+    await responder.close()
+    assert first.read_text() == "as people wrote it"
+    second = (first.parent / "post-incident-2.md").read_text()
+    assert "Before it was opened again, it was held to be: logs" in second
+    assert not list(first.parent.glob(".incident.md.*"))
+
+
+@pytest.mark.anyio
+async def test_a_cockpit_that_was_killed_before_it_could_write_it_writes_it_the_next_time(
+    tmp_path: Path,
+) -> None:
+    folder = write(tmp_path / "incidents", "payments", NIGHT)
+    responder = Responder(tmp_path / "incidents", "sam", Config())
+    responder.take_up(folder)
+    await responder.close()
+    assert part((folder / "post-incident.md").read_text(), "Trigger").startswith("- the disk was")
+
+
+def test_the_command_prints_it_saves_it_and_overwrites_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COCKPIT_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    name = write(tmp_path / "incidents", "payments", NIGHT).name
+
+    def call(*more: str) -> Result:
+        return CliRunner().invoke(main, ["incident", "review", name, *more])
+
+    printed = call("--format", "google")
+    assert printed.exit_code == 0
+    assert "## Where we got lucky" in printed.output.replace("###", "##")
+    assert call("-o", "review.md").output == "Saved to review.md\n"
+    Path("review.md").write_text("as people wrote it")
+    again = call("-o", "review.md")
+    assert again.exit_code == 2
+    assert "review.md is there already" in again.stderr
+    assert Path("review.md").read_text() == "as people wrote it"
+    assert call("-o", "no/such/dir/review.md").exit_code == 2
+    assert call("--format", "other").exit_code == 2
+
+
+def test_a_damaged_journal_is_said_and_the_rest_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COCKPIT_HOME", str(tmp_path))
+    folder = write(tmp_path / "incidents", "payments", NIGHT)
+    journal = folder / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    lines[6] = b"\x00" * len(lines[6].strip()) + b"\n"
+    journal.write_bytes(b"".join(lines))
+    said = CliRunner().invoke(main, ["incident", "review", folder.name])
+    assert said.exit_code == 1
+    assert "places in the journal are damaged" in said.stderr
+    assert "**Journal:** " in said.stdout
+    assert "- the disk was swapped" in said.stdout
