@@ -2,10 +2,126 @@
 
 from __future__ import annotations
 
-from cockpit.config import Config
-from cockpit.oncall.model import Handbook
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from cockpit.config import Config, Person
+from cockpit.oncall import lists, people, reference, templates, times, vendors
+from cockpit.oncall.model import Contact, Handbook, Level, Oddity
+from cockpit.oncall.outline import outline
+from cockpit.runbook import blocks, library, source
+from cockpit.runbook import parse as runbooks
+from cockpit.text import Safe, clean_line
+
+NAMES = ("ON_CALL.md", "docs/ON_CALL.md")
+"""Where a team's handbook is looked for when cockpit.yaml names none."""
+_FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 
 
 def load(config: Config) -> Handbook:
-    """The handbook of the team, with the contacts of cockpit.yaml in it; blocking."""
-    return Handbook()
+    """The handbook of the team, with the contacts of cockpit.yaml in it; blocking, never raises.
+
+    It is the file that cockpit.yaml names, else ./ON_CALL.md, docs/ON_CALL.md, and the one that
+    ships. One that was named and cannot be read is not replaced by another: its oddity says why.
+    """
+    named = config.handbook or next((Path(name) for name in NAMES if os.path.isfile(name)), None)  # noqa: PTH113
+    found = read(named) if named else replace(read(library.shipped() / NAMES[0]), shipped=True)
+    return with_contacts(found, config.contacts)
+
+
+def read(path: Path) -> Handbook:
+    """The handbook in a file; one that cannot be read is empty, with an oddity that says why."""
+    try:
+        if path.stat().st_size > source.LIMIT:
+            return _unread(path, "is over 5 MB. Is it the right file?")
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return _unread(path, "is not there. Name it in cockpit.yaml, as handbook: ON_CALL.md")
+    except IsADirectoryError:
+        return _unread(path, "is a directory. Name the file in it")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        return _unread(path, f"cannot be read: {why}. See ls -l {path}")
+    if not data.strip():
+        return _unread(path, "is empty. cockpit init writes one to start from")
+    if source.is_binary(data):
+        return _unread(path, "is no text. Is it the right file?")
+    return parse(source.decode(data)[0], str(path), hashlib.sha256(data).hexdigest())
+
+
+def _unread(path: Path, why: str) -> Handbook:
+    return Handbook(
+        path=str(path), oddities=(Oddity(0, clean_line(f"The handbook {path} {why}.")),)
+    )
+
+
+def parse(text: str, path: str = "ON_CALL.md", sha256: str = "") -> Handbook:
+    """The handbook in a text; any text at all gives one."""
+    text = source.normal(text)
+    match = _FRONT_MATTER.match(text)
+    body = "\n" * match[0].count("\n") + text[match.end() :] if match else text
+    parts = outline(blocks.read(body))
+    runbook = runbooks.parse(text, path, sha256)
+    levels = people.levels(parts)
+    rules, odd = times.rules(parts, levels)
+    quick, access = reference.commands(runbook, parts)
+    boards, unfilled = reference.dashboards(parts)
+    oddities = [
+        *odd,
+        *(Oddity(line, clean_line(f"{url} is not filled in")) for line, url in unfilled),
+    ]
+    return Handbook(
+        path=path,
+        title=runbook.title,
+        rules=rules,
+        levels=levels,
+        criteria=lists.criteria(parts),
+        vendors=vendors.vendors(parts),
+        checklists=lists.checklists(parts),
+        templates=templates.templates(parts),
+        quick=quick,
+        access=access,
+        dashboards=boards,
+        pitfalls=lists.pitfalls(parts),
+        oddities=tuple(oddities),
+        runbook=runbook,
+    )
+
+
+def with_contacts(handbook: Handbook, persons: Sequence[Person]) -> Handbook:
+    """The handbook, with the levels that cockpit.yaml gives instead of its own."""
+    if not persons:
+        return handbook
+    levels = {level.number: level for level in handbook.levels}
+    for number in sorted({person.level for person in persons}):
+        told = [person for person in persons if person.level == number]
+        role = next((person.role for person in told if person.role), "")
+        old = levels.get(number) or Level(number, Safe(f"Level {number}"))
+        within = next((person.respond_within for person in told if person.respond_within), 0)
+        levels[number] = replace(
+            old,
+            role=clean_line(role) if role else old.role,
+            contacts=tuple(_contact(person) for person in told),
+            respond=within * 60.0 if within else old.respond,
+        )
+    ladder = {**handbook.rules.ladder}
+    ladder |= {
+        level.number: level.respond for level in levels.values() if level.respond is not None
+    }
+    rules = replace(handbook.rules, ladder=ladder)
+    return replace(handbook, levels=tuple(levels[n] for n in sorted(levels)), rules=rules)
+
+
+def _contact(person: Person) -> Contact:
+    return Contact(
+        clean_line(person.name),
+        clean_line(person.phone),
+        clean_line(person.slack),
+        clean_line(person.email),
+        clean_line(person.timezone),
+        clean_line(person.availability),
+    )

@@ -107,11 +107,8 @@ class Quick:
     section: Section
     step: Step
     command: Command
-
-    @property
-    def group(self) -> Safe:
-        """What it is for: `Containers`, `Need to restart`."""
-        return self.section.title
+    group: Safe = Safe("")
+    """The heading that it stands below, which says what it is for: `Need to restart`."""
 
 
 @dataclass(frozen=True, slots=True)

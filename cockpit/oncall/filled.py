@@ -1,0 +1,96 @@
+"""Whether a value was filled in, or is still what the template said."""
+
+from __future__ import annotations
+
+import re
+
+_TOLD = (
+    r"UPDATE (?:THIS|ME|BEFORE|WITH)[^)\]]*|CHANGE[ _-]?ME|REPLACE[ _-]?(?:ME|THIS|WITH)[^)\]]*"
+    r"|FILL[ _-]?(?:THIS |ME )?IN[^)\]]*|FILL[ _-]ME|INSERT [A-Z][^)\]]*"
+)
+_MARK = re.compile(rf"[(\[]?\s*(?:⚠️?\s*)?\b(?:{_TOLD})[!.]*\s*[)\]]?")
+_WORDS = re.compile(
+    r"(?:to be (?:\w+ )?(?:filled|determined|decided|defined|added|announced|confirmed|done)(?: in)?"
+    r"|tbd|tbc|tba|todo|fixme|placeholder|changeme|unknown|pending|none(?: yet)?|n/?a|nobody|vacant"
+    r"|(?:not|nothing) (?:yet )?(?:filled in|set|known|assigned)|x{2,}|\?+"
+    r"|(?:your|enter|insert|add|first|last|full|their|the)[ _-]?(?:\w+[ _-]?){0,2}"
+    r"(?:name|phone|number|e-?mail|handle|here|url|id|zone)"
+    r"|first ?name,? last ?name|first last|name|phone|phone ?number|e-?mail(?: address)?|slack"
+    r"|slack handle|time ?zone|availability|url|account(?: id)?|number|handle|username)[\s!.:]*",
+    re.IGNORECASE,
+)
+_WHOLE = re.compile(
+    r"<(?![\w.+-]+@|https?:)[^<>]*>|\[[^\]]*\](?!\()|\{[^}]*\}|\{\{[^}]*\}\}|\$\{?[A-Z_]+\}?"
+    r"|[@#](?:_+|x{2,}|\.+|name|user ?name|handle|slack|someone|you(?:r[\w-]*)?|channel|tbd|todo"
+    r"|user|engineer|<[^>]*>|\[[^\]]*\]|\{[^}]*\})",
+    re.IGNORECASE,
+)
+_INSIDE = re.compile(
+    r"_{3,}|(?<!\w)[\[<{]your[ _-]|(?<![a-z])your[_-](?:org|company|domain|team|app|name|project)"
+    r"|\b(?:[\w-]+\.)*(?:example\.(?:com|org|net|io|edu|de)|example|invalid)\b(?=[\s/:?>)]|\Z)"
+    r"|@(?:your[\w-]*|company|domain|email|test)\.\w+|//(?:your|[A-Z]+_)[\w-]*"
+    r"|//[^/\s]*[\[<{]|//[^\s]*[\[<{]your"
+    r"|(?<![a-z0-9])(?:x{3,}|X{2,}[ .-]X{2,}|0{3}[ .-]0{3})(?![a-z0-9])",
+    re.IGNORECASE,
+)
+_EXAMPLE_HOST = re.compile(r"(?:@|//|\.|\A)(?:example|invalid)\b", re.IGNORECASE)
+_PHONE = re.compile(r"\+?[\d\s().x/-]{7,}\Z")
+
+BOX = re.compile(
+    r"(?P<on>[☑☒✅✔✓■◉]️?|\[\s*[xX✓✔]\s*\]|\(\s*[xX]\s*\))|(?P<off>[□☐▢◻⬜○]|\[\s?\]|\(\s?\))"
+)
+"""A box to tick; `on` where it is ticked."""
+
+
+def filled(text: str) -> str:
+    """The value that stands in a text; empty where it is still a placeholder.
+
+    Boxes to tick give what is ticked. A mark such as `(UPDATE THIS!)` beside a value is left out.
+    """
+    text = text.strip()
+    if BOX.search(text) and (told := ticked(text)) is not None:
+        return filled(told) if told else ""
+    value = _MARK.sub("", text).strip(" \t,;|")
+    if not re.search(r"[^\W_]", value) or value in ("x", "X"):
+        return ""
+    if _WORDS.fullmatch(value) or _WHOLE.fullmatch(value):
+        return ""
+    if (found := _INSIDE.search(value)) and _no_word(found[0], value):
+        return ""
+    return "" if _PHONE.match(value) and not could_ring(value) else value
+
+
+def _no_word(found: str, value: str) -> bool:
+    """Whether what looks like a placeholder is one: "For example" in a sentence is not."""
+    return "example" not in found.lower() or bool("." in found or _EXAMPLE_HOST.search(value))
+
+
+def could_ring(text: str) -> bool:
+    """Whether a number is more than an example: those with 555 are kept for films, 1234 for forms."""
+    digits = re.sub(r"(?:x|ext).*|\D", "", text, flags=re.IGNORECASE)
+    if len(set(digits)) < 3 or digits in "12345678901234567890" or "1234567890" in digits:
+        return False
+    if text.strip().startswith("+") and not digits.startswith("1"):
+        return True
+    home = digits[1:] if digits.startswith("1") and len(digits) in (8, 11) else digits
+    fictional = (home.startswith("555") and len(home) in (7, 10)) or (
+        len(home) == 10 and home[3:6] == "555"
+    )
+    return not fictional
+
+
+def ticked(text: str) -> str | None:
+    """What is ticked of boxes in a line, with commas; None where it has no boxes."""
+    boxes = list(BOX.finditer(text))
+    if not boxes:
+        return None
+    ends = [box.start() for box in boxes[1:]] + [len(text)]
+    before = text[: boxes[0].start()].strip(" ,;|")
+    if before:  # the box stands behind what it ticks: "24/7 [x]  business hours [ ]"
+        starts = [0] + [box.end() for box in boxes[:-1]]
+        told = [
+            text[start : box.start()] for start, box in zip(starts, boxes, strict=True) if box["on"]
+        ]
+    else:
+        told = [text[box.end() : end] for box, end in zip(boxes, ends, strict=True) if box["on"]]
+    return ", ".join(filter(None, (one.strip(" \t,;|") for one in told)))
