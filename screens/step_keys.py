@@ -354,12 +354,13 @@ class StepKeys(Asking):
             Reader(title, lambda: log.output_text(run.job), grows=not run.over, file=file)
         )
 
-    def action_copy_command(self) -> None:
+    @work(exit_on_error=False)
+    async def action_copy_command(self) -> None:
+        from screens import clipboard
+
         chosen = self.checklist.chosen()
         if chosen:
-            # Exactly as it would run: OSC 52 carries it encoded, so nothing in it can steer.
-            self.app.copy_to_clipboard(chosen.command.text)
-            self.say("Copied, where the terminal allows it.")
+            self.say(await clipboard.copy(self.app, chosen.command.text))
 
     async def search_runbook(self) -> None:
         from screens.dialogs.choose import Choose, Offer
