@@ -40,6 +40,11 @@ def shifts() -> Path:
     return home() / "shifts"
 
 
+def checks() -> Path:
+    """The file that holds how the last check before a shift ended."""
+    return home() / "checks.json"
+
+
 def cache() -> Path:
     """What can be made again at any time: below $COCKPIT_HOME, else the platform's. Never raises.
 

@@ -77,7 +77,8 @@ async def attempt(
     unset: set[str] = set()
     left_out: set[str] = set()
     for section, step, command in runbook.commands():
-        one = await _one(headless, Chosen(runbook, section, step, command), values, unset)
+        chosen = Chosen(runbook, section, step, command)
+        one = await attempt_one(headless, chosen, values, unset)
         if one.outcome is Outcome.NOT_RUN and command.risk is not Risk.READ:
             left_out.add(step.id)
         elif one.outcome is Outcome.FAILED and step.id in left_out:
@@ -90,10 +91,14 @@ async def attempt(
     return found
 
 
-async def _one(
-    headless: Headless, chosen: Chosen, values: Mapping[str, str], unset: Collection[str]
+async def attempt_one(
+    headless: Headless, chosen: Chosen, values: Mapping[str, str], unset: Collection[str] = ()
 ) -> Tried:
-    """unset: variables that only commands which were not run would have set."""
+    """One command: run where the gate is open, else said why not.
+
+    unset: variables that only commands which were not run would have set. Raises
+    headless.Unreachable when the host is lost for good.
+    """
     responder, command = headless.responder, chosen.command
     if command.risk is not Risk.READ:
         return _not_run(headless, chosen, f"changes something: {command.because}")

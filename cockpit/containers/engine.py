@@ -107,12 +107,18 @@ class Engine:
                 yield _guarded(decode, line, self.where)
 
     async def events_stream(
-        self, since: datetime, *, container: str = "", events: Iterable[str] = EVENTS
+        self,
+        since: datetime,
+        *,
+        until: datetime | None = None,
+        container: str = "",
+        events: Iterable[str] = EVENTS,
     ) -> AsyncGenerator[Event, None]:
         """What happens to containers, from `since` on the engine's clock, for ever.
 
-        Old events that the engine still knows come first. Commands run in a container by
-        health checks are left out by the engine.
+        Old events that the engine still knows come first, the 256 newest of any kind at most.
+        Commands run in a container by health checks are left out by the engine. until: when it
+        ends, on the same clock; None never.
         """
         filters: dict[str, list[str]] = {"type": ["container"], "event": [*events]}
         if container:
@@ -121,6 +127,8 @@ class Engine:
             "since": f"{since.timestamp():.6f}",
             "filters": msgspec.json.encode(filters).decode(),
         }
+        if until is not None:
+            query["until"] = f"{until.timestamp():.6f}"
         decode = msgspec.json.Decoder(Event).decode
         async with self._stream("/events", query) as chunks:
             async for line in _lines(chunks):
