@@ -26,7 +26,7 @@ from screens.incident_keys import IncidentKeys
 from screens.keybar import Keybar
 from screens.lines import Lines
 from screens.panes.checklist import Checklist
-from screens.panes.containers import ContainersPane
+from screens.panes.containers import NOTHING_OVER, ContainersPane
 from screens.panes.logs import LogsPane
 from screens.panes.timeline import Timeline
 from screens.rollout_keys import RolloutKeys
@@ -69,11 +69,15 @@ class CockpitScreen(IncidentKeys, EscalateKeys, SayKeys, DueKeys, RolloutKeys):
         Binding("E", "escalate", "escalate", id="incident.escalate", show=False,
                 tooltip="Note that somebody was called"),
         Binding("U", "update", "update", id="incident.update", show=False,
-                tooltip="Note what others were told"),
+                tooltip="Tell others: acknowledged, an update, resolved"),
+        Binding("O", "outbox", "outbox", id="incident.outbox", show=False,
+                tooltip="What is sent to others, and what waits"),
         Binding("M", "mitigated", "mitigated", id="incident.mitigate", show=False,
                 tooltip="Users are no longer hurt"),
         Binding("R", "resolve", "resolve", id="incident.resolve", show=False,
                 tooltip="Resolve: cause, fix, follow-up; or open it again"),
+        Binding("D", "due", "due", id="incident.due", show=False,
+                tooltip="What is due, and when; or put it off"),
         Binding("B", "choose_runbook", "runbook", id="runbook.choose", tooltip="Choose a runbook"),
         Binding("H", "choose_host", "host", id="host.choose", show=False, tooltip="Choose a host"),
         Binding("T", "run_in_terminal", "terminal", id="step.terminal", show=False,
@@ -147,16 +151,24 @@ class CockpitScreen(IncidentKeys, EscalateKeys, SayKeys, DueKeys, RolloutKeys):
             return
         fresh = min(tail.total - self._seen, len(tail.lines))
         self._seen = tail.total
-        self.logs.add(list(islice(reversed(tail.lines), fresh))[::-1], tail.rate)
+        lines = list(islice(reversed(tail.lines), fresh))[::-1]
+        self.logs.add(lines, tail.rate)
+        if self.responder.limits:
+            self.responder.limits.heard(self.logs.of, lines)
         self.logs.note(tail.note)
 
     def redraw(self) -> None:
         """Draws every part from what the responder holds; what did not change costs nothing."""
         watch = self.responder.watch
         self.status.update_line()
+        self.mind_the_clocks()
         self._banner()
         self._tell_who_is_back()
-        self.containers.show(watch.snapshot if watch else None, Safe("Docker: asked in a moment."))
+        asked = Safe("Docker: asked in a moment.")
+        limits = self.responder.limits
+        self.containers.show(
+            watch.snapshot if watch else None, asked, limits.over if limits else NOTHING_OVER
+        )
         self.checklist.update()
         self.timeline.update()
 
@@ -176,6 +188,8 @@ class CockpitScreen(IncidentKeys, EscalateKeys, SayKeys, DueKeys, RolloutKeys):
             said.append(self.responder.log.reading)
         if self.responder.log.trouble:
             said.append(self.responder.log.trouble)
+        # One thing stands on the status line, which on a narrow terminal may lack room even for it.
+        said += [words for words in self.overdue() if not self.status.says(words)]
         for rollout in self.responder.rollouts.values():
             if not rollout.ended:
                 waits = "; it waits for you" if rollout.asks else ""

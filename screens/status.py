@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 
 from rich.cells import cell_len
 from textual.widgets import Static
 
+from cockpit import clock
+from cockpit.clock import Moment, between
 from cockpit.incident.timeline import duration
 from cockpit.responder import Responder
 from cockpit.target.target import Link, LinkState
 from cockpit.text import Safe, clean_line
-from screens import paint
+from screens import due_words, paint
 from screens.paint import Part
 
 WIDE = 110
@@ -23,20 +24,27 @@ class StatusLine(Static):
 
     def __init__(self, responder: Responder, *, id: str) -> None:
         # Not empty even in the very first frame: it is the line that a responder looks for.
-        self._shown = words(responder, datetime.now(UTC), time.monotonic(), WIDE)
+        self._shown = words(responder, clock.moment(), time.monotonic(), WIDE)
         super().__init__(paint.text(*self._shown), id=id, markup=False)
         self.responder = responder
 
     def update_line(self) -> None:
         """Draws the line again where it changed."""
-        parts = words(self.responder, datetime.now(UTC), time.monotonic(), self.size.width)
+        parts = words(self.responder, clock.moment(), time.monotonic(), self.size.width)
         if parts != self._shown:
             self._shown = parts
             self.update(paint.text(*parts))
 
+    def says(self, words: Safe) -> bool:
+        """Whether these words stand on the line: on a narrow one there may be no room."""
+        return any(part == words for part, _ in self._shown)
 
-def words(responder: Responder, now: datetime, mono: float, width: int) -> list[Part]:
-    """The parts of the status line; pure but for what the responder holds."""
+
+def words(responder: Responder, now: Moment, mono: float, width: int) -> list[Part]:
+    """The parts of the status line; pure but for what the responder holds.
+
+    mono: of `time.monotonic`, by which a link says when it was lost.
+    """
     incident = responder.incident
     parts: list[Part] = []
     if incident.severity:
@@ -48,43 +56,43 @@ def words(responder: Responder, now: datetime, mono: float, width: int) -> list[
         parts.append((Safe(" no incident yet (S declares) "), "faint"))
     name = "training" if incident.training else ""
     title = Safe(": ".join(part for part in (name, incident.title) if part))
-    clock: list[Part] = []
+    elapsed: list[Part] = []
     if incident.started:
-        clock.append((Safe(f" · {_elapsed(responder, now)}"), ""))
+        elapsed.append((Safe(f" · {_elapsed(responder, now)}"), ""))
+    due = due_words.spoken(due_words.now_due(responder, now))
     tail: list[Part] = []
-    # What a narrow line can do without, step by step: the link comes last.
-    for less in range(0 if width >= WIDE else 1, 6):
+    # What a narrow line can do without, step by step: what is due goes last, before the link.
+    for less in range(0 if width >= WIDE else 1, 7):
         tail = _tail(responder, now, mono, less)
-        if less > 1 and incident.open:
-            clock = []
-        room = width - sum(cell_len(words) for words, _ in parts + clock + tail)
+        if due and less < 6:
+            said = due_words.part(responder, due, now.ts, wide=less == 0)
+            tail = [(Safe(" · "), ""), said, *tail]
+        if less > 2 and incident.open:
+            elapsed = []
+        room = width - sum(cell_len(words) for words, _ in parts + elapsed + tail)
         if room >= (min(cell_len(title) + 1, 8 if less else 12) if title else 0):
             break
     if title:
         room = max(8, min(cell_len(title) + 1, room))
         parts.append((paint.fit(Safe(f" {title}"), room), "strong"))
-    return parts + clock + tail
+    return parts + elapsed + tail
 
 
-def _elapsed(responder: Responder, now: datetime) -> str:
+def _elapsed(responder: Responder, now: Moment) -> str:
     incident = responder.incident
     assert incident.started is not None
     if incident.resolved:
         return f"resolved after {duration(incident.resolved - incident.started)}"
-    seconds = max(0, int((now - incident.started).total_seconds()))
+    seconds = int(between(incident.times.started, now)) if incident.times.started else 0
     return f"{seconds // 3600:02}:{seconds % 3600 // 60:02}:{seconds % 60:02}"
 
 
-def _tail(responder: Responder, now: datetime, mono: float, less: int) -> list[Part]:
-    """What stands behind the title. less: 0 is all of it, 5 only what cannot be left out."""
+def _tail(responder: Responder, now: Moment, mono: float, less: int) -> list[Part]:
+    """What stands behind what is due. less: 0 is all of it, 6 only what cannot be left out."""
     incident = responder.incident
     wide = less == 0
     parts: list[Part] = []
-    if less == 5:
-        pass
-    elif incident.started and incident.open and not incident.acknowledged:
-        parts.append((Safe(" · acknowledge: A" if wide else " · ack: A"), "warn"))
-    elif incident.started and incident.open:
+    if incident.started and incident.open and incident.acknowledged and less < 2:
         parts.append((Safe(f" · {incident.status.value}"), ""))
     running = len(incident.running())
     if running:
@@ -92,8 +100,8 @@ def _tail(responder: Responder, now: datetime, mono: float, less: int) -> list[P
     if incident.prepared:
         parts.append((Safe(f" · {len(incident.prepared)} prepared"), "warn"))
     parts.append((Safe(" · "), ""))
-    parts.append(link(responder.target.name, responder.target.link, mono, wide=less < 4))
-    if less >= 3 and not (responder.log.trouble or responder.log.unsaved or responder.log.reading):
+    parts.append(link(responder.target.name, responder.target.link, mono, wide=less < 5))
+    if less >= 4 and not (responder.log.trouble or responder.log.unsaved or responder.log.reading):
         return parts
     parts.append((Safe(" · "), ""))
     if responder.log.trouble:
@@ -106,11 +114,11 @@ def _tail(responder: Responder, now: datetime, mono: float, less: int) -> list[P
     else:
         parts.append((Safe("saved" if responder.folder else "nothing to save"), "faint"))
     if wide:
-        parts.append((Safe(f" · {now:%H:%M} UTC"), "faint"))
+        parts.append((Safe(f" · {now.ts:%H:%M} UTC"), "faint"))
         if responder.config.timezone != "UTC":
             from zoneinfo import ZoneInfo
 
-            local = now.astimezone(ZoneInfo(responder.config.timezone))
+            local = now.ts.astimezone(ZoneInfo(responder.config.timezone))
             parts.append((clean_line(f" ({local:%H:%M %Z})"), "faint"))
     return parts
 

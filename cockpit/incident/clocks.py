@@ -122,8 +122,8 @@ class Times:
     """When what the clocks run from happened, on all clocks; None while it has not.
 
     graded: the present severity was given. acted: somebody began to work on it. tried: the first
-    attempt at recovery, since it was reopened where it was. calls: oldest first. snoozed: by the
-    name of the clock; what answers a clock ends its snooze.
+    attempt at recovery, since it was reopened where it was. told: others were told anything at all.
+    calls: oldest first. snoozed: by the name of the clock; what answers a clock ends its snooze.
     """
 
     severity: Severity | None = None
@@ -136,6 +136,7 @@ class Times:
     mitigated: Mark | None = None
     resolved: Mark | None = None
     reopened: Mark | None = None
+    told: Mark | None = None
     updated: Update | None = None
     calls: tuple[Call, ...] = ()
     snoozed: Mapping[str, Snooze] = field(default_factory=lambda: _NONE_SNOOZED)
@@ -190,11 +191,11 @@ def after(times: Times, record: Record) -> Times:
                 snoozed=_NONE_SNOOZED,
             )
         case e.UpdateSent(about=about, next_at=next_at):
+            told = replace(_acted(times, at), told=times.told or at)
             if about != "update" and next_at is None:
-                return _acted(times, at)
+                return told
             promised = (next_at - record.ts).total_seconds() if next_at else None
-            told = replace(_acted(times, at), updated=Update(at, promised))
-            return _answered(told, "update")
+            return _answered(replace(told, updated=Update(at, promised)), "update")
         case e.EscalationNoted(level=level, how=how, within=within):
             calls = (*times.calls, Call(at, level, how, within))
             called = replace(_acted(times, at), calls=calls)
@@ -347,7 +348,7 @@ def _breath(times: Times, rules: Rules, now: Moment) -> _Clock | None:
 def _acknowledge(times: Times, rules: Rules) -> _Clock | None:
     if times.started is None or times.acknowledged:
         return None
-    words = f"Acknowledge the alert: within {span(rules.acknowledge)} of its start."
+    words = f"Acknowledge the alert: within {in_words(rules.acknowledge)} of its start."
     return _Clock(
         "acknowledge", "acknowledge", words, _ACKNOWLEDGE, times.started, rules.acknowledge
     )
@@ -365,7 +366,7 @@ def _respond(times: Times, rules: Rules, zone: str) -> _Clock | None:
         words = f"Begin to work on it: a {level} by 09:00 of the next business day."
         return _Clock("respond", "response", words, _RUNBOOK, since, seconds)
     if seconds:
-        words = f"Begin to work on it: a {level} within {span(seconds)}."
+        words = f"Begin to work on it: a {level} within {in_words(seconds)}."
         return _Clock("respond", "response", words, _RUNBOOK, since, seconds)
     if times.acknowledged:
         return None
@@ -390,7 +391,7 @@ def _update(times: Times, rules: Rules, now: Moment) -> _Clock | None:
     if pace is not None:
         since = _newest(times.graded, times.reopened, told.at if told else None)
         if since is not None and not (clocks and told and since.seq == told.at.seq):
-            words = f"Tell others how it stands: every {span(pace)}, also with nothing new."
+            words = f"Tell others how it stands: every {in_words(pace)}, also with nothing new."
             clocks.append(_Clock("update", "update", words, _UPDATE, since, pace))
     return min(clocks, key=lambda one: one.seconds - between(one.since, now), default=None)
 
@@ -408,11 +409,11 @@ def _escalate(times: Times, rules: Rules) -> _Clock | None:
     if since is None:
         return None
     if calls:
-        words = f"Not better {span(pace)} after you called: consider the next level."
+        words = f"Not better {in_words(pace)} after you called: consider the next level."
     elif times.tried:
-        words = f"Consider escalating: recovery has not worked for {span(pace)}."
+        words = f"Consider escalating: recovery has not worked for {in_words(pace)}."
     else:
-        words = f"Consider escalating: nothing has helped for {span(pace)}."
+        words = f"Consider escalating: nothing has helped for {in_words(pace)}."
     return _Clock("escalate", "escalation", words, _ESCALATE, since, pace)
 
 
@@ -423,7 +424,7 @@ def _ladder(times: Times, rules: Rules) -> _Clock | None:
     seconds = call.within or rules.answers_within(call.level)
     following = call.level + 1
     then = f"call level {following}" if following <= rules.top_level else "call them all again"
-    words = f"Level {call.level} promises to answer within {span(seconds)}; if not, {then}."
+    words = f"Level {call.level} promises to answer within {in_words(seconds)}; if not, {then}."
     return _Clock("ladder", f"level {call.level} answer", words, _ESCALATE, call.at, seconds)
 
 
@@ -434,7 +435,9 @@ def _top_level(times: Times, rules: Rules) -> _Clock | None:
     if any(call.level >= rules.top_level for call in times.calls):
         return None
     top = rules.top_level
-    words = f"Call level {top}: a P0 that lasts longer than {span(rules.top_after)} is for them."
+    words = (
+        f"Call level {top}: a P0 that lasts longer than {in_words(rules.top_after)} is for them."
+    )
     return _Clock("top level", f"level {top} call", words, _ESCALATE, since, rules.top_after)
 
 
@@ -459,7 +462,7 @@ def _next_morning(then: datetime, zone: str) -> datetime:
     return datetime.combine(day, _MORNING, place).astimezone(UTC)
 
 
-def span(seconds: float) -> str:
+def in_words(seconds: float) -> str:
     """A time to wait, in whole units, rounded up: `45 s`, `6 min`, `2 h 5 min`, `3 d 4 h`."""
     whole = max(0, -int(-seconds // 1))
     if whole < 60:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
@@ -12,6 +11,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from cockpit.clock import moment
 from cockpit.config import Config
 from cockpit.incident import events as e
 from cockpit.incident.incident import RunState
@@ -32,7 +32,6 @@ from tests.screens.test_cockpit import dialog, press, shown, until
 
 pytestmark = pytest.mark.anyio
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 BOOK = """# Disk full
 ## Diagnosis
@@ -94,7 +93,9 @@ async def test_a_command_is_prepared_and_waits_for_the_responders_word(
         await lose(pilot, responder, proxy)
         await until(pilot, lambda: "prod-1 LOST for " in str(main.query_one(StatusLine).render()))
         for width in (60, 80, 120):
-            words = "".join(part[0] for part in status.words(responder, NOW, monotonic(), width))
+            words = "".join(
+                part[0] for part in status.words(responder, moment(), monotonic(), width)
+            )
             assert "prod-1 LOST" in words and "retry in" in words and len(words) <= width
             assert ("LOST for" in words) == (width > 60)
         await press(pilot, "G")

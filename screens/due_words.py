@@ -1,0 +1,68 @@
+"""What is due, in words: how the status line, the banner and the panel say it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from cockpit.clock import Moment
+from cockpit.incident.clocks import MINUTE, Due, due, in_words
+from cockpit.responder import Responder
+from cockpit.text import Safe, clean_line
+from screens.paint import Part
+
+# As they are bound in `CockpitScreen`, unless cockpit.yaml says otherwise.
+KEYS = {
+    "incident.acknowledge": "A",
+    "incident.update": "U",
+    "incident.escalate": "E",
+    "pane.runbook": "3",
+    "incident.due": "D",
+}
+_SOON = 2 * MINUTE
+_DAY = 20 * 3600.0
+
+
+def now_due(responder: Responder, at: Moment) -> tuple[Due, ...]:
+    """What is due at the incident of a responder, by the rules that hold."""
+    return due(responder.incident, responder.rules, at, responder.config.timezone)
+
+
+def key_of(responder: Responder, id: str) -> Safe:
+    """The key that a binding has; of several the first."""
+    return clean_line(responder.config.keymap.get(id, KEYS[id]).split(",")[0])
+
+
+def spoken(found: tuple[Due, ...]) -> Due | None:
+    """The one that is said: the longest overdue, else the next, of those that are not put off."""
+    return next((one for one in found if not one.quiet), None)
+
+
+def overdue(seconds: float) -> str:
+    """How long something has been due; what is over by seconds is so for 0 min no longer."""
+    return in_words(seconds if seconds < MINUTE else seconds // MINUTE * MINUTE)
+
+
+def clock_time(one: Due, now: datetime) -> str:
+    """When it is due in UTC, with the day where that is not near."""
+    at = one.at.astimezone(UTC)
+    return f"{at:%H:%M}" if abs((at - now).total_seconds()) < _DAY else f"{at:%a %d %b %H:%M}"
+
+
+def part(responder: Responder, one: Due, now: datetime, *, wide: bool) -> Part:
+    """The part of the status line: `update due 03:40 (in 6 min)`, `UPDATE OVERDUE 2 min: U`."""
+    key = key_of(responder, one.key)
+    if one.left <= 0:
+        return Safe(f"{one.short.upper()} OVERDUE {overdue(-one.left)}: {key}"), "banner"
+    left = in_words(one.left)
+    if one.name == "breath":
+        words = "breathe, and read the runbook" if wide else "breathe"
+        return Safe(f"{words}: {left}"), "strong"
+    short = one.short if wide or one.name != "acknowledge" else "ack"
+    words = f"{short} due {clock_time(one, now)} (in {left})" if wide else f"{short} in {left}"
+    asks = f": {key}" if one.name == "acknowledge" else ""
+    return Safe(f"{words}{asks}"), "warn" if asks or one.left < _SOON else ""
+
+
+def late_words(responder: Responder, one: Due) -> Safe:
+    """What is overdue, in a sentence with the key that answers it."""
+    return Safe(f"{one.words} {key_of(responder, one.key)} answers it.")
