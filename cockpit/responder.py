@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cockpit import clock
+import msgspec
+
+from cockpit import clock, paths
 from cockpit.config import Config
 from cockpit.evidence import save_first
 from cockpit.incident import events as e
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from cockpit.containers.engine import Engine
     from cockpit.containers.watch import Watch
     from cockpit.incident.output import Output
+    from cockpit.limits import Limits
     from cockpit.oncall.model import Handbook
     from cockpit.outbox.sender import Sender
     from cockpit.rollout import Rollout
@@ -90,6 +94,7 @@ class Responder:
         self.runs = Runs(self.log, self.links.to)
         self._texts: dict[Wanted, tuple[str, str]] = {}
         self.rollouts: dict[str, Rollout] = {}
+        self.limits: Limits | None = None
         self._sudo = sudo.Asked()
         self._sender: Sender | None = None
         self._background: set[asyncio.Task[object]] = set()
@@ -161,6 +166,8 @@ class Responder:
         first: list[e.Event] = [e.HostChosen(host=self.target.name)]
         if self.runbook:
             first.append(_opened(self.runbook))
+        if self.log.home == paths.incidents():
+            first += _checked()
         return (self.runbook.title if self.runbook else ""), first
 
     # The incident
@@ -426,13 +433,27 @@ class Responder:
     def _observe(self) -> None:
         """Watches the containers of the chosen host, and no others."""
         from cockpit.containers.watch import Watch
+        from cockpit.limits import Limits
 
         for old in (self.watch, self.engine):
             if old is not None:
                 self._in_background(old.close())
         self.engine = self._engine_of(self.target)
-        self.watch = Watch(self.engine, on_change=lambda: self.changed())
+        self.limits = Limits(self.target.name, self.config.thresholds)
+        self.watch = Watch(self.engine, on_change=self._containers_changed)
         self.watch.start()
+
+    def _containers_changed(self) -> None:
+        """Puts on the timeline of an open incident what crossed a limit, and what is back."""
+        now = time.monotonic()
+        if self.watch and self.engine and self.limits and self.limits.due(now):
+            there = int(self.engine.now().timestamp() * 1e9)
+            self.limits.look(self.watch.snapshot, self.incident, now, there)
+            if self.log.folder and not self.log.reading and not self._left:
+                for crossed in self.limits.news(self.incident):
+                    words = self.log.clean(crossed.words)
+                    self.log.append(msgspec.structs.replace(crossed, words=words))
+        self.changed()
 
     def _engine_of(self, target: Target) -> Engine:
         from cockpit.containers.engine import Engine
@@ -730,6 +751,14 @@ class Responder:
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _checked() -> list[e.Event]:
+    """How the last check before the shift ended, where that is worth saying."""
+    from cockpit.oncall import kept
+
+    found = kept.worth_saying(kept.last(), clock.now())
+    return [e.ChecksKnown(at=found.at, outcome=found.outcome, wrong=found.wrong)] if found else []
 
 
 def _service_of(runbook: Runbook) -> str:

@@ -105,7 +105,9 @@ def crossings(
             if was and now - last >= QUIET[what]:
                 continue  # told below
             words = sign.words if sign.crossed else was.words if was else sign.words
-            over[key] = Over(sign.short, words, last)
+            # Of restarts that no longer count, what was said of them stays.
+            short = was.short if was and what == RESTARTS and not sign.crossed else sign.short
+            over[key] = Over(short, words, last)
             if was is None:
                 told.append(Crossing(row.name, what, words))
     for key, was in before.over.items():
@@ -114,7 +116,8 @@ def crossings(
         if key not in judged and _unknown(key, rows, now, was):
             over[key] = was
         else:
-            words = _back(key, thresholds, heard=key[0] in errors)
+            there = any(row.name == key[0] for row in rows)
+            words = _back(key, thresholds, heard=key[0] in errors, there=there)
             told.append(Crossing(Safe(key[0]), key[1], words, back=True))
     return Known(counted, over), tuple(told)
 
@@ -193,8 +196,10 @@ def _unknown(key: Key, rows: list[Container], now: float, was: Over) -> bool:
     return bool(here) and (old or now - was.last < QUIET[what])
 
 
-def _back(key: Key, limits: Thresholds, *, heard: bool) -> Safe:
+def _back(key: Key, limits: Thresholds, *, heard: bool, there: bool) -> Safe:
     name, what = key
+    if not there:
+        return Safe(f"{name}: is not there any more")
     if what == RESTARTS:
         return Safe(f"{name}: no restart in 10 minutes")
     if what == MEMORY:

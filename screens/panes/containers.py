@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -16,8 +17,10 @@ from screens.paint import Part, Row
 
 if TYPE_CHECKING:
     from cockpit.containers.container import Container
+    from cockpit.containers.limits import Key, Over
     from cockpit.containers.watch import Containers
 
+NOTHING_OVER: Mapping[Key, Over] = MappingProxyType({})
 ORDERS = ("name", "cpu", "memory", "restarts")
 
 
@@ -38,6 +41,7 @@ class ContainersPane(Lines):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self.containers: Containers | None = None
+        self.over: Mapping[Key, Over] = {}
         self.missing = Safe("Docker: not asked yet.")
         self.order = "name"
         self.all = True
@@ -48,9 +52,15 @@ class ContainersPane(Lines):
         rows = self.containers.rows if self.containers else ()
         return next((row for row in rows if row.id == self.at), None)
 
-    def show(self, containers: Containers | None, missing: Safe) -> None:
-        """The engine's latest; missing says why there is nothing where there is nothing."""
+    def show(
+        self, containers: Containers | None, missing: Safe, over: Mapping[Key, Over] = NOTHING_OVER
+    ) -> None:
+        """The engine's latest; missing says why there is nothing where there is nothing.
+
+        over: what is beyond a limit, by the container's name and which limit.
+        """
         self.containers = containers
+        self.over = over
         self.missing = missing
         self.refill()
 
@@ -131,6 +141,9 @@ class ContainersPane(Lines):
 
         pointer = Safe("> " if container.id == self.at else "  ")
         words, style = state(container)
+        if style == "good":  # what is worse than a limit stays in sight
+            over = [one.short for key, one in self.over.items() if key[0] == container.name]
+            words, style = (over[0], "warn") if over else (words, style)
         count = "" if container.restarts is None else str(container.restarts)
         restarts: Part = (Safe(f"{count:>4}"), "warn" if container.restarts else "faint")
         cpu: Part = (Safe(f"{'':>7}"), "")

@@ -1,0 +1,100 @@
+"""The limits of cockpit.yaml on the host that is watched, and what no timeline says yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from cockpit.containers.limits import ERRORS, MEMORY, RESTARTS, Errors, Key, Known, Over, crossings
+from cockpit.incident.events import ThresholdCrossed
+from cockpit.text import Safe
+
+if TYPE_CHECKING:
+    from cockpit.config import Thresholds
+    from cockpit.containers.logs import Line
+    from cockpit.containers.watch import Containers
+    from cockpit.incident.incident import Incident
+
+LOOK_S: Final = 1.0
+_SHORT = {RESTARTS: Safe("RESTARTS"), MEMORY: Safe("MEMORY"), ERRORS: Safe("ERRORS")}
+
+
+class Limits:
+    """What is beyond its limit on one host, from when it is first watched."""
+
+    def __init__(self, host: str, thresholds: Thresholds) -> None:
+        self._host = host
+        self._thresholds = thresholds
+        self._known: Known | None = None
+        self._back: dict[Key, Safe] = {}
+        self._log = ("", Errors())
+        self._looked = float("-inf")
+
+    @property
+    def over(self) -> Mapping[Key, Over]:
+        """By the container's name, and which limit."""
+        return self._known.over if self._known else {}
+
+    def heard(self, container: str, lines: Iterable[Line]) -> None:
+        """New lines of the log that is followed; errors are counted in that one alone."""
+        if self._log[0] != container:
+            self._log = (container, Errors())
+        for line in lines:
+            self._log[1].add(line.at, line.text)
+
+    def due(self, now: float) -> bool:
+        """Whether it is time to look again; a look costs a little."""
+        return now - self._looked >= LOOK_S
+
+    def look(self, containers: Containers, incident: Incident, now: float, engines_ns: int) -> None:
+        """Takes the containers as they are now; those that may be old tell nothing.
+
+        now: monotonic seconds. engines_ns: nanoseconds UTC on the engine's clock.
+        """
+        self._looked = now
+        if containers.trouble or containers.at is None:
+            return
+        if self._known is None:
+            self._known = Known(over=self._from(incident, now))
+        followed, errors = self._log
+        rates = {followed: errors.last_minute(engines_ns)} if followed else {}
+        self._known, told = crossings(containers.rows, self._known, self._thresholds, now, rates)
+        for one in told:
+            key = (str(one.container), one.what)
+            if one.back:
+                self._back[key] = one.words
+            else:
+                self._back.pop(key, None)
+
+    def news(self, incident: Incident) -> list[ThresholdCrossed]:
+        """What an open incident has not been told yet: crossed since, or before it began."""
+        if self._known is None or not incident.open or incident.started is None:
+            return []
+        told = self._told(incident)
+        new = [
+            ThresholdCrossed(host=self._host, what=what, words=str(over.words), container=container)
+            for (container, what), over in self.over.items()
+            if (container, what) not in told
+        ]
+        back = [
+            ThresholdCrossed(
+                host=self._host, what=what, words=str(words), container=container, back=True
+            )
+            for (container, what), words in self._back.items()
+            if (container, what) in told
+        ]
+        return new + back
+
+    def _from(self, incident: Incident, now: float) -> dict[Key, Over]:
+        """What was over when this cockpit took the incident up; there may be a sign of it again."""
+        return {
+            key: Over(_SHORT.get(key[1], Safe(key[1])), Safe(one.words), now)
+            for key, one in self._told(incident).items()
+        }
+
+    def _told(self, incident: Incident) -> dict[Key, ThresholdCrossed]:
+        return {
+            (container, what): one
+            for (host, container, what), one in incident.crossed.items()
+            if host == self._host
+        }
