@@ -191,13 +191,15 @@ def screens_imported(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 SCREENS, ENGINE, ALL = ("screens",), ("cockpit",), ("cockpit", "screens")
-# The Responder with what it is made of: runs, links, rollouts, the logbook, the journal below.
+# The Responder with what it is made of: runs, links, rollouts, the sender of the outbox, the
+# logbook, the journal below.
 WRITERS = {
     "cockpit/responder.py",
     "cockpit/runs.py",
     "cockpit/links.py",
     "cockpit/rollout.py",
     "cockpit/evidence.py",
+    "cockpit/outbox/sender.py",
     "cockpit/incident/logbook.py",
     "cockpit/incident/journal.py",
 }

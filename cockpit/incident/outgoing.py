@@ -102,7 +102,8 @@ def _moved(one: Outgoing, record: e.Record) -> Outgoing:
                 ambiguous=one.ambiguous or ambiguous,
             )
         case e.MessageReleased():
-            return replace(one, way=Way.WAITING, released=True, wait=0.0)
+            open_end = one.ambiguous or one.way is Way.SENDING
+            return replace(one, way=Way.WAITING, released=True, wait=0.0, ambiguous=open_end)
         case e.MessageCancelled(why=why):
             return replace(one, way=Way.CANCELLED, why=why)
         case _:

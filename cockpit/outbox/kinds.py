@@ -35,7 +35,7 @@ KINDS: Final = {
 
 
 def mistakes(one: Destination) -> list[str]:
-    """What is wrong with a destination as a whole, as ends of sentences that begin with its name."""
+    """What is wrong with a destination as a whole: ends of sentences that begin with its name."""
     kind = KINDS[one.kind]
     given = {name for name in one.__struct_fields__ if name != "kind" and getattr(one, name)}
     known = {key for group in kind.must for key in group} | set(kind.may)

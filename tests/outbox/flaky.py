@@ -1,0 +1,110 @@
+"""A real HTTP server that does what a test tells it, and remembers what it was sent."""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Got:
+    """A request whose body was read whole. accepted: the answer was 2xx, and it was sent."""
+
+    path: str
+    headers: dict[str, str]
+    body: Any
+    accepted: bool
+
+
+Answer = Callable[[str, Any], tuple[int, dict[str, str], bytes] | None]
+"""From path and body to status, headers and reply; None closes the connection without one."""
+
+
+@dataclass
+class Flaky:
+    """A context manager. got: what came, oldest first."""
+
+    answer: Answer = lambda path, body: (200, {}, b"ok")
+    got: list[Got] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        flaky = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                answer = flaky.answer(self.path, body)
+                fine = answer is not None and 200 <= answer[0] < 300
+                flaky.got.append(Got(self.path, dict(self.headers), body, fine))
+                if answer is None:
+                    # A reset, as from a host that has gone.
+                    linger = struct.pack("ii", 1, 0)
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                    self.close_connection = True
+                    self.connection.close()
+                    return
+                status, headers, reply = answer
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(reply)))
+                self.end_headers()
+                self.wfile.write(reply)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *_: object) -> None:
+                pass  # whoever asked was killed, or we closed it ourselves
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+def moody(rng: random.Random, good: float) -> Answer:
+    """Takes a part of what comes; of the rest some was taken all the same, and nobody is told."""
+
+    def answer(path: str, body: Any) -> tuple[int, dict[str, str], bytes] | None:
+        if rng.random() < good:
+            return 202, {}, b"taken"
+        mood = rng.randrange(5)
+        if mood == 0:
+            return 500, {}, b"oops"
+        if mood == 1:
+            return 429, {"Retry-After": "0"}, b"slower"
+        if mood == 2:
+            return 503, {}, b""
+        if mood == 3:
+            time.sleep(rng.uniform(0.05, 0.3))
+            return 200, {}, b"late"
+        return None
+
+    return answer
+
+
+def free_port() -> int:
+    """A port on which nobody listens just now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])

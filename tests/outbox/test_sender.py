@@ -1,0 +1,368 @@
+"""What waits goes out: in order, at least once, marked where it may have arrived before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cockpit.config import Config, Destination
+from cockpit.incident import events as e
+from cockpit.incident.outgoing import Outgoing, Way
+from cockpit.outbox import sender
+from cockpit.responder import Responder
+from tests.outbox.flaky import Flaky, free_port
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender, "FIRST_PAUSE", 0.05)
+    for name in (
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+    ):
+        monkeypatch.delenv(name, raising=False)
+
+
+def hook(url: str, **more: Any) -> Config:
+    return Config(outbox={"hook": Destination(kind="webhook", url=url, **more)})
+
+
+def responder(home: Path, config: Config, **more: Any) -> Responder:
+    made = Responder(home, "sam", config, **more)
+    made.declare("API down", e.Severity.P0, "api")
+    return made
+
+
+def messages(one: Responder) -> list[Outgoing]:
+    return list(one.incident.outbox.values())
+
+
+async def until(found: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not found():
+            await asyncio.sleep(0.01)
+
+
+async def sent(one: Responder) -> None:
+    await until(lambda: all(message.way is Way.SENT for message in messages(one)))
+
+
+async def test_a_message_goes_out_by_itself_and_the_timeline_says_so(tmp_path: Path) -> None:
+    with Flaky() as server:
+        at_work = responder(tmp_path, hook(f"{server.url}/in"))
+        at_work.tell("We are on it.", "acknowledged", to=["hook"])
+        await sent(at_work)
+        (one,) = messages(at_work)
+        (got,) = server.got
+        await at_work.close()
+    assert got.path == "/in"
+    assert got.headers["Idempotency-Key"] == one.id == got.body["id"]
+    assert got.body["text"] == "We are on it."
+    assert (got.body["title"], got.body["severity"]) == ("API down", "P0")
+    assert got.body["possible_duplicate"] is False
+    assert got.body["incident"] == at_work.incident.id
+    kinds = [type(entry.record.event) for entry in at_work.incident.entries]
+    assert e.MessageSent in kinds and e.MessageAttempted not in kinds
+
+
+async def test_the_attempt_is_on_disk_before_the_request(tmp_path: Path) -> None:
+    seen: list[bool] = []
+
+    def answer(path: str, body: Any) -> tuple[int, dict[str, str], bytes]:
+        folder = at_work.folder
+        assert folder
+        seen.append('"message.attempted"' in (folder / "journal.jsonl").read_text())
+        return 200, {}, b""
+
+    with Flaky(answer) as server:
+        at_work = responder(tmp_path, hook(server.url))
+        at_work.tell("hello", to=["hook"])
+        await sent(at_work)
+        await at_work.close()
+    assert seen == [True]
+
+
+@pytest.mark.parametrize("first", [None, (500, {}, b"oops"), (503, {}, b"")])
+async def test_what_may_have_arrived_is_marked_when_it_goes_again(
+    tmp_path: Path, first: tuple[int, dict[str, str], bytes] | None
+) -> None:
+    answers = [first, (200, {}, b"ok")]
+    with Flaky(lambda path, body: answers.pop(0)) as server:
+        at_work = responder(tmp_path, hook(server.url))
+        at_work.tell("one", to=["hook"])
+        await sent(at_work)
+        texts = [got.body["text"] for got in server.got]
+        ids = {got.headers["Idempotency-Key"] for got in server.got}
+        await at_work.close()
+    assert texts == ["one", "(possible duplicate) one"]
+    assert len(ids) == 1
+
+
+async def test_what_was_refused_or_never_left_is_not_marked(tmp_path: Path) -> None:
+    answers = [(429, {"Retry-After": "0"}, b"slow down"), (200, {}, b"ok")]
+    with Flaky(lambda path, body: answers.pop(0)) as server:
+        at_work = responder(tmp_path, hook(server.url))
+        at_work.tell("one", to=["hook"])
+        await sent(at_work)
+        assert [got.body["text"] for got in server.got] == ["one", "one"]
+        await at_work.close()
+
+
+async def test_order_is_kept_for_a_destination_and_others_go_on(tmp_path: Path) -> None:
+    down = [True]
+
+    def answer(path: str, body: Any) -> tuple[int, dict[str, str], bytes]:
+        return (429, {}, b"") if path == "/a" and down[0] else (200, {}, b"")
+
+    with Flaky(answer) as server:
+        config = Config(
+            outbox={
+                name: Destination(kind="webhook", url=f"{server.url}/{name}") for name in ("a", "b")
+            }
+        )
+        at_work = responder(tmp_path, config)
+        for number in range(4):
+            at_work.tell(f"n{number}", to=["a", "b"])
+        await until(lambda: sum(one.way is Way.SENT for one in messages(at_work)) == 4)
+        assert {got.body["text"] for got in server.got if got.path == "/a"} == {"n0"}
+        down[0] = False
+        at_work.send_now()
+        await sent(at_work)
+        for path in ("/a", "/b"):
+            taken = [g.body["text"] for g in server.got if g.path == path and g.accepted]
+            assert taken == ["n0", "n1", "n2", "n3"]
+        await at_work.close()
+
+
+async def test_a_final_failure_says_why_and_holds_back_nothing(tmp_path: Path) -> None:
+    def answer(path: str, body: Any) -> tuple[int, dict[str, str], bytes]:
+        return (404, {}, b"no_service") if body["text"] == "first" else (200, {}, b"")
+
+    with Flaky(answer) as server:
+        at_work = responder(tmp_path, hook(server.url))
+        at_work.tell("first", to=["hook"])
+        at_work.tell("second", to=["hook"])
+        await until(lambda: not any(one.waits for one in messages(at_work)))
+        first, second = messages(at_work)
+        assert (first.way, second.way) == (Way.FAILED, Way.SENT)
+        assert "404 (no_service)" in first.why and "correct it" in first.why
+        assert len(server.got) == 2
+        server.answer = lambda path, body: (200, {}, b"")
+        assert at_work.release(first.id)
+        await sent(at_work)
+        assert server.got[-1].body["text"] == "first"
+        assert not at_work.release(first.id) and not at_work.cancel(first.id)
+        await at_work.close()
+
+
+async def test_retry_after_is_honoured_also_by_the_next_cockpit(tmp_path: Path) -> None:
+    with Flaky(lambda path, body: (429, {"Retry-After": "3600"}, b"")) as server:
+        at_work = responder(tmp_path, hook(server.url))
+        at_work.tell("one", to=["hook"])
+        await until(lambda: messages(at_work)[0].wait)
+        at_work.send_now()
+        await asyncio.sleep(0.3)
+        assert len(server.got) == 1
+        folder = at_work.folder
+        await at_work.close()
+        assert folder
+        again = Responder(tmp_path, "sam", hook(server.url))
+        again.take_up(folder)
+        again.reattach()
+        await asyncio.sleep(0.3)
+        await again.drain()
+        assert len(server.got) == 1
+        assert messages(again)[0].waits
+        await again.close()
+
+
+async def test_without_a_network_it_waits_says_so_once_and_goes_later(tmp_path: Path) -> None:
+    port = free_port()
+    at_work = responder(tmp_path, hook(f"http://127.0.0.1:{port}"))
+    at_work.tell("one", to=["hook"])
+    await until(lambda: messages(at_work)[0].attempts > 2)
+    (one,) = messages(at_work)
+    assert one.why == "no connection to 127.0.0.1 (Connection refused)"
+    assert not one.ambiguous
+    failed = [x for x in at_work.incident.entries if isinstance(x.record.event, e.MessageFailed)]
+    assert len(failed) == 1, "the same again is no news"
+    with Flaky() as server:
+        # Somebody listens now, if at another port.
+        at_work.config.outbox["hook"] = Destination(kind="webhook", url=server.url)
+        at_work.send_now()
+        await sent(at_work)
+        assert [got.body["text"] for got in server.got] == ["one"]
+    await at_work.close()
+
+
+async def test_the_sender_hears_that_the_network_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Callable[[], None]] = []
+    monkeypatch.setattr(sender, "FIRST_PAUSE", 600.0)
+    monkeypatch.setattr(sender, "LONGEST_PAUSE", 600.0)
+
+    def watch(listener: Callable[[], None]) -> Callable[[], None]:
+        heard.append(listener)
+        return lambda: None
+
+    monkeypatch.setattr("cockpit.target.network.watch", watch)
+    answers: list[tuple[int, dict[str, str], bytes]] = [(429, {}, b""), (200, {}, b"")]
+    with Flaky(lambda path, body: answers.pop(0)) as server:
+        at_work = responder(tmp_path, hook(server.url))
+        at_work.tell("one", to=["hook"])
+        await until(lambda: messages(at_work)[0].why)
+        heard[0]()
+        await sent(at_work)
+        await at_work.close()
+
+
+async def test_a_crash_in_the_middle_makes_the_next_attempt_say_so(tmp_path: Path) -> None:
+    with Flaky() as server:
+        at_work = responder(tmp_path, hook(server.url))
+        at_work.log.training = True  # so that nothing goes yet
+        at_work.tell("one", to=[])
+        at_work.log.append(e.MessageQueued(message="M1", to="hook", about="update", text="one"))
+        at_work.log.append(e.MessageAttempted(message="M1", attempt=1))
+        folder = at_work.folder
+        await at_work.close()
+        assert folder
+        again = Responder(tmp_path, "sam", hook(server.url))
+        again.take_up(folder)
+        again.reattach()
+        await sent(again)
+        assert [got.body["text"] for got in server.got] == ["(possible duplicate) one"]
+        await again.close()
+
+
+async def test_a_training_sends_nothing_and_says_so(tmp_path: Path) -> None:
+    with Flaky() as server:
+        at_work = responder(tmp_path, hook(server.url), training=True)
+        at_work.tell("one", to=["hook"])
+        at_work.send_now()
+        await at_work.drain()
+        (one,) = messages(at_work)
+        assert one.way is Way.CANCELLED and "training" in one.why
+        await at_work.close()
+        assert not server.got
+
+
+async def test_what_is_out_of_date_waits_for_a_word_and_the_rest_goes(tmp_path: Path) -> None:
+    at_work = responder(tmp_path, hook(f"http://127.0.0.1:{free_port()}"))
+    at_work.tell("we look", "update", to=["hook"])
+    await until(lambda: messages(at_work)[0].why)
+    at_work.resolve("disk", "freed")
+    with Flaky() as server:
+        at_work.config.outbox["hook"] = Destination(kind="webhook", url=server.url)
+        at_work.tell("it is over", "resolved", to=["hook"])
+        await until(lambda: messages(at_work)[1].way is Way.SENT)
+        old, _ = messages(at_work)
+        assert old.waits
+        assert [got.body["text"] for got in server.got] == ["it is over"]
+        assert at_work.release(old.id)
+        await sent(at_work)
+        assert server.got[-1].body["text"] == "we look"
+    await at_work.close()
+
+
+async def test_a_cancelled_message_is_not_sent(tmp_path: Path) -> None:
+    at_work = responder(tmp_path, hook(f"http://127.0.0.1:{free_port()}"))
+    at_work.tell("wrong channel", to=["hook"])
+    await until(lambda: messages(at_work)[0].why)
+    assert at_work.cancel(messages(at_work)[0].id, "wrong channel")
+    with Flaky() as server:
+        at_work.config.outbox["hook"] = Destination(kind="webhook", url=server.url)
+        at_work.send_now()
+        at_work.tell("right", to=["hook"])
+        await until(lambda: messages(at_work)[1].way is Way.SENT)
+        assert [got.body["text"] for got in server.got] == ["right"]
+    assert messages(at_work)[0].way is Way.CANCELLED
+    await at_work.close()
+
+
+async def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
+    with Flaky() as other:
+        with Flaky(lambda path, body: (307, {"Location": f"{other.url}/x"}, b"")) as server:
+            at_work = responder(tmp_path, hook(server.url))
+            at_work.tell("one", to=["hook"])
+            await until(lambda: messages(at_work)[0].way is Way.FAILED)
+            assert "elsewhere" in messages(at_work)[0].why
+            await at_work.close()
+        assert not other.got
+
+
+async def test_a_secret_is_read_when_it_is_sent_and_stands_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "/services/T0123456/B0123456/abcdefghijklmnop"
+
+    def answer(asked: str, body: Any) -> tuple[int, dict[str, str], bytes]:
+        return 404, {}, f"Cannot POST {asked}".encode()
+
+    with Flaky(answer) as server:
+        config = Config(outbox={"slack": Destination(kind="slack", env="OUR_SLACK")})
+        at_work = responder(tmp_path, config)
+        monkeypatch.delenv("OUR_SLACK", raising=False)
+        at_work.tell("one", to=["slack"])
+        await until(lambda: messages(at_work)[0].why)
+        assert "OUR_SLACK is not set" in messages(at_work)[0].why
+        assert messages(at_work)[0].attempts == 0
+        monkeypatch.setenv("OUR_SLACK", server.url + path)
+        at_work.send_now()
+        await until(lambda: messages(at_work)[0].way is Way.FAILED)
+        assert server.got[0].path == path
+        assert server.got[0].body["text"] == "one"
+        folder = at_work.folder
+        await at_work.close()
+    assert folder
+    kept = "".join(file.read_text(errors="replace") for file in folder.rglob("*") if file.is_file())
+    for part in path.split("/")[2:]:
+        assert part not in kept
+    assert "404" in messages(at_work)[0].why
+
+
+async def test_a_secret_that_a_command_prints(tmp_path: Path) -> None:
+    with Flaky() as server:
+        at_work = responder(tmp_path, hook(server.url, command="printf 'abc def\\nmore\\n'"))
+        at_work.tell("one", to=["hook"])
+        await sent(at_work)
+        assert server.got[0].headers["Authorization"] == "Bearer abc def"
+        await at_work.close()
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("exit 3", "its command ended with 3"),
+        ("true", "printed nothing"),
+        ("echo hunter2secret >&2; exit 1", "its command ended with 1"),
+    ],
+)
+async def test_a_command_that_fails_is_named_and_not_quoted(
+    tmp_path: Path, command: str, said: str
+) -> None:
+    at_work = responder(tmp_path, hook("http://127.0.0.1:9", command=command))
+    at_work.tell("one", to=["hook"])
+    await until(lambda: messages(at_work)[0].why)
+    why = messages(at_work)[0].why
+    assert said in why and "outbox.hook" in why and "hunter2secret" not in why
+    await at_work.close()
+
+
+async def test_a_destination_that_is_not_known_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
+    at_work = responder(tmp_path, Config())
+    at_work.tell("one", to=["hook"])
+    await until(lambda: messages(at_work)[0].why)
+    assert "knows no destination hook" in messages(at_work)[0].why
+    assert messages(at_work)[0].waits
+    await at_work.close()
