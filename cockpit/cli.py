@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cockpit import __version__, cli_books, cli_headless, cli_incident, paths
+from cockpit import (
+    __version__,
+    cli_books,
+    cli_headless,
+    cli_incident,
+    cli_oncall_checks,
+    cli_print,
+    paths,
+)
 from cockpit.cli_given import Mistake, folder_of, load_config, who, with_config
 
 if TYPE_CHECKING:
@@ -133,5 +141,8 @@ for command in (
     cli_headless.job,
     cli_headless.run,
     cli_incident.incident,
+    cli_oncall_checks.check,
+    cli_oncall_checks.health,
+    cli_print.print_,
 ):
     main.add_command(command)

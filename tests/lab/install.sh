@@ -32,8 +32,13 @@ need fish fish
 need vi vim-tiny
 need strace strace
 need setsid util-linux
+need pdftotext poppler-utils
 need python3 python3
 [ -x /usr/bin/python3 ] || missing="$missing python3"
+# A PDF is made with Pango, in a font of the system.
+ls /usr/lib/*/libpangoft2-1.0.so.0 /usr/lib/*/libharfbuzz-subset.so.0 >/dev/null 2>&1 ||
+    missing="$missing libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
+ls /usr/share/fonts/*/* >/dev/null 2>&1 || missing="$missing fonts-dejavu-core"
 # Debian keeps what `python3 -m venv` needs apart.
 # One-time codes of a login.
 ls /lib/*/security/pam_oath.so >/dev/null 2>&1 || missing="$missing libpam-oath"
