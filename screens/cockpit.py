@@ -20,6 +20,7 @@ from cockpit.responder import Responder
 from cockpit.target.target import LinkState
 from cockpit.text import Safe, clean_line
 from screens import paint
+from screens.checks_keys import ChecksKeys
 from screens.due_keys import DueKeys
 from screens.escalate_keys import EscalateKeys
 from screens.incident_keys import IncidentKeys
@@ -44,7 +45,7 @@ LOG_LINES = 500
 SMALL = (60, 20)
 
 
-class CockpitScreen(IncidentKeys, EscalateKeys, SayKeys, DueKeys, RolloutKeys):
+class CockpitScreen(IncidentKeys, EscalateKeys, SayKeys, DueKeys, ChecksKeys, RolloutKeys):
     """Draws what the responder holds, and asks it for everything else."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
@@ -79,6 +80,8 @@ class CockpitScreen(IncidentKeys, EscalateKeys, SayKeys, DueKeys, RolloutKeys):
         Binding("D", "due", "due", id="incident.due", show=False,
                 tooltip="What is due, and when; or put it off"),
         Binding("B", "choose_runbook", "runbook", id="runbook.choose", tooltip="Choose a runbook"),
+        Binding("C", "checks", "checks", id="checks.open", show=False,
+                tooltip="Check whether all is ready for a shift"),
         Binding("H", "choose_host", "host", id="host.choose", show=False, tooltip="Choose a host"),
         Binding("T", "run_in_terminal", "terminal", id="step.terminal", show=False,
                 tooltip="Run the command in your own terminal"),

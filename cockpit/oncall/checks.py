@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 DEADLINE: Final = 30.0
 OUTCOMES: Final = ("ready", "degraded", "not ready")
+TODO: Final = Safe("yours to do")
+DONE: Final = Safe("done, you say")
 _URL: Final = re.compile(r"https?://[^\s<>()\[\]`\"']+")
 _NOBODYS: Final = re.compile(
     r"(?i)(?:^|\.)example\.(?:com|org|net)$|\.(?:example|invalid|test)$|^your\b|[<>{}_]|^domain\."
@@ -63,7 +65,7 @@ def plan(
 def yours(handbook: Handbook) -> list[Result]:
     """What only a person can do, of the handbook's checklist before the shift."""
     return [
-        Result(item, Mark.YOURS, Safe("yours to do"))
+        Result(item, Mark.YOURS, TODO)
         for checklist in handbook.checklists
         if checklist.occasion is Occasion.BEFORE
         for item, _ in checklist.items
@@ -82,7 +84,7 @@ def ticked(items: Sequence[Result], done: Sequence[str]) -> tuple[list[Result], 
 def answered(item: Result, done: bool) -> Result:
     """An item after a person said whether it is done."""
     if done:
-        return replace(item, mark=Mark.OK, said=Safe("done, you say"))
+        return replace(item, mark=Mark.OK, said=DONE)
     return replace(item, mark=Mark.WARN, said=Safe("not so, you say."))
 
 
