@@ -1,0 +1,176 @@
+"""The people of a handbook: what their phone is called by, whether they answer, what is missing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from cockpit.oncall.hours import hours
+from cockpit.oncall.model import Contact, Handbook, Vendor
+from cockpit.oncall.zones import zone
+from cockpit.text import Safe, clean_line
+
+_EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_][\w-]{1,62}")
+_EXTENSION = re.compile(r"\s*(?:ext(?:ension)?\.?|x|durchwahl|#)\s*\d{1,6}\s*\Z", re.IGNORECASE)
+_NUMBER = re.compile(r"(?:\+|00|\()?\d[\d\s().\u00a0/–-]{4,24}\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with the people of a handbook, in a sentence; line 0 is in cockpit.yaml."""
+
+    line: int
+    what: Safe
+
+
+@lru_cache(maxsize=512)
+def dialled(text: str) -> str | None:
+    """The number in a text as every phone dials it (`+493012345678`).
+
+    None where there is none, where it lacks the country's code, or no phone could have it.
+    """
+    return _number(text)[0]
+
+
+def _number(text: str) -> tuple[str | None, str]:
+    """The number in a text, or what is wrong with it as the end of a sentence."""
+    import phonenumbers
+
+    found = _NUMBER.search(_EXTENSION.sub("", text))
+    if found is None:
+        return None, "is no phone number"
+    written = re.sub(r"\(0\)", "", found[0])
+    written = "+" + written[2:] if written.startswith("00") else written
+    if not written.startswith("+"):
+        return None, "lacks the country's code: write it with +, as in +49 30 901820"
+    try:
+        number = phonenumbers.parse(written, None)
+    except phonenumbers.NumberParseException:
+        return None, "begins with no country's code: write it as in +49 30 901820"
+    country = f"+{number.country_code}"
+    match phonenumbers.is_possible_number_with_reason(number):
+        case phonenumbers.ValidationResult.TOO_SHORT:
+            return None, f"is too short for {country}"
+        case phonenumbers.ValidationResult.TOO_LONG:
+            return None, f"is too long for {country}"
+        case phonenumbers.ValidationResult.INVALID_COUNTRY_CODE:
+            return None, f"begins with {country}, which is no country's code"
+        case _ if not phonenumbers.is_valid_number(number):
+            return None, f"is no number that {country} gives out"
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), ""
+
+
+def there(contact: Contact, now: datetime) -> Safe:
+    """The time where somebody is, "03:12 in Berlin"; empty where that is not known."""
+    place = zone(contact.timezone) if contact.timezone else None
+    if place is None:
+        return Safe("")
+    return Safe(f"{now.astimezone(place.info):%H:%M} {place.where}")
+
+
+def answers(contact: Contact, now: datetime) -> bool | None:
+    """Whether somebody says that they answer at that time.
+
+    None where they do not say, where it hangs on more than the time ("emergency only"), and where
+    their time zone would have to be known.
+    """
+    told = hours(contact.availability) if contact.availability else None
+    if told is None or (told.always and not told.sure):
+        return None
+    if told.always:
+        return True
+    place = told.zone or (zone(contact.timezone) if contact.timezone else None)
+    if place is None:
+        return None
+    inside = told.hold(now.astimezone(place.info))
+    return inside if told.sure else inside or None
+
+
+def problems(handbook: Handbook, now: datetime) -> tuple[Problem, ...]:
+    """What would fail at the moment of a call, in the order of the file.
+
+    now: from when on the coming week is looked at for hours in which nobody answers.
+    """
+    found = list(_of_levels(handbook))
+    for vendor in handbook.vendors:
+        found += _of_vendor(vendor)
+    found.sort(key=lambda problem: problem.line)
+    return (*found, *_nobody(handbook, now))
+
+
+def _of_levels(handbook: Handbook) -> Iterator[Problem]:
+    if not handbook.levels:
+        yield Problem(
+            1, Safe("No level of an escalation ladder: nobody is named who can be called.")
+        )
+    owners: dict[str, str] = {}
+    for level in handbook.levels:
+        place = f"Level {level.number} ({level.role})"
+        own = level.number == 1 and not level.contacts  # whoever holds the phone
+        if not level.contacts and not own:
+            yield _problem(level.line, f"{place}: nobody is named.")
+        for contact in level.contacts:
+            yield from _of_contact(place, contact)
+            number = dialled(contact.phone) if contact.phone else None
+            who = contact.name or place
+            if number and owners.setdefault(number, who) != who:
+                what = f"{place}: {who} has the number of {owners[number]}."
+                yield _problem(contact.line, what)
+
+
+def _of_contact(place: str, contact: Contact) -> Iterator[Problem]:
+    who = f"{place}: {contact.name}" if contact.name else place
+    line = contact.line
+    if contact.missing:
+        gaps = ", ".join(contact.missing)
+        is_ = "is" if len(contact.missing) == 1 else "are"
+        yield _problem(line, f"{who}: {gaps} {is_} not filled in.")
+    if not contact.reachable:
+        if not contact.missing:
+            yield _problem(line, f"{who}: no phone, Slack or e-mail to reach them by.")
+        return
+    if not contact.name and "name" not in contact.missing:
+        yield _problem(line, f"{place}: no name.")
+    if contact.phone:
+        wrong = _number(contact.phone)[1]
+        if wrong:
+            yield _problem(line, f"{who}: {contact.phone} {wrong}.")
+    elif "phone" not in contact.missing:
+        yield _problem(line, f"{who}: no phone. A chat message wakes nobody.")
+    if contact.email and not _EMAIL.fullmatch(contact.email):
+        yield _problem(line, f"{who}: {contact.email} is no e-mail address.")
+    if contact.timezone and zone(contact.timezone) is None:
+        what = (
+            f"{who}: the time zone {contact.timezone} is not known; write Europe/Berlin or UTC+2."
+        )
+        yield _problem(line, what)
+
+
+def _of_vendor(vendor: Vendor) -> Iterator[Problem]:
+    if vendor.missing:
+        gaps = ", ".join(gap.replace("_", " ") for gap in vendor.missing)
+        is_ = "is" if len(vendor.missing) == 1 else "are"
+        yield _problem(vendor.line, f"Vendor {vendor.name}: {gaps} {is_} not filled in.")
+
+
+def _nobody(handbook: Handbook, now: datetime) -> Iterator[Problem]:
+    """The first hours of the coming week in which everybody says that they do not answer."""
+    people = [one for level in handbook.levels for one in level.contacts if one.reachable]
+    start = now.replace(minute=0, second=0, microsecond=0)
+    alone: datetime | None = None
+    for step in range(7 * 24 + 1):
+        at = start + timedelta(hours=step)
+        silent = bool(people) and all(answers(one, at) is False for one in people)
+        if silent and alone is None:
+            alone = at
+        elif alone is not None and not silent:
+            what = f"From {alone:%a %H:%M} to {at:%a %H:%M} UTC nobody says that they answer."
+            yield _problem(min(one.line for one in people), what)
+            return
+
+
+def _problem(line: int, what: str) -> Problem:
+    return Problem(line, clean_line(what, max_chars=300))
