@@ -5,25 +5,27 @@ from __future__ import annotations
 from textual import work
 
 from cockpit.text import Safe
-from screens.asking import Asking
-from screens.dialogs.form import Field, Form
+from screens.say_keys import SayKeys
 
 
-class EscalateKeys(Asking):
+class EscalateKeys(SayKeys):
     """Up the ladder."""
 
     @work(exit_on_error=False)
     async def action_escalate(self) -> None:
+        from screens.dialogs.escalate import Escalate
+
+        await self.app.push_screen_wait(Escalate(self.responder, self.ask_for_help))
+
+    @work(exit_on_error=False)
+    async def ask_for_help(self, name: Safe) -> None:
+        """Writes the message for whoever is called, and tells it. name: empty for anybody."""
+        from cockpit.oncall import messages
+
         if not self.may_write():
             return
-        values = await self.ask(
-            Form(
-                Safe("Escalate: note whom you called"),
-                (
-                    Field("who", Safe("Who?"), wanted="Name whom you called."),
-                    Field("reason", Safe("Why? (may stay empty)")),
-                ),
-            )
-        )
-        if values:
-            self.responder.escalate(values["who"], values["reason"])
+        known = messages.templates(self.responder.handbook)
+        template = next(one for one in known if one.about == "escalation")
+        drafted = await self._drafted(template, {"called": name} if name else {})
+        if drafted is not None:
+            await self.tell_others(template, drafted.text)

@@ -28,6 +28,7 @@ _LOOKS = {
     "banner": "bold reverse red",
     "found": "reverse yellow",
     "cursor": "reverse",
+    "scan": "black on bright_white",
 }
 
 Part = tuple[Safe, str]
@@ -44,7 +45,7 @@ def _css(name: str) -> str:
     words = []
     for word in name.split():
         words += [
-            word if word in ("bold", "dim", "reverse") else f"ansi_{word}"
+            word if word in ("bold", "dim", "reverse", "on") else f"ansi_{word}"
             for word in _LOOKS[word].split()
         ]
     return " ".join(words)

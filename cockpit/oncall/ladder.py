@@ -1,0 +1,229 @@
+"""Whom to call now: the ladder of the handbook, as it stands in this incident."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cockpit.clock import Moment, between
+from cockpit.incident import events as e
+from cockpit.incident.clocks import REACHED, in_words
+from cockpit.incident.incident import Incident
+from cockpit.oncall import contacts
+from cockpit.oncall.model import Contact, Handbook, Level
+from cockpit.text import Safe, clean_line
+
+NO_ANSWER, LEFT_MESSAGE = "no answer", "left message"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Somebody was called, and how that ended. at is UTC, corrected where a person did that."""
+
+    who: Safe
+    level: int
+    how: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A person of a level; or a level that names nobody who can be called.
+
+    there: their time and place. answers: whether they are there at this hour, None where it is not
+    known. calls: those to them, oldest first. left: seconds until their level has to answer, below
+    0 where it has not; None where nothing runs.
+    """
+
+    level: Level
+    contact: Contact
+    there: Safe = Safe("")
+    answers: bool | None = None
+    calls: tuple[Call, ...] = ()
+    left: float | None = None
+
+    @property
+    def name(self) -> Safe:
+        """Who it is, else what the level is called."""
+        return self.contact.name or self.level.role
+
+    @property
+    def how(self) -> str:
+        """How the newest call ended; empty where there was none."""
+        return self.calls[-1].how if self.calls else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """All rungs, lowest first, and the one to call next.
+
+    next: None where nobody can be called. wait: seconds until it is their turn; 0 for now. said:
+    what to do, and why, in a sentence.
+    """
+
+    rungs: tuple[Rung, ...]
+    next: Rung | None
+    wait: float
+    said: Safe
+
+
+def calls(incident: Incident) -> tuple[Call, ...]:
+    """Everybody who was called since the incident was last opened, oldest first."""
+    opened = incident.times.reopened.seq if incident.times.reopened else 0
+    found = []
+    for entry in incident.entries:
+        event = entry.record.event
+        if isinstance(event, e.EscalationNoted) and entry.record.seq > opened:
+            found.append(Call(clean_line(event.who), event.level, event.how, entry.at))
+    return tuple(found)
+
+
+def climb(handbook: Handbook, incident: Incident, who: str, now: Moment) -> Ladder:
+    """The ladder as it stands. who: the responder, who is not told to call themselves."""
+    made = calls(incident)
+    waits = incident.times.unanswered
+    left = None
+    if waits is not None:
+        within = waits.within or handbook.rules.answers_within(waits.level)
+        left = within - between(waits.at, now)
+    rungs = tuple(
+        Rung(
+            level,
+            contact,
+            there=contacts.there(contact, now.ts),
+            answers=contacts.answers(contact, now.ts),
+            calls=_to(level, contact, made),
+            left=left if waits and waits.level == level.number else None,
+        )
+        for level in sorted(handbook.levels, key=lambda one: one.number)
+        for contact in level.contacts or (Contact(line=level.line),)
+    )
+    return _proposed(handbook, incident, rungs, _own(rungs, who), now)
+
+
+def _to(level: Level, contact: Contact, made: Sequence[Call]) -> tuple[Call, ...]:
+    alone = len(level.contacts) <= 1
+    ours = (call for call in made if call.level == level.number)
+    return tuple(call for call in ours if alone or call.who == contact.name)
+
+
+def _own(rungs: Sequence[Rung], who: str) -> int:
+    """The level of the responder: that of their name, else the lowest of several."""
+    mine = who.casefold()
+    for rung in rungs:
+        mail = rung.contact.email.partition("@")[0]
+        if mine and mine in (rung.contact.name.casefold(), mail.casefold()):
+            return rung.level.number
+    levels = [rung.level.number for rung in rungs]
+    return levels[0] if len(set(levels)) > 1 else 0
+
+
+def _proposed(
+    handbook: Handbook, incident: Incident, rungs: tuple[Rung, ...], own: int, now: Moment
+) -> Ladder:
+    if not any(rung.contact.reachable for rung in rungs):
+        return Ladder(rungs, None, 0.0, _nobody(handbook))
+    top = _top(handbook, incident, rungs, now)
+    if top is not None:
+        return top
+    tried = [rung for rung in rungs if rung.calls]
+    if not tried:
+        rung, passed = _first(rungs, own)
+        return Ladder(rungs, rung, 0.0, Safe(f"Call {_named(rung)}.{passed}"))
+    late = [rung for rung in tried if rung.left is not None]
+    if not late:
+        last = max(tried, key=lambda rung: rung.calls[-1].at)
+        rung, passed = _first(rungs, max(rung.level.number for rung in tried))
+        how = f"was {REACHED}" if last.how == REACHED else "was called"
+        said = f"{last.name} {how} at {last.calls[-1].at:%H:%M} UTC. If that is not enough, call"
+        return Ladder(rungs, rung, 0.0, Safe(f"{said} {_named(rung)}.{passed}"))
+    number, left = late[0].level.number, late[0].left or 0.0
+    for rung in rungs:
+        untried = rung.level.number == number and not rung.calls
+        if untried and rung.contact.reachable and rung.answers is not False:
+            said = f"{late[0].name}: {late[0].how}. Call {_named(rung)}."
+            return Ladder(rungs, rung, 0.0, Safe(said))
+    rung, passed = _first(rungs, number)
+    if left > 0:
+        until = now.ts + timedelta(seconds=left)
+        said = f"Level {number} has until {until:%H:%M} UTC to answer. Go on meanwhile, then call"
+        return Ladder(rungs, rung, left, Safe(f"{said} {_named(rung)}.{passed}"))
+    said = f"The time in which level {number} answers is over. Call {_named(rung)}.{passed}"
+    return Ladder(rungs, rung, 0.0, Safe(said))
+
+
+def _named(rung: Rung) -> str:
+    absent = ", although not there at this hour" if rung.answers is False else ""
+    return f"{rung.name}, level {rung.level.number}{absent}"
+
+
+def _first(rungs: Sequence[Rung], above: int) -> tuple[Rung, str]:
+    """Whom to call above a level, and in sentences whom that passes over.
+
+    Where there is nobody above it, it is the one whose call is the longest ago.
+    """
+    higher = [rung for rung in rungs if rung.level.number > above]
+    can = [rung for rung in higher if rung.contact.reachable]
+    if not can:
+        everybody = [rung for rung in rungs if rung.contact.reachable]
+        called = [rung for rung in everybody if rung.calls]
+        again = min(called, key=lambda rung: rung.calls[-1].at) if called else everybody[0]
+        return again, f" Nobody above level {above} can be called."
+    chosen = next((rung for rung in can if rung.answers is not False), can[0])
+    said = ""
+    for number in sorted({rung.level.number for rung in higher}):
+        if number < chosen.level.number:
+            names = " and ".join(rung.name for rung in can if rung.level.number == number)
+            away = f" {names}, level {number}, cannot be expected at this hour."
+            said += away if names else f" Nobody has filled in level {number}."
+    return chosen, said
+
+
+def _top(
+    handbook: Handbook, incident: Incident, rungs: tuple[Rung, ...], now: Moment
+) -> Ladder | None:
+    """The level that a P0 goes to when it lasts too long, until it has been called."""
+    rules, times = handbook.rules, incident.times
+    since = times.severe_since
+    over = times.mitigated or times.resolved or times.severity is not e.Severity.P0
+    if since is None or over or any(call.level >= rules.top_level for call in times.calls):
+        return None
+    lasts = between(since, now)
+    for rung in rungs:
+        at_top = rung.level.number == rules.top_level and rung.contact.reachable
+        if at_top and lasts >= rules.top_after:
+            said = f"A P0 for {in_words(lasts)}: call {_named(rung)}."
+            return Ladder(rungs, rung, 0.0, Safe(said))
+    return None
+
+
+def _nobody(handbook: Handbook) -> Safe:
+    if not handbook.levels:
+        return Safe(
+            "There is no ladder: name people under contacts: in cockpit.yaml, or in a handbook."
+            " w notes whom you called."
+        )
+    return Safe(
+        "Nobody on the ladder can be called: no number is filled in. w notes whom you called."
+    )
+
+
+def mend(rung: Rung, handbook: Handbook) -> Safe:
+    """What to fill in where, so that somebody of this level can be called; empty if they can."""
+    contact, level = rung.contact, rung.level
+    if contact.reachable:
+        return Safe("")
+    what = ", ".join(contact.missing) or "name, phone"
+    if handbook.shipped:
+        return Safe(
+            f"Fill in {what}. This is the handbook that comes with cockpit: `cockpit init` writes"
+            " one of your own."
+        )
+    line = contact.line or level.line
+    if handbook.path and line:
+        where = clean_line(f"{Path(handbook.path).name}, line {line}")
+        folder = clean_line(str(Path(handbook.path).parent))
+        return Safe(f"Fill in {what}: {where}, in {folder}")
+    return Safe(f"Fill in {what} under contacts: in cockpit.yaml.")
