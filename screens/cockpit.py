@@ -68,7 +68,7 @@ class CockpitScreen(IncidentKeys, EscalateKeys, SayKeys, DueKeys, ChecksKeys, Ro
         Binding("S", "severity", "severity", id="incident.severity", show=False,
                 tooltip="Declare the incident, or change its severity"),
         Binding("E", "escalate", "escalate", id="incident.escalate", show=False,
-                tooltip="Note that somebody was called"),
+                tooltip="Escalate: whom to call now, and how the call ended"),
         Binding("U", "update", "update", id="incident.update", show=False,
                 tooltip="Tell others: acknowledged, an update, resolved"),
         Binding("O", "outbox", "outbox", id="incident.outbox", show=False,
