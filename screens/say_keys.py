@@ -31,6 +31,8 @@ _MORE = {
     "resolved": "cause, fix, downtime, what follows",
 }
 
+_CLOSES = {"acknowledged": "acknowledges it there", "resolved": "resolves it there"}
+
 
 class SayKeys(Asking):
     """What others are told. A text that was left unsent is kept until it is."""
@@ -51,6 +53,11 @@ class SayKeys(Asking):
                 return
             text = drafted.text
         await self.tell_others(template, text)
+
+    def action_outbox(self) -> None:
+        from screens.dialogs.outbox import OutboxScreen
+
+        self.app.push_screen(OutboxScreen(self.responder))
 
     async def _which_message(self) -> tuple[Template, Safe] | None:
         """A template, with the text that was left unsent where it is to go on; the likely first."""
@@ -143,13 +150,13 @@ class SayKeys(Asking):
 
     def _say_told(self, going: Going, due: datetime | None) -> None:
         where = f"Queued for {', '.join(going.to)}: O shows it." if going.to else "Noted as told."
+        if going.to and self.responder.log.training:
+            where = "A training: it stays here, and O shows it."
         self.say(where + (f" You promised the next one at {due:%H:%M} UTC." if due else ""))
 
     def _places(self, about: str) -> list[Place]:
-        from screens.dialogs.say import Place
-
         outbox = self.responder.config.outbox
-        return [Place(name, one.kind, _why_not(one.kind, about)) for name, one in outbox.items()]
+        return [_place(name, one.kind, about) for name, one in outbox.items()]
 
     async def _copied(self, text: Safe) -> Safe:
         """Copies a message, and keeps it in a file for where the terminal takes nothing."""
@@ -172,8 +179,12 @@ def _is_unwell(one: Container) -> bool:
     return one.health == "unhealthy" or one.state in ("restarting", "dead")
 
 
-def _why_not(kind: str, about: str) -> str:
-    """Why a kind of destination does not take such a message; empty where it does."""
-    if kind == "pagerduty" and about not in ("acknowledged", "resolved"):
-        return "takes only acknowledged and resolved"
-    return ""
+def _place(name: str, kind: str, about: str) -> Place:
+    """What a message does at a destination; nobody is called up unless that is ticked."""
+    from screens.dialogs.say import Place
+
+    if kind != "pagerduty":
+        return Place(name, kind)
+    if about in _CLOSES:
+        return Place(name, kind, _CLOSES[about])
+    return Place(name, kind, "calls whoever is on call there", ticked=False)

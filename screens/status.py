@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from cockpit import clock
 from cockpit.clock import Moment, between
+from cockpit.incident.outgoing import standing
 from cockpit.incident.timeline import duration
 from cockpit.responder import Responder
 from cockpit.target.target import Link, LinkState
@@ -113,6 +114,8 @@ def _tail(responder: Responder, now: Moment, mono: float, less: int) -> list[Par
         parts.append((Safe("reading along"), "warn"))
     else:
         parts.append((Safe("saved" if responder.folder else "nothing to save"), "faint"))
+    if waits := standing(incident, now):
+        parts.append((Safe(f" · {waits}"), "warn"))
     if wide:
         parts.append((Safe(f" · {now.ts:%H:%M} UTC"), "faint"))
         if responder.config.timezone != "UTC":

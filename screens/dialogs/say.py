@@ -134,11 +134,12 @@ def _secrets(count: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A destination of the outbox. why_not: it does not take such a message, in a sentence."""
+    """A destination of the outbox. note: what such a message does there. ticked: unless changed."""
 
     name: str
     kind: str
-    why_not: str = ""
+    note: str = ""
+    ticked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,7 @@ class Where(ModalScreen[Going | None]):
         self.text = text
         self.places = places
         self.copy = copy
-        self.ticked = {place.name for place in places if not place.why_not}
+        self.ticked = {place.name for place in places if place.ticked}
         self._shown = False
 
     def compose(self) -> ComposeResult:
@@ -226,7 +227,7 @@ class Where(ModalScreen[Going | None]):
         tick = "[x] " if place.name in self.ticked else "[ ] "
         name = clean(place.name)
         gap = Safe(" " * max(2, 16 - cell_len(name)))
-        more = Safe(f"{place.kind}: {place.why_not}" if place.why_not else place.kind)
+        more = Safe(f"{place.kind}: {place.note}" if place.note else place.kind)
         here = place.name == at
         return paint.row(
             (pointer(here), "key"),
@@ -239,14 +240,9 @@ class Where(ModalScreen[Going | None]):
 
     def action_tick(self) -> None:
         at = self.query_one(_Places).at
-        place = next((place for place in self.places if place.name == at), None)
-        if place is None:
-            return
-        if place.why_not:
-            self._say(Safe(f"{clean(place.name)}: {place.why_not}"), "warn")
-        else:
-            self.ticked ^= {place.name}
-        self._draw()
+        if any(place.name == at for place in self.places):
+            self.ticked ^= {str(at)}
+            self._draw()
 
     def _say(self, words: Safe, look: str = "") -> None:
         self.query_one("#of-it", Static).update(paint.text((words, look)))

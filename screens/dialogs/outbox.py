@@ -1,0 +1,193 @@
+"""The outbox: what waits, what was sent, what failed, and what waits for the responder's word."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import Static
+
+from cockpit import clock
+from cockpit.incident.outgoing import Outgoing, Way, stale
+from cockpit.responder import Responder
+from cockpit.text import Safe, clean, clean_line
+from screens import clipboard, paint
+from screens.dialogs.form import Field, Form
+from screens.dialogs.host_rows import REFRESH, pointer
+from screens.dialogs.reader import Reader
+from screens.lines import Lines
+from screens.paint import Part, Row
+
+_SIGNS = {
+    Way.WAITING: ("..", "warn", "waiting"),
+    Way.SENDING: ("..", "warn", "being sent"),
+    Way.SENT: ("ok", "good", "sent"),
+    Way.FAILED: ("!!", "bad", "FAILED"),
+    Way.CANCELLED: ("--", "faint", "cancelled"),
+}
+_ORDER = (Way.FAILED, Way.SENDING, Way.WAITING, Way.SENT, Way.CANCELLED)
+
+
+class _Messages(Lines):
+    """Two rows and more a message."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "screen.send", "send", id="outbox.send",
+                tooltip="Send it now, also where it failed or is out of date"),
+        Binding("x", "screen.cancel", "cancel", id="outbox.cancel", tooltip="Never send it"),
+        Binding("y", "screen.copy", "copy", id="outbox.copy", tooltip="Copy the message"),
+        Binding("enter", "screen.read", "read", id="outbox.read", tooltip="Read all of it"),
+    ]  # fmt: skip
+
+
+class OutboxScreen(Screen[None]):
+    """Every message of the incident with what became of it; those that need somebody come first."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "leave", "back", id="outbox.back", tooltip="Back; what waits goes on"),
+    ]
+
+    def __init__(self, responder: Responder) -> None:
+        super().__init__()
+        self.responder = responder
+
+    def compose(self) -> ComposeResult:
+        yield Static("", markup=False, id="title", classes="bar")
+        yield _Messages(id="messages")
+        how = " enter reads · s sends now · x cancels · y copies · esc back"
+        yield Static(paint.text((Safe(how), "faint")), markup=False, classes="bar")
+
+    def on_mount(self) -> None:
+        self.query_one(_Messages).focus()
+        self.set_interval(REFRESH, self._draw)
+        self._draw()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw)
+
+    # What it shows
+
+    def _draw(self) -> None:
+        lines = self.query_one(_Messages)
+        outbox = self.responder.incident.outbox
+        counts = [
+            f"{count} {_SIGNS[way][2]}"
+            for way in _ORDER
+            if (count := sum(one.way is way for one in outbox.values()))
+        ]
+        title = Safe(f" Outbox: {', '.join(counts) or 'empty'}")
+        self.query_one("#title", Static).update(paint.text((title, "title")))
+        if not outbox:
+            lines.say(
+                Safe("Nothing goes out. U tells others; where to, `outbox` in cockpit.yaml says.")
+            )
+            return
+        asks = {one.id: self._asks(one) for one in outbox.values()}
+        order = sorted(
+            outbox.values(), key=lambda one: (not asks[one.id], _ORDER.index(one.way), -one.seq)
+        )
+        if lines.at not in outbox:
+            lines.at = order[0].id
+        width = max(20, self.size.width - 2)
+        lines.show_rows([row for one in order for row in self._rows(one, asks[one.id], width)])
+
+    def _asks(self, one: Outgoing) -> str:
+        """Why it waits for the responder's word; empty where it goes by itself."""
+        return stale(one, self.responder.incident, clock.moment())
+
+    def _rows(self, one: Outgoing, asks: str, width: int) -> list[Row]:
+        sign, look, word = ("??", "warn", "WAITS FOR YOU") if asks else _SIGNS[one.way]
+        here = one.id == self.query_one(_Messages).at
+        tried = (
+            f" · tried {_times(one.attempts)}" if one.attempts and one.way is not Way.SENT else ""
+        )
+        head: tuple[Part, ...] = (
+            (pointer(here), "key"),
+            (Safe(f"{sign} {word:<13} "), f"{look} strong"),
+            (clean_line(one.queued.to), "strong" if here else ""),
+            (clean_line(f" · {one.queued.about} · written {one.at:%H:%M}{tried}"), ""),
+        )
+        said = [_first(one)]
+        why = asks or one.why
+        if why:
+            doubt = ". It may have arrived" if one.ambiguous and one.waits else ""
+            keys = ". s sends it all the same, x cancels it" if asks else ""
+            said.append(clean_line(f"{why}{doubt}{keys}"))
+        rows = [paint.row(*head, stop=one.id)]
+        for number, words in enumerate(said):
+            looks = ("warn" if asks or one.waits else look) if number else "faint"
+            for part in paint.fold(words, width - 6):
+                rows.append(paint.row(Safe("      "), (part, looks), stop=one.id))
+        return rows
+
+    # What the keys do
+
+    def _here(self) -> Outgoing | None:
+        at = self.query_one(_Messages).at
+        return self.responder.incident.outbox.get(str(at))
+
+    def _may_change(self) -> bool:
+        if self.responder.log.reading:
+            self._say(self.responder.log.reading)
+        return not self.responder.log.reading
+
+    def _say(self, words: str) -> None:
+        self.notify(clean_line(words), markup=False, timeout=6)
+
+    def action_send(self) -> None:
+        one = self._here()
+        if one is None or not self._may_change():
+            return
+        if one.way is Way.FAILED or self._asks(one):
+            self.responder.release(one.id)
+            self._say(f"It goes to {one.queued.to} all the same.")
+        elif one.waits:
+            self.responder.send_now()
+            self._say("Tried at once.")
+        else:
+            self._say(f"It is {_SIGNS[one.way][2]} already. U tells them something new.")
+
+    @work(exit_on_error=False)
+    async def action_cancel(self) -> None:
+        one = self._here()
+        if one is None or not self._may_change():
+            return
+        if not one.waits:
+            self._say(f"It does not wait: it is {_SIGNS[one.way][2]}.")
+            return
+        title = clean_line(f"Never send it to {one.queued.to}")
+        form = Form(title, (Field("why", Safe("Why? (may stay empty)")),), hint=_first(one))
+        values = await self.app.push_screen_wait(form)
+        if values is not None and not self.responder.cancel(one.id, values["why"]):
+            self._say("Too late: it is not waiting any more.")
+
+    @work(exit_on_error=False)
+    async def action_copy(self) -> None:
+        one = self._here()
+        if one is not None:
+            self._say(await clipboard.copy(self.app, clean(one.queued.text)))
+
+    def action_read(self) -> None:
+        one = self._here()
+        if one is None:
+            return
+        took = f", tried {_times(one.attempts)}" if one.attempts else ""
+        head = f"{_SIGNS[one.way][2]}{took}; written {one.at:%Y-%m-%d %H:%M} UTC"
+        why = f"\n{clean(one.why)}" if one.why else ""
+        whole = Safe(f"{head}{why}\n\n{clean(one.queued.text)}")
+        title = clean_line(f" To {one.queued.to}: {one.queued.about}")
+        self.app.push_screen(Reader(title, lambda: whole))
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+
+def _first(one: Outgoing) -> Safe:
+    return clean_line(one.queued.text.split("\n")[0])
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
