@@ -170,7 +170,7 @@ class CockpitApp(App[int]):
             self.main.on_worker_state_changed(event)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Every action that a key would do here, by its plain name."""
+        """Every action that a key would do here, by its plain name; then the quick commands."""
         known = set()
         for active in screen.active_bindings.values():
             binding = active.binding
@@ -187,6 +187,8 @@ class CockpitApp(App[int]):
             yield SystemCommand(
                 f"Open a shell on {host}", "shell.open", self.main.action_open_shell
             )
+            for name, does, run in self.main.quick_commands():
+                yield SystemCommand(name, does, run)
 
     def _doer(self, action: str, node: object) -> Callable[[], object]:
         return lambda: self.run_worker(
@@ -205,8 +207,9 @@ class CockpitApp(App[int]):
         from screens.dialogs.choose import Choose, Offer
 
         offers = [
-            Offer(clean_line(command.title), Safe(""), command.callback)
-            for command in self.get_system_commands(self.screen)
+            # Of a key, help is only its id; of a command, what that does.
+            Offer(clean_line(title), clean_line(does) if " " in does else Safe(""), callback)
+            for title, does, callback, _ in self.get_system_commands(self.screen)
         ]
         chosen = await self.push_screen_wait(Choose(Safe("What to do?"), offers))
         if chosen is not None:

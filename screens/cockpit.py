@@ -30,6 +30,7 @@ from screens.panes.checklist import Checklist
 from screens.panes.containers import NOTHING_OVER, ContainersPane
 from screens.panes.logs import LogsPane
 from screens.panes.timeline import Timeline
+from screens.quick_keys import QuickKeys
 from screens.rollout_keys import RolloutKeys
 from screens.say_keys import SayKeys
 from screens.status import StatusLine
@@ -45,7 +46,9 @@ LOG_LINES = 500
 SMALL = (60, 20)
 
 
-class CockpitScreen(IncidentKeys, EscalateKeys, SayKeys, DueKeys, ChecksKeys, RolloutKeys):
+class CockpitScreen(
+    IncidentKeys, EscalateKeys, SayKeys, DueKeys, ChecksKeys, QuickKeys, RolloutKeys
+):
     """Draws what the responder holds, and asks it for everything else."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
