@@ -17,6 +17,7 @@ from cockpit import (
     cli_incident,
     cli_oncall_checks,
     cli_print,
+    cli_shift,
     paths,
 )
 from cockpit.cli_given import Mistake, folder_of, load_config, who, with_config
@@ -144,5 +145,6 @@ for command in (
     cli_oncall_checks.check,
     cli_oncall_checks.health,
     cli_print.print_,
+    cli_shift.shift,
 ):
     main.add_command(command)

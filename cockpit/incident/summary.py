@@ -58,7 +58,7 @@ def open_incidents(home: Path, *, training: bool) -> list[tuple[Path, Incident]]
     """The incidents that are not resolved, newest first; only trainings for a training."""
     found = []
     for folder in folders(home):
-        if _resolved(folder):
+        if is_resolved(folder):
             continue
         incident = fold(read(folder).records)
         if incident.open and incident.started and (incident.training or not training):
@@ -66,7 +66,7 @@ def open_incidents(home: Path, *, training: bool) -> list[tuple[Path, Incident]]
     return found
 
 
-def _resolved(folder: Path) -> bool:
+def is_resolved(folder: Path) -> bool:
     """Whether the journal plainly says so, at a fraction of the cost of reading it.
 
     A quote inside a record is escaped, so these bytes stand only where a kind does.

@@ -1,0 +1,472 @@
+"""`cockpit shift`: start, hand off, receive, report."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cockpit.cli_given import Mistake, load_config, who, with_config
+
+if TYPE_CHECKING:
+    from cockpit.oncall.model import Handbook
+    from cockpit.oncall.period import Period
+    from cockpit.oncall.shift import Listed, Pen, Shift
+
+NOT_SAVED = 3
+_LEAST_WORDS = 3
+_TIMES = "UTC, as HH:MM, YYYY-MM-DD, YYYY-MM-DD HH:MM, or a length such as 12h or 7d"
+
+
+class NoShift(Mistake):
+    """There is no shift to do it with; nothing that was given is wrong."""
+
+    exit_code = 1
+
+
+@click.group()
+def shift() -> None:
+    """Begin a shift, hand it off, receive it, and report on it."""
+
+
+@shift.command("start", short_help="Take the phone.")
+@click.option("--until", default="", metavar="TIME", help=f"When you mean to hand off: {_TIMES}.")
+@with_config
+def shift_start(until: str, config: Path | None) -> None:
+    """Begin a shift, or go on with the one that you have begun.
+
+    Shows what was handed over, open incidents, how the last check ended, and the handbook's
+    checklist before a shift; on a terminal its items are asked for.
+
+    Exit status: 0 when nothing waits for you; 1 when something does, such as an open incident, a
+    handoff that nobody has received, a check that is not there, old, or not all well.
+    """
+    from cockpit import clock
+    from cockpit.incident.events import ShiftStarted
+    from cockpit.incident.review_parts import stamp
+    from cockpit.oncall import shift as shifts
+    from cockpit.oncall.handbook import load
+    from cockpit.oncall.model import Occasion
+
+    settings = load_config(config)
+    now = clock.now()
+    ending = moment(until, now, ahead=True) if until else None
+    if ending and ending <= now:
+        raise Mistake(f"--until {until} is over already. Write a time that lies ahead.")
+    handbook = load(settings)
+    known = shifts.known()
+    folder = _mine(known)
+    before = next(((path, one) for path, one in known if not one.open), None)
+    waits = _others(known)
+    with _pen(folder) as pen:
+        if folder is None or ending:
+            pen.write(ShiftStarted(until=ending))
+        listed = pen.open_lists(handbook.checklists, Occasion.BEFORE)
+        begun = pen.shift
+        end = f", until {stamp(begun.until)}" if begun.until else ""
+        goes_on = " goes on" if folder else ""
+        click.echo(f"The shift of {begun.who}{goes_on}: from {stamp(begun.started)}{end} UTC.")
+        for line in waits:
+            click.echo(f"\n{line}")
+        if before:
+            waits += _handed_over(*before)
+        waits += _open_incidents(handbook, settings.timezone)
+        waits += _last_check(now)
+        _walk(pen, listed)
+    sys.exit(1 if waits else 0)
+
+
+@shift.command("handoff", short_help="Write down what the next one must know.")
+@click.option("--to", default="", metavar="NAME", help="Who comes next.")
+@click.option("--temporary", multiple=True, metavar="TEXT", help="Mended for now only.")
+@click.option("--put-back", multiple=True, metavar="TEXT", help="Stopped or raised; to be undone.")
+@click.option(
+    "--action", "actions", multiple=True, metavar="TEXT", help="To be done; @who by when."
+)
+@click.option("--lesson", "lessons", multiple=True, metavar="TEXT", help="What others should know.")
+@with_config
+def shift_handoff(
+    to: str,
+    temporary: tuple[str, ...],
+    put_back: tuple[str, ...],
+    actions: tuple[str, ...],
+    lessons: tuple[str, ...],
+    config: Path | None,
+) -> None:
+    """Write what the next one must know, beside the journal of your shift.
+
+    On a terminal it asks for it and goes through the handbook's handoff checklist. The shift stays
+    yours until the next one has received it. Exit status: 1 where no shift is open, or the document
+    could not be written.
+    """
+    from cockpit import clock
+    from cockpit.incident.events import ShiftHandedOff
+    from cockpit.incident.markdown_file import write_new
+    from cockpit.oncall import shift as shifts
+    from cockpit.oncall import shift_report
+    from cockpit.oncall.handbook import load
+    from cockpit.oncall.model import Occasion
+
+    settings = load_config(config)
+    handbook = load(settings)
+    folder = _to_hand_off(shifts.known())
+    now = clock.now()
+    given = {
+        "Mended for now only, and until when it holds": list(temporary),
+        "Stopped, raised or turned off, and must be put back": list(put_back),
+        "To be done, with @who and by which day": list(actions),
+        "What others should know": list(lessons),
+    }
+    with _pen(folder) as pen:
+        _walk(pen, pen.open_lists(handbook.checklists, Occasion.HANDOFF))
+        if _asks():
+            _already_noted(_period(pen.shift.started or now, now, handbook, settings.timezone))
+            to = to or click.prompt("Who comes next?", "", show_default=False)
+            for question, lines in given.items():
+                lines += _lines(question)
+        number = pen.shift.handoffs + 1
+        name = "handoff.md" if number == 1 else f"handoff-{number}.md"
+        kept = [tuple(pen.clean(line) for line in lines) for lines in given.values()]
+        pen.write(
+            ShiftHandedOff(
+                to=pen.clean(to),
+                temporary=kept[0],
+                put_back=kept[1],
+                actions=kept[2],
+                lessons=kept[3],
+                document=name,
+            )
+        )
+        done = pen.shift
+    period = _period(done.started or now, clock.now(), handbook, settings.timezone)
+    text = shift_report.handoff(done, _alone(period, done))
+    document = pen.folder / name
+    if failed := write_new(document, text):
+        click.echo(f"{failed} The journal has what you said: cockpit shift report", err=True)
+        sys.exit(1)
+    click.echo(f"Written to {document}")
+    click.echo("It is yours until the next one has it, in their own words: cockpit shift receive")
+
+
+@shift.command("receive", short_help="Say in your own words what you take over.")
+@click.option("--words", default="", metavar="TEXT", help="What you take over; else it is asked.")
+@click.option("--name", default="", metavar="NAME", help="Who you are; else your login name.")
+def shift_receive(words: str, name: str) -> None:
+    """Say in your own words what you take over: that shows what was not understood.
+
+    Exit status: 1 where nothing was handed off that nobody has received.
+    """
+    from cockpit.incident.events import ShiftReceived
+    from cockpit.oncall import shift as shifts
+    from cockpit.text import clean_line
+
+    waiting = [(path, one) for path, one in shifts.known() if one.handed and not one.received]
+    if not waiting:
+        raise NoShift(
+            "Nothing is handed off that waits for somebody: cockpit shift handoff comes first."
+        )
+    folder, left = waiting[0]
+    by = clean_line(name.strip() or who())
+    if by.lower() == left.who.lower():
+        if not _asks() or name:
+            raise Mistake(f"{by} is who handed it off. Who takes it? --name NAME")
+        by = clean_line(click.prompt(f"{by} handed it off. Who takes it?").strip())
+    if not words:
+        if not _asks():
+            raise Mistake('In your own words, what do you take over? --words "..."')
+        _show(folder, left)
+        words = click.prompt("In your own words, what do you take over?")
+    while len(words.split()) < _LEAST_WORDS:
+        if not _asks():
+            raise Mistake("That says nothing of what you take over. Write a sentence.")
+        words = click.prompt("In a sentence: what is open, and what must you do?")
+    with _pen(folder) as pen:
+        pen.write(ShiftReceived(by=pen.clean(by), words=pen.clean(words)))
+    click.echo(
+        f"{by} has it; the shift of {left.who} is over. Yours begins with: cockpit shift start"
+    )
+
+
+@shift.command("report", short_help="What happened, as markdown.")
+@click.option("--since", default="", metavar="TIME", help=f"From when: {_TIMES}.")
+@click.option("--until", default="", metavar="TIME", help="To when; else now.")
+@click.option("--shift", "name", default="", help="This one (the beginning of its name will do).")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="A new file to write; else printed."
+)
+@with_config
+def shift_report_(
+    since: str, until: str, name: str, output: Path | None, config: Path | None
+) -> None:
+    """Incidents, escalations, times, what is open and what is left to do, from the journals alone.
+
+    Without a time it is the newest shift. Exit status: 1 where there is no shift, or a journal is
+    damaged (the rest of it is used).
+    """
+    from cockpit import clock
+    from cockpit.incident.markdown_file import write_new
+    from cockpit.oncall import shift as shifts
+    from cockpit.oncall import shift_report
+    from cockpit.oncall.handbook import load
+
+    settings = load_config(config)
+    now = clock.now()
+    if name and (since or until):
+        raise Mistake("--shift has its own times; leave out --since and --until.")
+    if until and not since:
+        raise Mistake("--until needs --since: from when?")
+    chosen: Shift | None = None
+    if since:
+        start, end = moment(since, now), moment(until, now) if until else now
+        if start >= end:
+            raise Mistake(f"From {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} is no time at all.")
+    else:
+        chosen = _chosen(shifts.known(), name)
+        start, end = chosen.started or now, chosen.ended or now
+    period = _period(start, end, load(settings), settings.timezone)
+    text = shift_report.report(_alone(period, chosen) if chosen else period)
+    if output is None:
+        click.echo(text, nl=False)
+    elif output.exists():
+        raise Mistake(f"{output} is there already. Name another file.")
+    elif failed := write_new(output, text):
+        raise Mistake(failed)
+    else:
+        click.echo(f"Saved to {output}")
+    for journal, count in period.damaged:
+        click.echo(f"{journal}: {count} damaged places; the rest of it is used.", err=True)
+    if period.damaged:
+        sys.exit(1)
+
+
+def moment(text: str, now: datetime, *, ahead: bool = False) -> datetime:
+    """A time as a person writes it, in UTC.
+
+    ahead: a time of day, or a length, is the next such one, not the last. Raises Mistake.
+    """
+    written = text.strip()
+    length = re.fullmatch(r"([0-9]{1,4})([hd])", written)
+    if length:
+        size = timedelta(hours=int(length[1]) * (24 if length[2] == "d" else 1))
+        return now + size if ahead else now - size
+    for form in ("%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d"):
+        try:
+            return datetime.strptime(written.removesuffix("Z"), form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    try:
+        day = datetime.strptime(written, "%H:%M")
+    except ValueError:
+        raise Mistake(f"{text} is no time. Write it in {_TIMES}.") from None
+    found = now.replace(hour=day.hour, minute=day.minute, second=0, microsecond=0)
+    if ahead:
+        return found if found > now else found + timedelta(days=1)
+    return found if found <= now else found - timedelta(days=1)
+
+
+# Which shift
+
+
+def _mine(known: Sequence[tuple[Path, Shift]]) -> Path | None:
+    """The newest shift of whoever is at the keyboard, while it is not handed off."""
+    mine = ((folder, one) for folder, one in known if one.who.lower() == who().lower())
+    folder, one = next(mine, (None, None))
+    return folder if one and one.open else None
+
+
+def _to_hand_off(known: Sequence[tuple[Path, Shift]]) -> Path:
+    """The shift that is handed off: one that nobody has received, the own one before others."""
+    left = [(folder, one) for folder, one in known if not one.received]
+    mine = [folder for folder, one in left if one.who.lower() == who().lower()]
+    if not mine:
+        others = ", ".join(str(one.who) for _, one in left if one.open)
+        raise NoShift("No shift of yours is open. cockpit shift start begins one."
+             + (f" That of {others} is." if others else ""))  # fmt: skip
+    return mine[0]
+
+
+def _others(known: Sequence[tuple[Path, Shift]]) -> list[str]:
+    """Shifts of others that were never handed off."""
+    from cockpit.incident.review_parts import stamp
+
+    return [
+        f"The shift of {one.who}, since {stamp(one.started)} UTC, was never handed off."
+        " Ask them what is open."
+        for _, one in known
+        if one.open and one.who.lower() != who().lower()
+    ]
+
+
+def _chosen(known: Sequence[tuple[Path, Shift]], name: str) -> Shift:
+    found = [one for _, one in known if one.name.startswith(name)]
+    exact = [one for one in found if one.name == name]
+    if not name and found:
+        return found[0]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    if found:
+        names = ", ".join(one.name for one in found)
+        raise Mistake(f"{name} may be any of {names}. Write more of the name.")
+    if name:
+        names = ", ".join(one.name for _, one in known) or "none"
+        raise Mistake(f"There is no shift {name}. There are: {names}.")
+    raise NoShift("There is no shift yet. cockpit shift start begins one; --since 7d needs none.")
+
+
+# What is shown at the start
+
+
+def _handed_over(folder: Path, left: Shift) -> list[str]:
+    """Shows what the last shift handed over; returns that nobody has received it, where so."""
+    from cockpit.incident.review_parts import stamp
+
+    click.echo(f"\nHanded over by {left.who}, {stamp(left.handed_at)} UTC")
+    _show(folder, left)
+    if left.received:
+        return []
+    click.echo("  Nobody has received it yet: cockpit shift receive")
+    return ["not received"]
+
+
+def _show(folder: Path, left: Shift) -> None:
+    """The handoff as it was written, or as people changed it since."""
+    from cockpit.text import clean
+
+    name = left.handed.document if left.handed else ""
+    try:
+        data = (folder / Path(name).name).read_bytes()
+    except OSError as error:
+        click.echo(f"  {name} cannot be read ({error.strerror}); see: cockpit shift report")
+        return
+    for line in clean(data).strip().split("\n"):
+        click.echo(f"  {line}".rstrip())
+
+
+def _open_incidents(handbook: Handbook, zone: str) -> list[str]:
+    from cockpit import clock
+    from cockpit.incident.summary import name_of, summary
+
+    now = clock.now()
+    found = _period(now, now + timedelta(1), handbook, zone).open
+    real = [one for one in found if not one.incident.training]
+    click.echo(f"\nOpen incidents: {len(real) or 'none'}")
+    for one in real:
+        click.echo(f"  {name_of(one.incident)}: {summary(one.incident)}")
+        click.echo(f"    {one.name}")
+        click.echo(f"    next step: {one.next}")
+        for thing in one.due[:1]:
+            click.echo(f"    {'overdue' if thing.late else 'due'} {thing.at:%H:%M}: {thing.words}")
+    return ["open incidents"] if real else []
+
+
+def _last_check(now: datetime) -> list[str]:
+    """Shows how the last check ended; returns that it was not all well, or long ago."""
+    from cockpit.oncall.kept import OLD, last
+    from cockpit.text import clean_line
+
+    kept = last()
+    if kept is None:
+        click.echo("\nNo check was made on this machine: cockpit check")
+        return ["no check"]
+    old = now - kept.at > OLD
+    again = ", more than a day ago; again: cockpit check" if old else ""
+    click.echo(f"\nLast check, {kept.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC:"
+               f" {clean_line(kept.outcome)}{again}")  # fmt: skip
+    for line in kept.wrong:
+        click.echo(f"  {clean_line(line)}")
+    return ["check"] if old or kept.outcome != "ready" else []
+
+
+# Asking
+
+
+def _asks() -> bool:
+    """Whether there is somebody to be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _walk(pen: Pen, lists: Sequence[Listed]) -> None:
+    """Goes through checklists; each tick is written as it is made. Enter leaves one for later."""
+    asks = _asks()
+    for checklist in lists:
+        done = len(checklist.items) - len(checklist.left)
+        click.echo(f"\n{checklist.title} ({done} of {len(checklist.items)} done)")
+        if asks and checklist.left:
+            click.echo("y done, enter later, ctrl+d all later")
+        for item in checklist.items:
+            if item not in checklist.left:
+                click.echo(f"  [x] {item}")
+            elif not asks:
+                click.echo(f"  [ ] {item}")
+            else:
+                try:
+                    answer = click.prompt(f"  [ ] {item}", "", show_default=False)
+                except click.Abort:
+                    asks = False
+                    click.echo()
+                    continue
+                if answer.strip().lower() in ("y", "yes"):
+                    pen.tick(checklist, item)
+
+
+def _already_noted(period: Period) -> None:
+    """What the notes of incidents say already, so that nobody types it again."""
+    from cockpit.incident import notes
+    from cockpit.incident.notes import Kind
+
+    kinds = (Kind.TEMPORARY, Kind.PUT_BACK, Kind.ACTION, Kind.LESSON)
+    found = [note for one in period.real for note in notes.of(one.incident, *kinds)]
+    if found:
+        click.echo("\nNoted in incidents, so it is handed off without being typed again:")
+    for note in found:
+        click.echo(f"  {note.kind.value}: {note.text}")
+
+
+def _lines(question: str) -> list[str]:
+    """What a person says to a question, a line each, until an empty one."""
+    click.echo(f"\n{question}? A line each, enter ends it.")
+    found = []
+    while line := click.prompt("  -", "", show_default=False).strip():
+        found.append(line)
+    return found
+
+
+# Small things
+
+
+def _period(start: datetime, end: datetime, handbook: Handbook, zone: str) -> Period:
+    from cockpit import clock
+    from cockpit.oncall import shift as shifts
+    from cockpit.oncall.period import gather
+
+    known = [one for _, one in shifts.known()]
+    return gather(start, end, known, handbook.rules, clock.moment(), zone)
+
+
+def _alone(period: Period, only: Shift) -> Period:
+    """The same period, of one shift alone: that of somebody else may have overlapped it."""
+    from dataclasses import replace
+
+    return replace(period, shifts=tuple(one for one in period.shifts if one.name == only.name))
+
+
+@contextmanager
+def _pen(folder: Path | None) -> Iterator[Pen]:
+    """A pen for a shift, with its troubles said plainly."""
+    from cockpit.incident.journal import Busy
+    from cockpit.oncall import shift as shifts
+
+    try:
+        with shifts.writing(folder, who()) as pen:
+            yield pen
+    except Busy:
+        raise Mistake("Another cockpit writes in this shift just now. Try again.") from None
+    except shifts.NotSaved as error:
+        click.echo(str(error), err=True)
+        sys.exit(NOT_SAVED)
