@@ -68,7 +68,8 @@ def there(contact: Contact, now: datetime) -> Safe:
     place = zone(contact.timezone) if contact.timezone else None
     if place is None:
         return Safe("")
-    return Safe(f"{now.astimezone(place.info):%H:%M} {place.where}")
+    local = now.astimezone(place.info)
+    return clean_line(f"{local:%H:%M} {place.where or local.tzname()}")
 
 
 def answers(contact: Contact, now: datetime) -> bool | None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cockpit.config import Config, Person
-from cockpit.oncall import lists, people, reference, templates, times, vendors
+from cockpit.oncall import lists, mended, people, reference, templates, times, vendors
 from cockpit.oncall.model import Contact, Handbook, Level, Oddity
 from cockpit.oncall.outline import outline
 from cockpit.runbook import blocks, library, source
@@ -48,15 +48,16 @@ def read(path: Path) -> Handbook:
         return _unread(path, f"cannot be read: {why}. See ls -l {path}")
     if not data.strip():
         return _unread(path, "is empty. cockpit init writes one to start from")
-    if source.is_binary(data):
+    if not mended.is_text(data):
         return _unread(path, "is no text. Is it the right file?")
-    return parse(source.decode(data)[0], str(path), hashlib.sha256(data).hexdigest())
+    text, odd = mended.decode(data)
+    found = parse(text, str(path), hashlib.sha256(data).hexdigest())
+    return replace(found, oddities=(*odd, *found.oddities)) if odd else found
 
 
 def _unread(path: Path, why: str) -> Handbook:
-    return Handbook(
-        path=str(path), oddities=(Oddity(0, clean_line(f"The handbook {path} {why}.")),)
-    )
+    what = clean_line(f"The handbook {path} {why}.")
+    return Handbook(path=str(path), oddities=(Oddity(0, what),))
 
 
 def parse(text: str, path: str = "ON_CALL.md", sha256: str = "") -> Handbook:
@@ -70,10 +71,7 @@ def parse(text: str, path: str = "ON_CALL.md", sha256: str = "") -> Handbook:
     rules, odd = times.rules(parts, levels)
     quick, access = reference.commands(runbook, parts)
     boards, unfilled = reference.dashboards(parts)
-    oddities = [
-        *odd,
-        *(Oddity(line, clean_line(f"{url} is not filled in")) for line, url in unfilled),
-    ]
+    open_ = [Oddity(line, clean_line(f"{url} is not filled in")) for line, url in unfilled]
     return Handbook(
         path=path,
         title=runbook.title,
@@ -87,7 +85,7 @@ def parse(text: str, path: str = "ON_CALL.md", sha256: str = "") -> Handbook:
         access=access,
         dashboards=boards,
         pitfalls=lists.pitfalls(parts),
-        oddities=tuple(oddities),
+        oddities=(*odd, *open_),
         runbook=runbook,
     )
 
@@ -101,18 +99,15 @@ def with_contacts(handbook: Handbook, persons: Sequence[Person]) -> Handbook:
         told = [person for person in persons if person.level == number]
         role = next((person.role for person in told if person.role), "")
         old = levels.get(number) or Level(number, Safe(f"Level {number}"))
-        within = next((person.respond_within for person in told if person.respond_within), 0)
+        minutes = next((person.respond_within for person in told if person.respond_within), 0)
         levels[number] = replace(
             old,
             role=clean_line(role) if role else old.role,
             contacts=tuple(_contact(person) for person in told),
-            respond=within * 60.0 if within else old.respond,
+            respond=minutes * 60.0 if minutes else old.respond,
         )
-    ladder = {**handbook.rules.ladder}
-    ladder |= {
-        level.number: level.respond for level in levels.values() if level.respond is not None
-    }
-    rules = replace(handbook.rules, ladder=ladder)
+    spoken = {n: level.respond for n, level in levels.items() if level.respond is not None}
+    rules = replace(handbook.rules, ladder={**handbook.rules.ladder, **spoken})
     return replace(handbook, levels=tuple(levels[n] for n in sorted(levels)), rules=rules)
 
 

@@ -12,7 +12,10 @@ from cockpit.text import Safe, clean_line
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A time zone. where: how a sentence about its time ends: "in Berlin", "UTC+2"."""
+    """A time zone. where: how a sentence about its time ends: "in Berlin", "UTC+2".
+
+    It is empty where people call the zone by letters, which change with the season: "CEST".
+    """
 
     info: tzinfo
     where: Safe
@@ -97,8 +100,8 @@ def zone(text: str) -> Zone | None:
         for told in (phrases, words):
             places = {name for word in told if (name := _place(word))}
             if len(places) == 1:
-                letters = next((word for word in words if word.isupper() and _place(word)), "")
-                return _named(places.pop(), clean_line(letters))
+                by_letters = any(word.isupper() and _place(word) for word in words)
+                return _named(places.pop(), by_letters=by_letters)
     if distance := _DISTANCE.search(said):
         return _distance(distance)
     if re.search(r"\b(?:utc|gmt|zulu)\b", bare):
@@ -141,7 +144,7 @@ def _places() -> dict[str, str]:
     }  # fmt: skip
 
 
-def _named(name: str, where: Safe = Safe("")) -> Zone | None:
+def _named(name: str, *, by_letters: bool = False) -> Zone | None:
     """The zone of that name in the tz database, whatever its case."""
     import zoneinfo
 
@@ -156,7 +159,8 @@ def _named(name: str, where: Safe = Safe("")) -> Zone | None:
         return None
     city = clean_line(known.rpartition("/")[2].replace("_", " "))
     region = known.partition("/")[0]
-    return Zone(info, where or Safe(f"in {city}" if region in _REGIONS else known), known)
+    where = f"in {city}" if region in _REGIONS else known
+    return Zone(info, Safe("" if by_letters else where), known)
 
 
 @cache
