@@ -10,6 +10,7 @@ from textual import work
 from cockpit.incident.events import Severity
 from cockpit.incident.incident import Entry
 from cockpit.incident.timeline import line
+from cockpit.oncall import pitfalls
 from cockpit.text import Safe
 from screens.asking import Asking
 from screens.dialogs.form import Field, Form
@@ -93,8 +94,12 @@ class IncidentKeys(Asking):
             Field("fix", Safe("Fix?"), wanted="Say what ended it; 'by itself' will do."),
             Field("follow_up", Safe("Follow-up? (may stay empty)")),
         ]
+        told = Safe("")
         if self.responder.needs_reason_to_resolve:
             hint += "No verification has passed since the last change."
+            if "verification" not in self.responder.incident.told:
+                told = pitfalls.sentence("verification", self.responder.handbook)
+                hint += f" {told}"
             fields.append(
                 Field(
                     "unverified", Safe("Why resolve without it?"), wanted="Verify, or say why not."
@@ -102,6 +107,8 @@ class IncidentKeys(Asking):
             )
         values = await self.ask(Form(Safe("Resolve the incident"), tuple(fields), hint=Safe(hint)))
         if values:
+            if told:
+                self.responder.warn("verification", told)
             self.responder.resolve(**values)
             trouble = await self.responder.log.review_written()
             name = self.responder.log.review_name

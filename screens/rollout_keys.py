@@ -126,8 +126,12 @@ class RolloutKeys(StepKeys):
             passes = guard.answer_all(asked)
         else:
             touched = any(intent.names and intent.risk != "read" for intent in intents)
-            gate = Gate(asked, saving() if touched else None, _where(ready))
+            told = self.too_early(asked.intent)
+            saved = self.saved_first(saving()) if touched else None
+            gate = Gate(asked, saved, _where(ready), told)
             passes = await self.app.push_screen_wait(gate)
+            if passes and told:
+                self.responder.warn("diagnosis", told)
         if passes is None:
             return None
         ready = replace(ready, evidence=kept[0] if kept else "")

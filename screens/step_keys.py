@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from textual import work
 
+from cockpit.evidence import NOT_SAVED
 from cockpit.incident.incident import Run
 from cockpit.incident.timeline import duration
+from cockpit.oncall import pitfalls
 from cockpit.responder import CannotRun, Chosen, Responder
 from cockpit.target import guard
 from cockpit.text import Safe, clean, clean_line
@@ -305,9 +307,31 @@ class StepKeys(Asking):
         # Before a change the logs of its containers are saved.
         saving = None
         if intent.names and intent.risk != "read":
-            saving = self.responder.save_evidence(intent.command, intent.names, intent.host)
-        passes = await self.app.push_screen_wait(Gate(asked, saving))
+            saving = self.saved_first(
+                self.responder.save_evidence(intent.command, intent.names, intent.host)
+            )
+        told = self.too_early(intent)
+        passes = await self.app.push_screen_wait(Gate(asked, saving, told=told))
+        if passes and told:
+            self.responder.warn("diagnosis", told)
         return passes[0] if passes else None
+
+    def too_early(self, intent: guard.Intent) -> Safe:
+        """What is said, once, of recovery before any diagnosis; empty where there was one.
+
+        It counts as said when the command runs: a gate that was left begins no journal.
+        """
+        if not intent.skipped_diagnosis or "diagnosis" in self.responder.incident.told:
+            return Safe("")
+        return pitfalls.sentence("diagnosis", self.responder.handbook)
+
+    async def saved_first(self, saving: Awaitable[str]) -> str:
+        """What was saved first; where it could not be, with what is said of that once."""
+        said = await saving
+        if NOT_SAVED not in said:
+            return said
+        words = pitfalls.sentence("logs", self.responder.handbook)
+        return f"{words} {said}" if self.responder.warn("logs", words) else said
 
     @work(exit_on_error=False)
     async def action_stop_run(self) -> None:

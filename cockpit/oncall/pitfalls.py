@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cockpit.clock import Moment, between
 from cockpit.incident.clocks import MINUTE
 from cockpit.incident.events import Severity
 from cockpit.incident.incident import Incident
-from cockpit.oncall.model import Handbook, Pitfall
 from cockpit.text import Safe, clean_line
+
+if TYPE_CHECKING:
+    from cockpit.oncall.model import Handbook, Pitfall
 
 ALONE_AFTER: Final = 30 * MINUTE
 _LONGEST: Final = 200
@@ -33,10 +35,11 @@ _SIGNS: Final = {
         r"\b(logs?|evidence)\b.*\brestart|\brestart\w*\b.*\b(logs?|evidence)\b",
         r"\brestart\w*\b.*\b(destroys?|loses?|see)\b",
     ),
-    "alone": (r"\balone\b|\brogue\b|\bhero\b", r"\bask for help\b|\bescalate (rather|early)"),
+    "alone": (r"\balone\b|\bhero", r"\bask for help\b|\bescalate (rather|early)"),
     "verification": (
-        r"\bverif\w*\b.*\bresolv|\bresolv\w*\b.*\b(verif\w*|early|soon)\b",
+        r"\bverif\w*\b.*\bresolv|\bresolv\w*\b.*\bverif",
         r"\bverif",
+        r"\bresolv\w*\b.*\b(early|soon)\b",
     ),
 }
 
@@ -53,17 +56,22 @@ def sentence(name: str, handbook: Handbook | None) -> Safe:
 
 
 def _said(pitfall: Pitfall, sign: re.Pattern[str]) -> Safe | None:
-    """All of a short pitfall that has the sign, else the sentence in which it stands."""
+    """All of a short pitfall whose title has the sign, else the sentence in which it stands."""
     title, text = pitfall.title.strip(" .:"), pitfall.text.strip()
-    whole = f"{title}: {text}" if title and text else title or text
-    if not sign.search(whole.replace("\n", " ")):
-        return None
-    if sign.search(title) and len(whole) <= _LONGEST:
-        return clean_line(" ".join(whole.split()))
-    for one in re.split(r"(?<=[.!?])\s+|\n+", text):
+    if sign.search(title) and "\n" not in text and len(title) + len(text) <= _LONGEST:
+        return _ended(title, text)
+    sentences = [one.strip(" -*") for one in re.split(r"(?<=[.!?])\s+|\n+", text)]
+    for one in sentences:
         if sign.search(one):
-            return clean_line(f"{title}: {one.strip(' -*')}" if title else one.strip(" -*"))
-    return clean_line(" ".join(whole.split())[:_LONGEST])
+            return _ended(title, one)
+    if sign.search(f"{title}: {' '.join(sentences)}"):
+        return _ended(title, " ".join(sentences))
+    return None
+
+
+def _ended(title: str, text: str) -> Safe:
+    words = clean_line(": ".join(part for part in (title, text[:_LONGEST]) if part))
+    return words if words.endswith((".", "!", "?")) else Safe(f"{words}.")
 
 
 def alone(incident: Incident, now: Moment) -> bool:

@@ -25,7 +25,7 @@ from screens.lines import Lines
 from screens.paint import Part, Row
 
 SNOOZES = {"5": 5 * MINUTE, "1": 15 * MINUTE, "3": 30 * MINUTE}
-_HOW = Safe("enter answers it · put it off: 5 for 5 min, 1 for 15, 3 for 30 · esc leaves it")
+_HOW = Safe("enter answers it · 5 puts it off 5 min, 1 for 15, 3 for 30 · esc leaves it")
 _LOOK = 1.0
 
 

@@ -91,11 +91,13 @@ class Gate(ModalScreen[tuple[guard.Pass, ...] | None]):
         asked: guard.Ask | guard.AskAll,
         saving: Awaitable[str] | None = None,
         where: str = "",
+        told: Safe = Safe(""),
     ) -> None:
-        """where: it runs, in words; needed for many hosts."""
+        """where: it runs, in words; needed for many hosts. told: a known mistake, said once."""
         super().__init__(classes="panel")
         self.asked = asked
         self.where = where
+        self.told = told
         self.saving = saving
         self._saved = saving is None
         self._ready_at: float | None = None
@@ -206,7 +208,9 @@ class Gate(ModalScreen[tuple[guard.Pass, ...] | None]):
             self.set_focus(None)
             self._show("question", Safe(""), "")
         elif left[0] == "reason":
-            self._show("question", clean_line(self.asked.reason_wanted), "warn")
+            words = clean_line(self.asked.reason_wanted)
+            said = Safe(f"{self.told} {words}") if self.told else words
+            self._show("question", said, "warn")
         elif isinstance(self.asked, guard.AskAll):
             number = len(self.asked.intents)
             self._show("question", Safe(f"Type the number of hosts: {number}"), "strong")
