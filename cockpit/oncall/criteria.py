@@ -35,7 +35,7 @@ _ONLY_SEVERITY = re.compile(
     r"(?i)\W*(?:an?|any|every|all|each)?\s*(?:P|SEV-?)[0-4](?:\s*(?:,|/|or|and)\s*(?:P|SEV-?)[0-4])*"
     r"(?:\s+(?:incidents?|alerts?))?\s*(?:[:.,;]|$)"
 )
-_CLAUSE = re.compile(r"[,;:]|\bor\b|\band\b", re.IGNORECASE)
+_CLAUSE = re.compile(r"[,;]|\bor\b|\band\b", re.IGNORECASE)
 _GOES_ON = re.compile(
     r"(?i)recover|resol|runbook|outage|\blasts?\b|\bdown\b|downtime|mitigat|no progress|stuck"
 )
@@ -54,9 +54,13 @@ class Criterion:
 def criteria(
     handbook: Handbook, level: int, incident: Incident, now: Moment
 ) -> tuple[Criterion, ...]:
-    """What the handbook says of when to escalate, whatever the level and to this one."""
+    """What the handbook says of when to escalate, whatever the level and to this one.
+
+    Of the lowest level it says what to do alone.
+    """
     rung = handbook.level(level)
-    named = (*handbook.criteria, *(rung.when if rung else ()))
+    lowest = min((one.number for one in handbook.levels), default=0)
+    named = (*handbook.criteria, *(rung.when if rung and level > lowest else ()))
     words = dict.fromkeys(named or USUAL)
     return tuple(Criterion(one, clean_line(_known(one, incident, now))) for one in words)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -60,13 +60,14 @@ class Ladder:
     """All rungs, lowest first, and the one to call next.
 
     next: None where nobody can be called. wait: seconds until it is their turn; 0 for now. said:
-    what to do, and why, in a sentence.
+    what to do, and why, in a sentence. own: the level of the responder; 0 where that is not known.
     """
 
     rungs: tuple[Rung, ...]
     next: Rung | None
     wait: float
     said: Safe
+    own: int = 0
 
 
 def calls(incident: Incident) -> tuple[Call, ...]:
@@ -100,7 +101,8 @@ def climb(handbook: Handbook, incident: Incident, who: str, now: Moment) -> Ladd
         for level in sorted(handbook.levels, key=lambda one: one.number)
         for contact in level.contacts or (Contact(line=level.line),)
     )
-    return _proposed(handbook, incident, rungs, _own(rungs, who), now)
+    own = _own(rungs, who)
+    return replace(_proposed(handbook, incident, rungs, own, now), own=own)
 
 
 def _to(level: Level, contact: Contact, made: Sequence[Call]) -> tuple[Call, ...]:

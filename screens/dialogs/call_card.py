@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from cockpit.incident.clocks import REACHED, in_words
-from cockpit.oncall import ladder, phone
+from cockpit.oncall import phone
 from cockpit.oncall.criteria import Criterion
-from cockpit.oncall.ladder import Rung
+from cockpit.oncall.ladder import LEFT_MESSAGE, NO_ANSWER, Ladder, Rung, mend
 from cockpit.oncall.model import Handbook, Vendor
 from cockpit.text import Safe, clean_line
 from screens import paint
@@ -32,12 +32,12 @@ class Frame:
 
 def person(
     rung: Rung,
-    instead: Rung | None,
+    ladder: Ladder,
     handbook: Handbook,
     reasons: Sequence[tuple[Criterion, bool]],
     frame: Frame,
 ) -> list[Row]:
-    """The card of a rung, most needed first. instead: who is called where nobody can be here."""
+    """The card of a rung, most needed first; where nobody can be called, who can be instead."""
     level, width = rung.level, frame.width
     rows = [
         paint.row(
@@ -46,10 +46,14 @@ def person(
         ),
         paint.row(there(rung)),
     ]
-    if mend := ladder.mend(rung, handbook):
+    if to_do := mend(rung, handbook):
         nobody = Safe(f"Nobody has filled in level {level.number}: {level.role}")
-        rows = [*_folded(nobody, "bad", width), *_folded(mend, "", width)]
-        if instead is not None and instead is not rung:
+        rows = [*_folded(nobody, "bad", width), *_folded(to_do, "", width)]
+        if level.number == ladder.own:
+            words = Safe(f"Level {level.number}, {level.role}: you, as long as nobody else has it.")
+            rows = _folded(words, "strong", width)
+        instead = ladder.next
+        if instead is not None:
             then = f"Who can be called is {instead.name}, level {instead.level.number}: enter."
             rows += [paint.row(Safe("")), *_folded(Safe(then), "strong", width)]
         return [*rows, paint.row(Safe("")), *_reasons(reasons, width)]
@@ -156,7 +160,7 @@ def _calls(rung: Rung) -> list[Part]:
         words = f"{in_words(abs(rung.left))} {'over their time' if over else 'left to answer'}"
         parts.append((Safe(words), "bad" if over else "warn"))
     for call in reversed(rung.calls):
-        looks = {REACHED: "good", ladder.NO_ANSWER: "warn", ladder.LEFT_MESSAGE: "warn"}
+        looks = {REACHED: "good", NO_ANSWER: "warn", LEFT_MESSAGE: "warn"}
         words = clean_line(f"{call.at:%H:%M} UTC {call.how or 'called'}")
         parts.append((words, looks.get(call.how, "")))
     return parts

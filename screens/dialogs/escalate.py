@@ -200,7 +200,7 @@ class Escalate(Screen[None]):
         beside = width < self.size.width
         lead = paint.row((pointer(stop == self.query_one(_Rungs).at), "key")).parts
         turn: Part = (Safe(f" {_turn(ladder)}" if rung is ladder.next else ""), "key")
-        who = _who(rung)
+        who = _who(rung, mine=rung.level.number == ladder.own)
         there = _there(rung, short=width < ROOMY)
         if not beside:
             number: Part = (Safe(f"{rung.level.number} "), "strong")
@@ -245,7 +245,7 @@ class Escalate(Screen[None]):
         if rung is None:
             return []
         reasons = self.reasons(rung.level.number)
-        return call_card.person(rung, ladder.next, self.handbook, reasons, frame)
+        return call_card.person(rung, ladder, self.handbook, reasons, frame)
 
     @property
     def _colours(self) -> bool:
@@ -366,7 +366,9 @@ def _turn(ladder: Ladder) -> str:
     return f"NEXT, in {in_words(ladder.wait)}" if ladder.wait else "NEXT"
 
 
-def _who(rung: Rung) -> Part:
+def _who(rung: Rung, *, mine: bool) -> Part:
+    if not rung.contact.reachable and mine:
+        return Safe("you"), "faint"
     if not rung.contact.reachable:
         return Safe("nobody filled in"), "bad"
     return (rung.contact.name, "") if rung.contact.name else (Safe("no name"), "warn")
