@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cockpit import cli_shift_desk as desk
 from cockpit.cli_given import Mistake, load_config, who, with_config
 
 if TYPE_CHECKING:
     from cockpit.oncall.model import Handbook
     from cockpit.oncall.period import Period
-    from cockpit.oncall.shift import Listed, Pen, Shift
+    from cockpit.oncall.shift import Pen, Shift
 
 NOT_SAVED = 3
 _LEAST_WORDS = 3
@@ -63,7 +64,8 @@ def shift_start(until: str, config: Path | None) -> None:
     known = shifts.known()
     folder = _mine(known)
     before = next(((path, one) for path, one in known if not one.open), None)
-    waits = _others(known)
+    others = _others(known)
+    waits = bool(others)
     with _pen(folder) as pen:
         if folder is None or ending:
             pen.write(ShiftStarted(until=ending))
@@ -72,14 +74,14 @@ def shift_start(until: str, config: Path | None) -> None:
         end = f", until {stamp(begun.until)}" if begun.until else ""
         goes_on = " goes on" if folder else ""
         click.echo(f"The shift of {begun.who}{goes_on}: from {stamp(begun.started)}{end} UTC.")
-        for line in waits:
+        for line in others:
             click.echo(f"\n{line}")
         if before:
-            waits += _handed_over(*before)
-        waits += _open_incidents(handbook, settings.timezone)
-        waits += _last_check(now)
-        _walk(pen, listed)
-    sys.exit(1 if waits else 0)
+            waits |= desk.handed_over(*before)
+        waits |= desk.open_incidents(handbook, settings.timezone)
+        waits |= desk.last_check(now)
+        desk.walk(pen, listed)
+    sys.exit(int(waits))
 
 
 @shift.command("handoff", short_help="Write down what the next one must know.")
@@ -124,12 +126,12 @@ def shift_handoff(
         "What others should know": list(lessons),
     }
     with _pen(folder) as pen:
-        _walk(pen, pen.open_lists(handbook.checklists, Occasion.HANDOFF))
-        if _asks():
-            _already_noted(_period(pen.shift.started or now, now, handbook, settings.timezone))
+        desk.walk(pen, pen.open_lists(handbook.checklists, Occasion.HANDOFF))
+        if desk.asks():
+            desk.already_noted(_period(pen.shift.started or now, now, handbook, settings.timezone))
             to = to or click.prompt("Who comes next?", "", show_default=False)
             for question, lines in given.items():
-                lines += _lines(question)
+                lines += desk.lines(question)
         number = pen.shift.handoffs + 1
         name = "handoff.md" if number == 1 else f"handoff-{number}.md"
         kept = [tuple(pen.clean(line) for line in lines) for lines in given.values()]
@@ -174,16 +176,16 @@ def shift_receive(words: str, name: str) -> None:
     folder, left = waiting[0]
     by = clean_line(name.strip() or who())
     if by.lower() == left.who.lower():
-        if not _asks() or name:
+        if not desk.asks() or name:
             raise Mistake(f"{by} is who handed it off. Who takes it? --name NAME")
         by = clean_line(click.prompt(f"{by} handed it off. Who takes it?").strip())
     if not words:
-        if not _asks():
+        if not desk.asks():
             raise Mistake('In your own words, what do you take over? --words "..."')
-        _show(folder, left)
+        desk.show(folder, left)
         words = click.prompt("In your own words, what do you take over?")
     while len(words.split()) < _LEAST_WORDS:
-        if not _asks():
+        if not desk.asks():
             raise Mistake("That says nothing of what you take over. Write a sentence.")
         words = click.prompt("In a sentence: what is open, and what must you do?")
     with _pen(folder) as pen:
@@ -317,124 +319,6 @@ def _chosen(known: Sequence[tuple[Path, Shift]], name: str) -> Shift:
         names = ", ".join(one.name for _, one in known) or "none"
         raise Mistake(f"There is no shift {name}. There are: {names}.")
     raise NoShift("There is no shift yet. cockpit shift start begins one; --since 7d needs none.")
-
-
-# What is shown at the start
-
-
-def _handed_over(folder: Path, left: Shift) -> list[str]:
-    """Shows what the last shift handed over; returns that nobody has received it, where so."""
-    from cockpit.incident.review_parts import stamp
-
-    click.echo(f"\nHanded over by {left.who}, {stamp(left.handed_at)} UTC")
-    _show(folder, left)
-    if left.received:
-        return []
-    click.echo("  Nobody has received it yet: cockpit shift receive")
-    return ["not received"]
-
-
-def _show(folder: Path, left: Shift) -> None:
-    """The handoff as it was written, or as people changed it since."""
-    from cockpit.text import clean
-
-    name = left.handed.document if left.handed else ""
-    try:
-        data = (folder / Path(name).name).read_bytes()
-    except OSError as error:
-        click.echo(f"  {name} cannot be read ({error.strerror}); see: cockpit shift report")
-        return
-    for line in clean(data).strip().split("\n"):
-        click.echo(f"  {line}".rstrip())
-
-
-def _open_incidents(handbook: Handbook, zone: str) -> list[str]:
-    from cockpit import clock
-    from cockpit.incident.summary import name_of, summary
-
-    now = clock.now()
-    found = _period(now, now + timedelta(1), handbook, zone).open
-    real = [one for one in found if not one.incident.training]
-    click.echo(f"\nOpen incidents: {len(real) or 'none'}")
-    for one in real:
-        click.echo(f"  {name_of(one.incident)}: {summary(one.incident)}")
-        click.echo(f"    {one.name}")
-        click.echo(f"    next step: {one.next}")
-        for thing in one.due[:1]:
-            click.echo(f"    {'overdue' if thing.late else 'due'} {thing.at:%H:%M}: {thing.words}")
-    return ["open incidents"] if real else []
-
-
-def _last_check(now: datetime) -> list[str]:
-    """Shows how the last check ended; returns that it was not all well, or long ago."""
-    from cockpit.oncall.kept import OLD, last
-    from cockpit.text import clean_line
-
-    kept = last()
-    if kept is None:
-        click.echo("\nNo check was made on this machine: cockpit check")
-        return ["no check"]
-    old = now - kept.at > OLD
-    again = ", more than a day ago; again: cockpit check" if old else ""
-    click.echo(f"\nLast check, {kept.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC:"
-               f" {clean_line(kept.outcome)}{again}")  # fmt: skip
-    for line in kept.wrong:
-        click.echo(f"  {clean_line(line)}")
-    return ["check"] if old or kept.outcome != "ready" else []
-
-
-# Asking
-
-
-def _asks() -> bool:
-    """Whether there is somebody to be asked."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def _walk(pen: Pen, lists: Sequence[Listed]) -> None:
-    """Goes through checklists; each tick is written as it is made. Enter leaves one for later."""
-    asks = _asks()
-    for checklist in lists:
-        done = len(checklist.items) - len(checklist.left)
-        click.echo(f"\n{checklist.title} ({done} of {len(checklist.items)} done)")
-        if asks and checklist.left:
-            click.echo("y done, enter later, ctrl+d all later")
-        for item in checklist.items:
-            if item not in checklist.left:
-                click.echo(f"  [x] {item}")
-            elif not asks:
-                click.echo(f"  [ ] {item}")
-            else:
-                try:
-                    answer = click.prompt(f"  [ ] {item}", "", show_default=False)
-                except click.Abort:
-                    asks = False
-                    click.echo()
-                    continue
-                if answer.strip().lower() in ("y", "yes"):
-                    pen.tick(checklist, item)
-
-
-def _already_noted(period: Period) -> None:
-    """What the notes of incidents say already, so that nobody types it again."""
-    from cockpit.incident import notes
-    from cockpit.incident.notes import Kind
-
-    kinds = (Kind.TEMPORARY, Kind.PUT_BACK, Kind.ACTION, Kind.LESSON)
-    found = [note for one in period.real for note in notes.of(one.incident, *kinds)]
-    if found:
-        click.echo("\nNoted in incidents, so it is handed off without being typed again:")
-    for note in found:
-        click.echo(f"  {note.kind.value}: {note.text}")
-
-
-def _lines(question: str) -> list[str]:
-    """What a person says to a question, a line each, until an empty one."""
-    click.echo(f"\n{question}? A line each, enter ends it.")
-    found = []
-    while line := click.prompt("  -", "", show_default=False).strip():
-        found.append(line)
-    return found
 
 
 # Small things

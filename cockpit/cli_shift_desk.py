@@ -1,0 +1,129 @@
+"""What `cockpit shift` shows at the start of a shift, and asks at its end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from cockpit.oncall.model import Handbook
+    from cockpit.oncall.period import Period
+    from cockpit.oncall.shift import Listed, Pen, Shift
+
+
+def handed_over(folder: Path, left: Shift) -> bool:
+    """Shows what the last shift handed over; whether nobody has received it yet."""
+    from cockpit.incident.review_parts import stamp
+
+    click.echo(f"\nHanded over by {left.who}, {stamp(left.handed_at)} UTC")
+    show(folder, left)
+    if left.received is None:
+        click.echo("  Nobody has received it yet: cockpit shift receive")
+    return left.received is None
+
+
+def show(folder: Path, left: Shift) -> None:
+    """The handoff as it was written, or as people changed it since."""
+    from cockpit.text import clean
+
+    name = left.handed.document if left.handed else ""
+    try:
+        data = (folder / Path(name).name).read_bytes()
+    except OSError as error:
+        click.echo(f"  {name} cannot be read ({error.strerror}); see: cockpit shift report")
+        return
+    for line in clean(data).strip().split("\n"):
+        click.echo(f"  {line}".rstrip())
+
+
+def open_incidents(handbook: Handbook, zone: str) -> bool:
+    """Shows what is open, with its next step; whether anything is. zone: of business days."""
+    from cockpit import clock
+    from cockpit.incident.summary import name_of, summary
+    from cockpit.oncall.period import gather
+
+    now = clock.now()
+    found = gather(now, now + timedelta(1), (), handbook.rules, clock.moment(), zone).open
+    real = [one for one in found if not one.incident.training]
+    click.echo(f"\nOpen incidents: {len(real) or 'none'}")
+    for one in real:
+        click.echo(f"  {name_of(one.incident)}: {summary(one.incident)}")
+        click.echo(f"    {one.name}")
+        click.echo(f"    next step: {one.next}")
+        for thing in one.due[:1]:
+            click.echo(f"    {'overdue' if thing.late else 'due'} {thing.at:%H:%M}: {thing.words}")
+    return bool(real)
+
+
+def last_check(now: datetime) -> bool:
+    """Shows how the last check ended; whether it is missing, old, or was not all well."""
+    from cockpit.oncall.kept import OLD, last
+    from cockpit.text import clean_line
+
+    kept = last()
+    if kept is None:
+        click.echo("\nNo check was made on this machine: cockpit check")
+        return True
+    old = now - kept.at > OLD
+    again = ", more than a day ago; again: cockpit check" if old else ""
+    click.echo(f"\nLast check, {kept.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC:"
+               f" {clean_line(kept.outcome)}{again}")  # fmt: skip
+    for line in kept.wrong:
+        click.echo(f"  {clean_line(line)}")
+    return old or kept.outcome != "ready"
+
+
+def asks() -> bool:
+    """Whether there is somebody to be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def walk(pen: Pen, lists: Sequence[Listed]) -> None:
+    """Goes through checklists; each tick is written as it is made. Enter leaves one for later."""
+    asking = asks()
+    for checklist in lists:
+        done = len(checklist.items) - len(checklist.left)
+        click.echo(f"\n{checklist.title} ({done} of {len(checklist.items)} done)")
+        if asking and checklist.left:
+            click.echo("y done, enter later, ctrl+d all later")
+        for item in checklist.items:
+            if item not in checklist.left:
+                click.echo(f"  [x] {item}")
+            elif not asking:
+                click.echo(f"  [ ] {item}")
+            else:
+                try:
+                    answer = click.prompt(f"  [ ] {item}", "", show_default=False)
+                except click.Abort:
+                    asking = False
+                    click.echo()
+                    continue
+                if answer.strip().lower() in ("y", "yes"):
+                    pen.tick(checklist, item)
+
+
+def already_noted(period: Period) -> None:
+    """What the notes of incidents say already, so that nobody types it again."""
+    from cockpit.incident import notes
+    from cockpit.incident.notes import Kind
+
+    kinds = (Kind.TEMPORARY, Kind.PUT_BACK, Kind.ACTION, Kind.LESSON)
+    found = [note for one in period.real for note in notes.of(one.incident, *kinds)]
+    if found:
+        click.echo("\nNoted in incidents, so it is handed off without being typed again:")
+    for note in found:
+        click.echo(f"  {note.kind.value}: {note.text}")
+
+
+def lines(question: str) -> list[str]:
+    """What a person says to a question, a line each, until an empty one."""
+    click.echo(f"\n{question}? A line each, enter ends it.")
+    found = []
+    while line := click.prompt("  -", "", show_default=False).strip():
+        found.append(line)
+    return found
