@@ -16,6 +16,7 @@ from cockpit import (
     cli_headless,
     cli_incident,
     cli_oncall_checks,
+    cli_outbox,
     cli_print,
     cli_shift,
     paths,
@@ -144,6 +145,7 @@ for command in (
     cli_incident.incident,
     cli_oncall_checks.check,
     cli_oncall_checks.health,
+    cli_outbox.outbox,
     cli_print.print_,
     cli_shift.shift,
 ):

@@ -249,22 +249,20 @@ class Responder:
 
     def release(self, message: str) -> bool:
         """Has a message go that is out of date, or that failed; whether there is such a one."""
-        from cockpit.incident.outgoing import Way
-
         one = self.incident.outbox.get(message)
-        if one is None or not (one.waits or one.way is Way.FAILED):
+        if one is None or not one.open:
             return False
         self.log.append(e.MessageReleased(message=message))
         self.send_now()
         return True
 
     def cancel(self, message: str, why: str = "") -> bool:
-        """Takes a message back that waits; whether there is such a one.
+        """Takes back a message that waits, or gives up one that failed; whether there is such.
 
         One that is being sent may arrive all the same, and the timeline then says so.
         """
         one = self.incident.outbox.get(message)
-        if one is None or not one.waits:
+        if one is None or not one.open:
             return False
         self.log.append(e.MessageCancelled(message=message, why=self.log.clean(why)))
         return True

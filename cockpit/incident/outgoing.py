@@ -69,6 +69,11 @@ class Outgoing:
         """Whether it is still to be sent."""
         return self.way in (Way.WAITING, Way.SENDING)
 
+    @property
+    def open(self) -> bool:
+        """Whether somebody may still decide on it: it waits, or it has failed."""
+        return self.waits or self.way is Way.FAILED
+
 
 def after(outbox: Mapping[str, Outgoing], record: e.Record) -> Mapping[str, Outgoing]:
     """The outbox after one more record, in the order in which messages were written."""

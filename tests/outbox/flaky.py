@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import socket
@@ -16,12 +17,19 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Got:
-    """A request whose body was read whole. accepted: the answer was 2xx, and it was sent."""
+    """A request whose body was read whole.
 
+    number: of its connection, in the order in which they came. accepted: the answer was 2xx;
+    taken: also where the answer was lost. refused: it was 429, which says that nothing was taken.
+    """
+
+    number: int
     path: str
     headers: dict[str, str]
     body: Any
     accepted: bool
+    taken: bool
+    refused: bool
 
 
 Answer = Callable[[str, Any], tuple[int, dict[str, str], bytes] | None]
@@ -43,7 +51,11 @@ class Flaky:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 answer = flaky.answer(self.path, body)
                 fine = answer is not None and 200 <= answer[0] < 300
-                flaky.got.append(Got(self.path, dict(self.headers), body, fine))
+                taken = fine or answer is None
+                refused = answer is not None and answer[0] == 429
+                number = numbers[self.client_address]
+                headers = dict(self.headers)
+                flaky.got.append(Got(number, self.path, headers, body, fine, taken, refused))
                 if answer is None:
                     # A reset, as from a host that has gone.
                     linger = struct.pack("ii", 1, 0)
@@ -62,7 +74,14 @@ class Flaky:
             def log_message(self, *_: object) -> None:
                 pass
 
+        numbers: dict[object, int] = {}
+        count = itertools.count()
+
         class Server(ThreadingHTTPServer):
+            def process_request(self, request: Any, client_address: Any) -> None:
+                numbers[client_address] = next(count)
+                super().process_request(request, client_address)
+
             def handle_error(self, *_: object) -> None:
                 pass  # whoever asked was killed, or we closed it ourselves
 
@@ -96,7 +115,7 @@ def moody(rng: random.Random, good: float) -> Answer:
         if mood == 2:
             return 503, {}, b""
         if mood == 3:
-            time.sleep(rng.uniform(0.05, 0.3))
+            time.sleep(rng.uniform(0.02, 0.15))
             return 200, {}, b"late"
         return None
 
