@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import signal
 import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
@@ -178,12 +176,13 @@ def _contacts(files: Sequence[Path], config: Config) -> int:
         reachable = sum(one.reachable for one in people)
         wrong = contacts.problems(read, clock.now())
         for problem in wrong:
-            click.echo(f"{name}:{problem.line}: {problem.what}")
+            place = f"{name}:{problem.line}" if problem.line else "cockpit.yaml"
+            click.echo(f"{place}: {problem.what}")
         if not reachable:
             click.echo(f"{name}: nobody can be called. Fill in the contacts of each level.")
             status = 2
         elif not wrong:
-            click.echo(f"{name}: {reachable} can be called, on {len(read.levels)} levels")
+            click.echo(f"{name}: all is filled in and plausible, for {_people(len(people))}")
         status = max(status, int(bool(wrong)))
     return status
 
@@ -222,6 +221,9 @@ def _health(config: Config, seconds: float, *, quiet: bool, as_json: bool) -> in
 def _run(asking: Coroutine[Any, Any, list[Result]]) -> list[Result] | None:
     """The results; None where it was stopped. What was begun on a host is ended there, too."""
 
+    import asyncio
+    import signal
+
     async def until_told() -> list[Result]:
         task = asyncio.current_task()
         assert task is not None
@@ -249,3 +251,7 @@ def _print(one: Result) -> None:
 def _print_json(at: str, outcome: str, results: Sequence[Result]) -> None:
     records = [one.record() for one in results]
     click.echo(json.dumps({"at": at, "outcome": outcome, "checks": records}, indent=1))
+
+
+def _people(number: int) -> str:
+    return "1 person" if number == 1 else f"{number} people"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -27,9 +28,10 @@ DEADLINE: Final = 30.0
 OUTCOMES: Final = ("ready", "degraded", "not ready")
 TODO: Final = Safe("yours to do")
 DONE: Final = Safe("done, you say")
-_URL: Final = re.compile(r"https?://[^\s<>()\[\]`\"']+")
+_URL: Final = re.compile(r"https?://[^\s()`\"']+")
+_GAP: Final = re.compile(r"[\[<{}>\]]")
 _NOBODYS: Final = re.compile(
-    r"(?i)(?:^|\.)example\.(?:com|org|net)$|\.(?:example|invalid|test)$|^your\b|[<>{}_]|^domain\."
+    r"(?i)(?:^|\.)example\.(?:com|org|net)$|\.(?:example|invalid|test)$|^your\b|_|^domain\."
 )
 
 
@@ -49,7 +51,7 @@ def plan(
         *_of_services(ground),
         *_of_access(ground, handbook),
         *_of_dashboards(ground, handbook),
-        _aside("runbooks", partial(here.runbooks, config)),
+        _aside("runbooks", partial(here.runbooks, config, Path(handbook.path))),
         _aside("handbook", partial(here.handbook, config, handbook)),
         _aside("contacts", partial(here.contacts, handbook, now)),
         *(
@@ -180,24 +182,32 @@ async def _access(host: Host, handbook: Handbook, quick: Quick, turn: asyncio.Lo
 
 
 def _of_dashboards(ground: Ground, handbook: Handbook) -> Iterator[Check]:
-    named = [(str(words), words) for words in handbook.dashboards]
-    for vendor in () if handbook.shipped else handbook.vendors:
-        named += [(f"{vendor.name} dashboard", vendor.dashboard)] * bool(vendor.dashboard)
-        named += [(f"{vendor.name} status", vendor.status)] * bool(vendor.status)
+    """Those of the handbook, of its vendors, and the URLs in its checklist before the shift."""
+    if handbook.shipped:
+        return
+    named: list[tuple[str, Safe]] = [("dashboard", words) for words in handbook.dashboards]
+    for vendor in handbook.vendors:
+        named += [(f"{vendor.name} dashboard", vendor.dashboard)]
+        named += [(f"{vendor.name} status", vendor.status)]
+    named += [(item.name.partition(":")[0], item.name) for item in yours(handbook)]
     seen = set()
-    for name, words in [] if handbook.shipped else named:
+    for name, words in named:
         for url in _URL.findall(words):
-            url = url.rstrip(".,;:")
+            url = url.rstrip(".,;:>]}*_")
             if url not in seen:
                 seen.add(url)
-                label = name if name != words else f"dashboard {url}"
+                label = f"dashboard {urlsplit(url).netloc}" if name == "dashboard" else name
                 yield Check(Safe(clean_line(label)), partial(_dashboard, url, ground.web))
+
+
+def _somebodys(host: str) -> bool:
+    """Whether a name may be that of a real machine, beyond this one's own network."""
+    return "." in host and not _NOBODYS.search(host)
 
 
 async def _dashboard(url: str, web: Web) -> Found:
     """Any answer that is no failure of theirs will do: a login is for a browser."""
-    host = urlsplit(url).hostname or ""
-    if there.loopback(url) or _NOBODYS.search(host) or "." not in host:
+    if _GAP.search(url) or there.loopback(url) or not _somebodys(urlsplit(url).hostname or ""):
         return warn(f"missing: {url} is nobody's address.", "Fill it in, in the handbook.")
     if there.offline():
         return warn("not asked: no network.", "Connect this machine, then check again.")

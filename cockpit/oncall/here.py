@@ -140,8 +140,11 @@ def terminal_now() -> Found:
 # Files
 
 
-def runbooks(config: Config) -> Found:
-    """Whether the team's runbooks are on this machine, without what would fail at 3am; slow."""
+def runbooks(config: Config, besides: Path) -> Found:
+    """Whether the team's runbooks are on this machine, without what would fail at 3am; slow.
+
+    besides: the handbook, which has a line of its own.
+    """
     from cockpit.runbook import library
     from cockpit.runbook.lint import Level, judge, open_all
 
@@ -153,6 +156,7 @@ def runbooks(config: Config) -> Found:
     if not found:
         return warn("none of your own here.", "cockpit init DIR writes a start.")
     pages, unread = open_all(found)
+    pages = [page for page in pages if Path(page.name).absolute() != besides.absolute()]
     if not pages:
         return warn(f"no markdown file in {found[0]}.", "Fetch them, or name another folder.")
     wrong = [one for one in unread + judge(pages) if one.level is Level.ERROR]

@@ -32,6 +32,8 @@ FULL: Final = 98
 """Percent of a disk from which on writing fails any minute, whatever the threshold is."""
 _STATUS: Final = re.compile(r"(\d{3})\s*$")
 _DF: Final = "LC_ALL=C df -Pk"
+_NO_DISK: Final = frozenset({"tmpfs", "devtmpfs", "udev", "none", "overlay", "shm", "efivarfs"})
+_NO_PLACE: Final = ("/dev/", "/proc/", "/run/", "/snap/", "/sys/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def read_df(text: str) -> list[Disk]:
         if len(parts) < 6 or not parts[4].endswith("%") or not parts[4][:-1].isdigit():
             continue
         device, _, _, left, percent, mount = parts
-        real = device.startswith("/") or ":" in device or mount == "/"
+        real = mount == "/" or (device not in _NO_DISK and not mount.startswith(_NO_PLACE))
         if not real or (device.startswith("/dev/loop") and percent == "100%") or not left.isdigit():
             continue
         found.setdefault(device, Disk(clean_line(mount), int(percent[:-1]), int(left) * 1024))
