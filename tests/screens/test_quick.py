@@ -77,7 +77,9 @@ async def take(pilot: Pilot[int], words: str) -> str:
 
 def read(pilot: Pilot[int]) -> str:
     screen = pilot.app.screen
-    return shown(screen.query_one("#text", Lines)) if isinstance(screen, Reader) else ""
+    if not isinstance(screen, Reader) or not screen.is_mounted:
+        return ""
+    return shown(screen.query_one("#text", Lines))
 
 
 async def test_one_that_reads_runs_at_once_and_its_output_is_shown(tmp_path: Path) -> None:
