@@ -102,7 +102,9 @@ def _tail(responder: Responder, now: Moment, mono: float, less: int) -> list[Par
         parts.append((Safe(f" · {len(incident.prepared)} prepared"), "warn"))
     parts.append((Safe(" · "), ""))
     parts.append(link(responder.target.name, responder.target.link, mono, wide=less < 5))
-    if less >= 4 and not (responder.log.trouble or responder.log.unsaved or responder.log.reading):
+    # Where it is tight, what is on its way to the disk for a moment gives way to what is due.
+    unwritten = bool(responder.log.unsaved) and less < 5
+    if less >= 4 and not (responder.log.trouble or responder.log.reading or unwritten):
         return parts
     parts.append((Safe(" · "), ""))
     if responder.log.trouble:
