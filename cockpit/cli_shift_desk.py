@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
 
 def handed_over(folder: Path, left: Shift) -> bool:
-    """Shows what the last shift handed over; whether nobody has received it yet."""
+    """Shows what the last shift handed over; whether that needs somebody still."""
     from cockpit.incident.review_parts import stamp
 
     click.echo(f"\nHanded over by {left.who}, {stamp(left.handed_at)} UTC")
+    if left.damaged:
+        click.echo(f"  The journal of {left.name} is damaged; what can be read of it is used.")
     show(folder, left)
     if left.received is None:
         click.echo("  Nobody has received it yet: cockpit shift receive")
-    return left.received is None
+    return left.received is None or bool(left.damaged)
 
 
 def show(folder: Path, left: Shift) -> None:
@@ -54,6 +56,8 @@ def open_incidents(handbook: Handbook, zone: str) -> bool:
     for one in real:
         click.echo(f"  {name_of(one.incident)}: {summary(one.incident)}")
         click.echo(f"    {one.name}")
+        if one.damaged:
+            click.echo("    its journal is damaged: cockpit incident verify NAME")
         click.echo(f"    next step: {one.next}")
         for thing in one.due[:1]:
             click.echo(f"    {'overdue' if thing.late else 'due'} {thing.at:%H:%M}: {thing.words}")

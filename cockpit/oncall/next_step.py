@@ -62,9 +62,9 @@ def next_step(incident: Incident, book: Runbook) -> tuple[Section, Step] | None:
 
 
 def in_words(found: tuple[Section, Step]) -> Safe:
-    """`Recovery > Option 1: Restart it`."""
+    """`Option 1: Restart it (Recovery)`."""
     section, step = found
-    return step.title if section.title == step.title else Safe(f"{section.title} > {step.title}")
+    return step.title if section.title == step.title else Safe(f"{step.title} ({section.title})")
 
 
 def _procedure(incident: Incident, book: Runbook) -> Procedure | None:

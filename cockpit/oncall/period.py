@@ -101,7 +101,11 @@ def gather(
             continue
         told = Told(folder.name, incident, damaged=len(history.damage))
         if incident.open:
-            told = replace(told, next=_next(incident), due=tuple(due(incident, rules, now, zone)))
+            told = replace(
+                told,
+                next=_next(incident),
+                due=() if incident.training else due(incident, rules, now, zone),
+            )
         found.append(told)
     found.sort(key=lambda one: one.incident.started or since)
     there = [
