@@ -1,30 +1,45 @@
 """The hosts that checks ask: each reached once, by however many questions there are for it.
 
-What is run passes the gate as one that only reads. The journal that goes with it is thrown away
-with the folder `home`: a check that cron runs every minute shall not fill the disk with them.
+What is run passes the gate as one that only reads. A journal that goes with it is thrown away with
+the folder `home`, and no job is left on a host for what can as well be asked again: a check that
+cron runs every minute shall fill neither disk.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cockpit.config import Config
-from cockpit.headless import Headless, Heard, Shut, Unreachable, choose, reach
+from cockpit.headless import Headless, Shut, Unreachable, choose, plainly
+from cockpit.target import guard
 from cockpit.target.hosts import THIS_MACHINE
+from cockpit.target.target import LinkDown, LinkLost, LinkState, Target
 from cockpit.text import Safe, clean_line
 
 if TYPE_CHECKING:
     from cockpit.containers.engine import Engine
-    from cockpit.responder import Chosen, Responder
+    from cockpit.responder import Responder
 
-__all__ = ["Heard", "Host", "Hosts", "Shut", "Unreachable"]
+__all__ = ["Host", "Hosts", "Said", "Shut", "Unreachable"]
 
 PATIENCE: Final = 10.0
 """Seconds to connect; a host that takes longer is no help at 3am either."""
+AGAIN: Final = 3.0
+"""Seconds in which one that refused may think better of it."""
 AT_ONCE: Final = 4
 """Commands at a time on one host: its sshd lets in ten sessions, and others want some too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command printed, on stdout and stderr. cut: its time was up before its end."""
+
+    output: bytes
+    cut: bool = False
 
 
 class Host:
@@ -52,7 +67,7 @@ class Host:
 
         responder = Responder(self._home, self._who, self._config, training=True)
         self._responder = responder
-        await reach(await choose(responder, self._asked), seconds=PATIENCE)
+        await _connected(await choose(responder, self._asked))
         return Headless(responder)
 
     async def engine(self) -> Engine:
@@ -61,11 +76,18 @@ class Host:
         assert engine is not None
         return engine
 
-    async def read(self, command: str, chosen: Chosen | None = None, *, seconds: float) -> Heard:
-        """Runs a command that only reads. Raises Unreachable, Shut, CannotRun."""
-        headless = await self.reached()
+    async def read(self, command: str, *, seconds: float) -> Said:
+        """Runs a command that only reads, given up after `seconds`; no job of it is left there.
+
+        Raises Unreachable, Shut.
+        """
+        responder = (await self.reached()).responder
+        asked = guard.ask(responder.intent(command))
+        if asked.level is not guard.Level.OPEN:
+            raise Shut(f"changes something: {asked.intent.because}")
+        leave = guard.answer(asked)
         async with self._slots:
-            return await headless.read(command, chosen, seconds=seconds)
+            return await _read(responder.target, leave.command, seconds)
 
     async def close(self) -> None:
         if self._reaching is not None:
@@ -75,6 +97,37 @@ class Host:
                 self._reaching.exception()
         if self._responder is not None:
             await self._responder.close()
+
+
+async def _connected(target: Target) -> None:
+    """Waits for the link; a host that says no is asked again for a moment only."""
+    until = time.monotonic() + PATIENCE
+    await target.open()
+    while not target.link.state.usable:
+        link, now = target.link, time.monotonic()
+        refused = link.state is LinkState.LOST and now - link.since > AGAIN
+        if link.state is LinkState.DOWN or refused or now > until:
+            raise Unreachable(plainly(target.name, link.reason or "it does not answer"))
+        await asyncio.sleep(0.05)
+
+
+async def _read(target: Target, command: str, seconds: float) -> Said:
+    output = b""
+    try:
+        async with asyncio.timeout(seconds):
+            channel = await target.shell()
+            try:
+                channel.stdin.write(f"( {command}\n) </dev/null 2>&1\n".encode())
+                channel.stdin.write_eof()
+                while chunk := await channel.stdout.read(1 << 16):
+                    output += chunk
+            finally:
+                channel.close()
+    except TimeoutError:
+        return Said(output, cut=True)
+    except (LinkLost, LinkDown, OSError) as lost:
+        raise Unreachable(f"{target.name}: the link was lost ({lost}).") from lost
+    return Said(output)
 
 
 class Hosts:

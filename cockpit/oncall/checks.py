@@ -185,10 +185,11 @@ def _of_dashboards(ground: Ground, handbook: Handbook) -> Iterator[Check]:
     """Those of the handbook, of its vendors, and the URLs in its checklist before the shift."""
     if handbook.shipped:
         return
-    named: list[tuple[str, Safe]] = [("dashboard", words) for words in handbook.dashboards]
+    named: list[tuple[str, Safe]] = []
     for vendor in handbook.vendors:
         named += [(f"{vendor.name} dashboard", vendor.dashboard)]
         named += [(f"{vendor.name} status", vendor.status)]
+    named += [("dashboard", words) for words in handbook.dashboards]
     named += [(item.name.partition(":")[0], item.name) for item in yours(handbook)]
     seen = set()
     for name, words in named:
