@@ -72,12 +72,14 @@ def held() -> list[Held]:
 
 def find(id: str) -> Held:
     """The message whose id ends so. Raises NoSuchMessage."""
-    there = [each for each in held() if id and each.one.id.endswith(id.upper())]
+    # Less of it is a slip, which must not cancel whatever it happens to fit.
+    there = [each for each in held() if each.one.id[-SHORT:] == id[-SHORT:].upper()]
+    there = [each for each in there if each.one.id.endswith(id.upper())]
     if len(there) == 1:
         return there[0]
     if there:
         raise NoSuchMessage(f"{id} may be any of {', '.join(each.one.id for each in there)}.")
-    raise NoSuchMessage(f"No message {id or 'without an id'} waits. See: cockpit outbox list")
+    raise NoSuchMessage(f"No message {id} waits. See: cockpit outbox list")
 
 
 def _held(folder: Path, incident: Incident) -> Iterator[Held]:
@@ -160,7 +162,7 @@ async def _send(
         before = {one.id for one in responder.incident.outbox.values() if one.waits}
         if first:
             responder.release(first)
-            before.add(first)
+            before = {first}
         await responder.drain()
         now, incident = clock.moment(), responder.incident
         told = [one for one in incident.outbox.values() if one.id in before]

@@ -1,0 +1,212 @@
+"""A mail to a real mail server: once in the reader's eyes, and never by a way that leaks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shlex
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+
+from cockpit.config import Destination
+from cockpit.outbox import mail
+from cockpit.outbox.letter import End, Letter
+
+AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
+TEXT = "Grüße ✓\n.\n..dots\nlast"
+
+
+def letter(text: str = TEXT) -> Letter:
+    return Letter("01M", "01I", "update", text, "API down", "P0", "api", AT, AT, False)
+
+
+class Inbox:
+    """What the server does with a mail. answers: to a recipient, and to the mail, by default ok."""
+
+    def __init__(self) -> None:
+        self.mails: list[bytes] = []
+        self.logins: list[tuple[bytes, bytes]] = []
+        self.refuses: dict[str, str] = {}
+        self.to_mail = "250 taken"
+        self.hangs_up = False
+        self.password = b"pw"
+
+    async def handle_RCPT(
+        self, server: Any, session: Session, envelope: Envelope, address: str, options: Any
+    ) -> str:
+        if address not in self.refuses:
+            envelope.rcpt_tos.append(address)
+        return self.refuses.get(address, "250 ok")
+
+    async def handle_DATA(self, server: Any, session: Session, envelope: Envelope) -> str:
+        if self.to_mail.startswith("250"):
+            assert isinstance(envelope.content, bytes)
+            self.mails.append(envelope.content)
+        if self.hangs_up:
+            server.transport.abort()
+        return self.to_mail
+
+    def authenticator(self, server: Any, session: Any, envelope: Any, how: str, data: Any) -> Any:
+        self.logins.append((data.login, data.password))
+        return AuthResult(success=data.password == self.password, handled=False)
+
+
+@contextlib.contextmanager
+def serving(
+    inbox: Inbox, from_the_start: ssl.SSLContext | None = None, **more: Any
+) -> Iterator[str]:
+    """A mail server on a loop of its own; its address."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    async def start() -> asyncio.Server:
+        return await loop.create_server(
+            lambda: SMTP(inbox, loop=loop, **more), "127.0.0.1", 0, ssl=from_the_start
+        )
+
+    server = asyncio.run_coroutine_threadsafe(start(), loop).result(20)
+    try:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        asyncio.run_coroutine_threadsafe(_ended(server), loop).result(20)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _ended(server: asyncio.Server) -> None:
+    server.close()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """What a server shows, from an authority that this machine believes."""
+    subprocess.run(
+        shlex.split(
+            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1"
+            " -keyout key -out cert -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+        ),
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert", tmp_path / "key")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert"))
+    return context
+
+
+def to(address: str, *, scheme: str = "smtp", **more: Any) -> Destination:
+    known = {"sender": "ops@example.net", "to": ("all@example.net", "boss@example.net"), **more}
+    return Destination(kind="smtp", url=f"{scheme}://{address}", **known)
+
+
+def read(raw: bytes) -> EmailMessage:
+    found = message_from_bytes(raw, policy=policy.default)
+    assert isinstance(found, EmailMessage)
+    return found
+
+
+def test_a_mail_arrives_whole_with_the_id_of_the_message() -> None:
+    inbox = Inbox()
+    with serving(inbox) as address:
+        assert mail.send(to(address), letter(), "") == End()
+        assert mail.send(to(address), letter("(possible duplicate) again"), "") == End()
+    first, second = (read(raw) for raw in inbox.mails)
+    assert first["Message-ID"] == second["Message-ID"] == "<01M@example.net>"
+    assert first["References"] == "<01I@example.net>"
+    assert first["Subject"] == "P0 API down (update)"
+    assert first["To"] == "all@example.net, boss@example.net"
+    assert first.get_content().splitlines() == TEXT.splitlines()
+    assert second.get_content().startswith("(possible duplicate)")
+
+
+def test_a_password_goes_over_tls_and_nowhere_else(trusted: ssl.SSLContext) -> None:
+    inbox = Inbox()
+    login: dict[str, Any] = {"authenticator": inbox.authenticator, "auth_require_tls": False}
+    with serving(inbox, **login) as address:
+        end = mail.send(to(address, user="ops", env="X"), letter(), "pw")
+        assert end.final and "offers no TLS" in end.why
+        assert not inbox.logins
+    with serving(inbox, tls_context=trusted, **login) as address:
+        assert mail.send(to(address, user="ops", env="X"), letter(), "pw") == End()
+        wrong = mail.send(to(address, user="ops", env="X"), letter(), "hunter2")
+    assert inbox.logins[0] == (b"ops", b"pw")
+    assert set(inbox.logins[1:]) == {(b"ops", b"hunter2")}
+    assert wrong.final and "renew what env or command gives" in wrong.why
+    assert "hunter2" not in wrong.why and not wrong.ambiguous
+
+
+def test_tls_from_the_first_byte(trusted: ssl.SSLContext) -> None:
+    inbox = Inbox()
+    with serving(inbox, from_the_start=trusted) as address:
+        assert mail.send(to(address, scheme="smtps"), letter(), "") == End()
+    assert len(inbox.mails) == 1
+
+
+def test_a_server_that_nobody_vouches_for_gets_nothing(
+    trusted: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    inbox = Inbox()
+    for scheme, how in (("smtp", "tls_context"), ("smtps", "from_the_start")):
+        with serving(inbox, **{how: trusted}) as address:
+            end = mail.send(to(address, scheme=scheme), letter(), "")
+        assert "its certificate is not believed" in end.why and not end.ambiguous
+    assert not inbox.mails
+
+
+def test_elsewhere_nothing_goes_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail, "this_machine", lambda host: False)
+    inbox = Inbox()
+    with serving(inbox) as address:
+        end = mail.send(to(address), letter(), "")
+    assert end.final and "offers no TLS: give smtps://127.0.0.1" in end.why
+    assert not inbox.mails
+
+
+def test_what_a_server_says_no_to() -> None:
+    inbox = Inbox()
+    with serving(inbox) as address:
+        inbox.refuses = {"all@example.net": "450 later", "boss@example.net": "550 nobody"}
+        later = mail.send(to(address), letter(), "")
+        assert (later.final, later.ambiguous) == (False, False) and "450" in later.why
+        assert not inbox.mails, "else those who have it would get it again"
+
+        inbox.refuses = {"boss@example.net": "550 nobody here"}
+        some = mail.send(to(address), letter(), "")
+        assert some.final and not some.ambiguous
+        assert "the others have it, boss@example.net not" in some.why and "nobody here" in some.why
+        assert len(inbox.mails) == 1
+
+        inbox.refuses, inbox.to_mail = {}, "554 too ugly"
+        assert mail.send(to(address), letter(), "").final
+        inbox.to_mail = "452 full"
+        full = mail.send(to(address), letter(), "")
+        assert (full.final, full.ambiguous) == (False, False)
+
+
+def test_an_answer_that_is_lost_may_have_been_yes() -> None:
+    inbox = Inbox()
+    inbox.hangs_up = True
+    with serving(inbox) as address:
+        end = mail.send(to(address), letter(), "")
+    assert end.ambiguous and not end.final
+    assert len(inbox.mails) == 1
+    gone = mail.send(to(address), letter(), "")
+    assert gone == End("no connection to 127.0.0.1 (Connection refused)")

@@ -1,0 +1,158 @@
+"""`cockpit outbox`, from a prompt."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cockpit import paths
+from cockpit.cli import main
+from cockpit.config import Config
+from cockpit.incident import events as e
+from cockpit.incident.journal import Journal
+from cockpit.responder import Responder
+from tests.outbox.flaky import Flaky
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("COCKPIT_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    yield tmp_path
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["outbox", *arguments], catch_exceptions=False)
+
+
+def configured(url: str) -> None:
+    Path("cockpit.yaml").write_text(f"outbox:\n  hook: {{kind: webhook, url: '{url}'}}\n")
+
+
+def incident(*texts: str, then: Callable[[Responder], None] = lambda _: None) -> Path:
+    """An incident with messages that wait, left by its cockpit."""
+
+    async def written() -> Path:
+        responder = Responder(paths.incidents(), "sam", Config())
+        responder.declare("API down", e.Severity.P1)
+        for number, text in enumerate(texts):
+            responder.log.append(
+                e.MessageQueued(message=f"0MSG{number:06}", to="hook", about="update", text=text)
+            )
+        then(responder)
+        folder = responder.folder
+        await responder.close()
+        assert folder
+        return folder
+
+    return asyncio.run(written())
+
+
+def resolve(responder: Responder) -> None:
+    responder.resolve("disk", "freed")
+
+
+def test_nothing_waits() -> None:
+    incident()
+    listed, sent = call("list"), call("send")
+    assert (listed.exit_code, listed.output) == (0, "Nothing waits to be sent.\n")
+    assert (sent.exit_code, sent.output) == (0, "")
+
+
+def test_what_waits_is_listed_and_sent() -> None:
+    folder = incident("one", "two")
+    lines = call("list").output.splitlines()
+    assert lines[0].split() == ["ID", "TO", "ABOUT", "WRITTEN", "(UTC)", "INCIDENT", "STATE"]
+    assert lines[1].startswith("000000  hook  update")
+    assert lines[1].endswith(f"{folder.name}  waits")
+    (first, _) = json.loads(call("list", "--json").output)
+    assert (first["text"], first["state"], first["may_have_arrived"]) == ("one", "waiting", False)
+    with Flaky() as server:
+        configured(server.url)
+        done = call("send")
+        assert done.exit_code == 0
+        assert done.output == (
+            f"{folder.name}: 000000 to hook (update): sent\n"
+            f"{folder.name}: 000001 to hook (update): sent\n"
+        )
+        assert [got.body["text"] for got in server.got] == ["one", "two"]
+        assert call("send").output == ""
+    assert "Nothing waits" in call("list").output
+    shown = CliRunner().invoke(main, ["incident", "show", folder.name]).output
+    assert "Message to hook (update): sent" in shown
+
+
+def test_what_cannot_be_sent_says_why_and_waits() -> None:
+    incident("one", "two")
+    done = call("send")
+    assert done.exit_code == 1
+    first, second = done.output.splitlines()
+    assert "waits: cockpit.yaml knows no destination hook; add it there" in first
+    assert second.endswith("waits: those before it go first")
+    with Flaky(lambda path, body: (404, {}, b"gone")) as server:
+        configured(server.url)
+        done = call("send")
+    assert done.exit_code == 1
+    assert "failed: 127.0.0.1 answered 404 (gone)" in done.output
+    assert "failed: 127.0.0.1" in call("list").output
+
+
+def test_what_is_out_of_date_asks_and_goes_by_a_word() -> None:
+    incident("one", "two", then=resolve)
+    with Flaky() as server:
+        configured(server.url)
+        asked = call("send")
+        assert asked.exit_code == 1
+        assert "not sent, the incident was resolved at" in asked.output
+        assert "cockpit outbox release 000000" in asked.output
+        assert not server.got
+        assert "asks first" in call("list").output
+        done = call("release", "000000")
+        assert (done.exit_code, len(server.got)) == (0, 1)
+        done = call("cancel", "000001", "--reason", "old")
+        assert (done.exit_code, done.output) == (0, "000001: cancelled\n")
+        assert call("send").exit_code == 0
+        assert len(server.got) == 1
+
+
+def test_a_message_that_is_not_there() -> None:
+    incident("one", "two")
+    for given in ("XYZ", "0", "", "00000", "9MSG000000"):
+        done = call("cancel", given)
+        assert done.exit_code == 2, given
+        assert f"No message {given} waits. See: cockpit outbox list" in done.output
+    assert len(json.loads(call("list", "--json").output)) == 2
+    incident("three")
+    several = call("release", "000000")
+    assert several.exit_code == 2 and "may be any of 0MSG000000, 0MSG000000" in several.output
+
+
+def test_an_incident_that_is_open_elsewhere_is_left_to_it() -> None:
+    folder = incident("one")
+    with Flaky() as server:
+        configured(server.url)
+        journal = Journal.open(folder, who="ann")
+        try:
+            sent, cancelled = call("send"), call("cancel", "000000")
+        finally:
+            journal.close()
+        assert sent.exit_code == 1 and "another cockpit has it open" in sent.output
+        assert cancelled.exit_code == 1 and "cancel it there" in cancelled.output
+        assert not server.got
+        assert call("send").exit_code == 0
+
+
+def test_a_mistake_in_the_configuration() -> None:
+    incident("one")
+    Path("cockpit.yaml").write_text("outbox:\n  hook: {kind: slack}\n")
+    done = call("send")
+    assert done.exit_code == 2
+    assert "cockpit.yaml:2: outbox.hook must have env or command" in done.output
