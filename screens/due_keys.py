@@ -36,8 +36,7 @@ class DueKeys(Asking):
             return
         if fresh:
             self.app.bell()
-        for one in fresh:
-            self.say(f"Overdue. {due_words.late_words(self.responder, one)}")
+            self.say(due_words.late_words(self.responder, fresh))
         if pitfalls.alone(self.responder.incident, now):
             self.remind("alone")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from cockpit.clock import Moment
@@ -63,6 +64,9 @@ def part(responder: Responder, one: Due, now: datetime, *, wide: bool) -> Part:
     return Safe(f"{words}{asks}"), "warn" if asks or one.left < _SOON else ""
 
 
-def late_words(responder: Responder, one: Due) -> Safe:
-    """What is overdue, in a sentence with the key that answers it."""
-    return Safe(f"{one.words} {key_of(responder, one.key)} answers it.")
+def late_words(responder: Responder, late: Sequence[Due]) -> Safe:
+    """What is overdue, with the key that answers it; of one thing what it wants."""
+    if len(late) == 1:
+        return Safe(f"Overdue. {late[0].words} {key_of(responder, late[0].key)} answers it.")
+    named = ", ".join(f"{one.short} ({key_of(responder, one.key)})" for one in late)
+    return Safe(f"Overdue: {named}. {key_of(responder, 'incident.due')} shows it all.")

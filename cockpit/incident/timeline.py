@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from cockpit.incident import events as e
+from cockpit.incident.clocks import in_words
 from cockpit.incident.incident import Incident
 from cockpit.text import Safe, clean_line
 
@@ -122,7 +123,7 @@ def _words(event: e.Event, incident: Incident) -> str:
             where = f", for {', '.join(to)}" if to else ""
             return f"{named}{where}: {text}"
         case e.Snoozed(what=what, seconds=seconds, reason=reason):
-            return f"Not reminded of {what} for {duration(seconds)}{_because(reason)}"
+            return f"Put off for {in_words(seconds)}, {what}{_because(reason)}"
         case e.PitfallTold(text=text):
             return f"Reminded: {text}"
         case e.ThresholdCrossed(words=words):
