@@ -13,6 +13,7 @@ from tests.plain_cli import Ground
 pytestmark = pytest.mark.anyio
 SERVICE = "    containers: [kamiyo, aggregator]\n    health: http://localhost:8000/health\n"
 JOBS = "ls ~/.cache/cockpit/jobs 2>/dev/null || true"
+HEALTHY = "until docker inspect -f '{{.State.Health.Status}}' kamiyo | grep -qx healthy; do :; done"
 BESIDES = """\
   gone: {ssh: 127.0.0.1, port: 9}
 """
@@ -39,6 +40,7 @@ def ground(tmp_path: Path, service: Lab) -> Ground:
     assert SERVICE in text
     config.write_text(text)
     (tmp_path / "ON_CALL.md").write_text(HANDBOOK)
+    service.run(HEALTHY)
     return Ground(tmp_path)
 
 
