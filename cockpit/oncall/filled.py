@@ -10,7 +10,7 @@ _TOLD = (
 )
 _MARK = re.compile(rf"[(\[]?\s*(?:⚠️?\s*)?\b(?:{_TOLD})[!.]*\s*[)\]]?")
 _WORDS = re.compile(
-    r"(?:to be (?:\w+ )?(?:filled|determined|decided|defined|added|announced|confirmed|done)(?: in)?"
+    r"(?:to be (?:\w+ )?(?:filled|determined|decided|defined|added|announced|confirmed)(?: in)?"
     r"|tbd|tbc|tba|todo|fixme|placeholder|changeme|unknown|pending|none(?: yet)?|n/?a|nobody|vacant"
     r"|(?:not|nothing) (?:yet )?(?:filled in|set|known|assigned)|x{2,}|\?+"
     r"|(?:your|enter|insert|add|first|last|full|their|the)[ _-]?(?:\w+[ _-]?){0,2}"
@@ -66,7 +66,7 @@ def _no_word(found: str, value: str) -> bool:
 
 
 def could_ring(text: str) -> bool:
-    """Whether a number is more than an example: those with 555 are kept for films, 1234 for forms."""
+    """Whether a number is more than an example: 555 is kept for films, 1234567 for forms."""
     digits = re.sub(r"(?:x|ext).*|\D", "", text, flags=re.IGNORECASE)
     if len(set(digits)) < 3 or digits in "12345678901234567890" or "1234567890" in digits:
         return False

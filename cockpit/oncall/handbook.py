@@ -74,7 +74,7 @@ def parse(text: str, path: str = "ON_CALL.md", sha256: str = "") -> Handbook:
     open_ = [Oddity(line, clean_line(f"{url} is not filled in")) for line, url in unfilled]
     return Handbook(
         path=path,
-        title=runbook.title,
+        title=clean_line(re.sub(r"\s*<!--.*?-->", "", runbook.title)),
         rules=rules,
         levels=levels,
         criteria=lists.criteria(parts),

@@ -12,12 +12,28 @@ from cockpit.oncall.outline import Part, lines, readable, without_sign
 from cockpit.runbook.blocks import Block, Kind
 from cockpit.text import Safe, clean, clean_line
 
-_OCCASIONS = (
-    (Occasion.HANDOFF, r"hand[- ]?(?:off|over)|(?:after|end(?:ing)?(?: of)?) (?:your |the |a |my )?(?:shift|on-?call|rotation)|übergabe"),
-    (Occasion.BEFORE, r"pre[- ]?(?:shift|on-?call|flight|rotation)|before (?:your |the |a |you |going |my )?(?:first )?(?:shift|on-?call|start\w*|go\w*|rotation)|start(?:ing)? (?:of )?(?:your |the |a )?(?:shift|on-?call|rotation)|prepar(?:ation|e|ing)|readiness|vor (?:der|deiner) schicht"),
-    (Occasion.AFTER, r"post[- ]?(?:incident|mortem)|after (?:an |the |each |every |any )?(?:incident|resol\w+|outage)|following an incident|nach (?:dem|einem) vorfall"),
-    (Occasion.DURING, r"during (?:your |the |a |my )?(?:shift|on-?call|rotation)|daily|while (?:you are )?on[- ]?call|on shift"),
-)  # fmt: skip
+_SHIFT = r"(?:your |the |a |my |each |every )?(?:first |next )?(?:shift|on-?call|rotation)"
+_OCCASIONS = tuple(
+    (occasion, re.compile(words, re.IGNORECASE))
+    for occasion, words in (
+        (
+            Occasion.HANDOFF,
+            rf"hand[- ]?(?:off|over)|(?:after|end(?:ing)?(?: of)?) {_SHIFT}|übergabe",
+        ),
+        (
+            Occasion.BEFORE,
+            rf"pre[- ]?(?:shift|on-?call|flight|rotation)|before (?:you )?(?:go(?:ing)? )?{_SHIFT}"
+            rf"|start(?:ing)? (?:of )?{_SHIFT}|\bprepar(?:ation|e|ing)\b|readiness"
+            r"|vor (?:der|deiner) schicht",
+        ),
+        (
+            Occasion.AFTER,
+            r"post[- ]?(?:incident|mortem)|(?:after|following) (?:an |the |each |every |any )?"
+            r"(?:incident|resol\w+|outage)|nach (?:dem|einem) vorfall",
+        ),
+        (Occasion.DURING, rf"during {_SHIFT}|\bdaily\b|while (?:you are )?on[- ]?call|on shift"),
+    )
+)
 _CHECKLIST = re.compile(r"check[- ]?list|\bto-?dos?\b|\bverify\b", re.IGNORECASE)
 _NO_LIST = re.compile(
     r"template|messages?\b|command|contact|escalat|vendor|pitfall|mistake|severit|level \d",
@@ -25,16 +41,19 @@ _NO_LIST = re.compile(
 )
 _PITFALLS = re.compile(
     r"\bpitfalls?\b|\b(?:common )?mistakes?\b|\bgotchas?\b|anti-?patterns?|things to avoid"
-    r"|what not to do|do(?:n[’']?t|s and don)[’']?ts|\bdon[’']ts\b|lessons from|häufige fehler",
+    r"|what not to do|do(?:n[’']?t|s and don)[’']?ts|\bdon[’']?ts\b|häufige fehler",
     re.IGNORECASE,
 )
 _WHEN = re.compile(
-    r"when (?:to|should (?:you|i|we)|do (?:you|i|we)|must you) (?:escalate|call (?:for )?help|ask for help|wake)"
-    r"|escalat(?:e|ion) (?:immediately )?(?:if|when|criteria|triggers?|conditions?)\b|reasons to escalate"
-    r"|wann eskalieren",
+    r"when (?:to|should (?:you|i|we)|do (?:you|i|we)|must you) (?:escalate|call (?:for )?help"
+    r"|ask for help|wake)|escalat(?:e|ion) (?:immediately )?(?:if|when|criteria|triggers?"
+    r"|conditions?)\b|reasons to escalate|wann eskalieren",
     re.IGNORECASE,
 )
-_TASK = re.compile(r"\A\[[ xX]?\]\s+")
+_OF_A_LEVEL = re.compile(r"\b(?:level|tier|stufe) ?\d|\bL[1-9]\b", re.IGNORECASE)
+_ELSEWHERE = re.compile(r"template", re.IGNORECASE)
+_SIGNS = "✅✔✓■◉"
+"""Boxes that are as often an ornament."""
 _LEADS = re.compile(
     r"\A(?:\*\*|__)(?P<lead>[^*_\n]{2,120}?)[.:!]?(?:\*\*|__)[.:!]?\s*(?:[–—:-]\s+)?(?P<rest>.*)\Z",
     re.DOTALL,
@@ -45,7 +64,7 @@ def _occasion(part: Part, label: str = "") -> Occasion | None:
     """What a list is for, by the nearest heading that says it."""
     for text in [label, *(each.title for each in part.sections())]:
         for occasion, pattern in _OCCASIONS:
-            if text and re.search(pattern, text, re.IGNORECASE):
+            if text and pattern.search(text):
                 return occasion
     return None
 
@@ -71,6 +90,8 @@ def checklists(parts: Sequence[Part]) -> tuple[Checklist, ...]:
     for part in parts:
         by_label: dict[str, list[tuple[Safe, int]]] = {}
         for label, block in labelled(part.body):
+            if _WHEN.search(label or part.title):
+                continue
             items = list(_items(block, part, label))
             if items:
                 title = label if _occasion_words(label) or not part.title else part.title
@@ -82,35 +103,25 @@ def checklists(parts: Sequence[Part]) -> tuple[Checklist, ...]:
 
 
 def _occasion_words(label: str) -> bool:
-    return any(re.search(pattern, label, re.IGNORECASE) for _, pattern in _OCCASIONS)
+    return any(pattern.search(label) for _, pattern in _OCCASIONS)
 
 
 def _items(block: Block, part: Part, label: str) -> Iterator[tuple[Safe, int]]:
-    if part.under(_NO_LIST) and not part.under(_CHECKLIST):
-        plain = False
-    else:
-        titles = [part.title, label, *(each.title for each in part.sections())]
-        plain = any(title and _CHECKLIST.search(title) for title in titles) or (
-            bool(label and _occasion_words(label)) or _occasion_words(part.title)
-        )
-    if block.kind in (Kind.FENCE, Kind.INDENTED, Kind.PARAGRAPH):
-        for line in lines([block]):
-            box = BOX.match(line.text.lstrip("-*+ "))
-            rest = line.text.lstrip("-*+ ")[box.end() :].strip() if box else ""
-            if box and rest and not BOX.search(rest):
-                yield clean_line(rest), line.number
+    """What is to be ticked in a block: what has a box, or every item where a heading says so."""
+    if block.kind in (Kind.TABLE, Kind.HTML):
         return
-    if block.kind is not Kind.LIST:
-        return
+    titles = [part.title, label, *(each.title for each in part.sections())]
+    named = any(title and _CHECKLIST.search(title) for title in titles)
+    ours = not part.under(_NO_LIST) and (_occasion_words(label) or _occasion_words(part.title))
     for line in lines([block]):
-        if not line.item:
-            continue
-        text = line.text
+        text = line.text if line.item else line.text.lstrip("-*+ ")
         box = BOX.match(text)
-        if box and not BOX.search(text, box.end()) and not text[box.end() :].startswith("("):
-            if rest := text[box.end() :].strip():
-                yield clean_line(rest), line.number
-        elif plain and text and not text.startswith(("http://", "https://")):
+        if box and not (named or line.item) and box[0][0] in _SIGNS:
+            continue
+        rest = text[box.end() :].strip() if box else ""
+        if box and rest and not BOX.search(rest) and not text[box.end() :].startswith("("):
+            yield clean_line(rest), line.number
+        elif (named or ours) and line.item and text and not box and "://" not in text[:8]:
             yield clean_line(text), line.number
 
 
@@ -118,24 +129,16 @@ def criteria(parts: Sequence[Part]) -> tuple[Safe, ...]:
     """When to escalate, whatever the level."""
     found: dict[Safe, None] = {}
     for part in parts:
-        if part.under(
-            re.compile(r"template|vendor|level \d|\b[lL]\d\b|tier \d", re.IGNORECASE)
-        ) or part.under(vendors.AREA):
+        if any(part.under(words) for words in (_ELSEWHERE, _OF_A_LEVEL, vendors.AREA)):
             continue
         for label, block in labelled(part.body):
-            if block.kind is not Kind.LIST:
-                continue
-            own = label if label else part.title
-            if _WHEN.search(own) and not re.search(
-                r"level \d|\b[lL][1-9]\b|tier \d", own, re.IGNORECASE
-            ):
-                found |= dict.fromkeys(
-                    clean_line(
-                        BOX.sub("", line.text).strip() if BOX.match(line.text) else line.text
-                    )
-                    for line in lines([block])
-                    if line.item and line.text
-                )
+            told = label or part.title
+            if block.kind is Kind.LIST and _WHEN.search(told) and not _OF_A_LEVEL.search(told):
+                for line in lines([block]):
+                    box = BOX.match(line.text)
+                    text = line.text[box.end() :].strip() if box else line.text
+                    if line.item and text:
+                        found[clean_line(text)] = None
     return tuple(found)
 
 

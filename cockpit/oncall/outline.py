@@ -76,7 +76,8 @@ def outline(blocks: Sequence[Block]) -> list[Part]:
             continue
         while stack[-1].level >= block.level:
             stack.pop()
-        part = Part(plain(block.text), block.level, block.first, stack[-1])
+        title = plain(re.sub(r"<!--.*?-->", "", block.text))
+        part = Part(title, block.level, block.first, stack[-1])
         stack[-1].children.append(part)
         stack.append(part)
         parts.append(part)
@@ -93,7 +94,7 @@ def lines(blocks: Sequence[Block], depth: int = 0, item: bool = False) -> Iterat
             case Kind.PARAGRAPH | Kind.HTML:
                 if block.text.startswith("<!--"):
                     continue
-                for number, text in enumerate(block.text.split("\n"), block.first):
+                for number, text in _defined(block):
                     for piece in _BREAK.split(text):
                         bare = piece.strip()
                         strong = bare.startswith(("**", "__")) and bare.rstrip(":").endswith(
@@ -112,6 +113,39 @@ def lines(blocks: Sequence[Block], depth: int = 0, item: bool = False) -> Iterat
             case _:
                 pass
         item = False
+
+
+def _defined(block: Block) -> Iterator[tuple[int, str]]:
+    """The lines of a paragraph; of a term and what defines it (`: so`), one."""
+    texts = block.text.split("\n")
+    for index, text in enumerate(texts):
+        if re.match(r"\s*:\s+\S", text) and index and texts[index - 1].strip():
+            continue
+        after = texts[index + 1] if index + 1 < len(texts) else ""
+        defined = re.match(r"\s*:\s+(\S.*)", after)
+        yield block.first + index, f"{text.strip()}: {defined[1]}" if defined else text
+
+
+def sentences(blocks: Sequence[Block]) -> Iterator[tuple[Line, str]]:
+    """The sentences of blocks with the line that each begins in or near; list items are apart."""
+    waiting: list[Line] = []
+    for line in lines(blocks):
+        goes_on = (
+            waiting
+            and not (line.item or line.code or line.strong)
+            and (re.match(r"[a-z0-9(]", line.text) and not waiting[-1].text.endswith((":", ".")))
+        )
+        if waiting and not goes_on:
+            yield from _split(waiting)
+            waiting = []
+        waiting.append(line)
+    yield from _split(waiting)
+
+
+def _split(waiting: Sequence[Line]) -> Iterator[tuple[Line, str]]:
+    text = " ".join(line.text for line in waiting)
+    for sentence in re.split(r"(?<=[.!])\s+(?=[A-Z“\"])|;\s+", text) if text else ():
+        yield waiting[0], sentence
 
 
 def tables(blocks: Sequence[Block]) -> Iterator[Block]:

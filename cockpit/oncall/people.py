@@ -23,6 +23,10 @@ _ELSEWHERE = re.compile(
     r"|checklist|pitfall|mistake|command|workflow|glossary|template|\bsla\b|dashboards?",
     re.IGNORECASE,
 )
+_NEVER = re.compile(r"vendor|third[- ]part|external|supplier|template|severit", re.IGNORECASE)
+_WITHIN = re.compile(
+    r"\b(?:respon\w+|answers?|reacts?|reagiert) (?:within|in|innerhalb)\b", re.IGNORECASE
+)
 _NUMBERS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5,
     "i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5,
@@ -30,7 +34,7 @@ _NUMBERS = {
 }  # fmt: skip
 _NUMBERED = re.compile(
     r"(?:\d{1,2}[.)]\s*)?(?:the\s+)?(?:(?:escalation|support|on-?call|contact)\s+)?"
-    r"(?:(?:level|tier|stage|stufe|ebene|rung|line|escalation)\s*[-#:]?\s*"
+    r"(?:(?:level|tier|stage|stufe|ebene|rung|line|escalation)\s*[-#]?\s*"
     r"(?P<n>[1-9](?!\d)|one|two|three|four|five|iv|i{1,3}|v)(?!\w)"
     r"|(?P<l>[LT])[- ]?(?P<ln>[1-9])(?!\w)"
     r"|(?P<th>[1-5])(?:st|nd|rd|th)[ -](?:line|level|tier|contact|escalation|on-?call|responder)\b"
@@ -50,6 +54,12 @@ _ROLE = re.compile(
     re.IGNORECASE,
 )
 
+_COLUMNS = {
+    "phone": ("phone", "mobile", "tel"), "slack": ("slack", "chat"), "email": ("mail",),
+    "respond": ("respon", "sla", "within"), "level": ("level", "tier"),
+    "role": ("role", "title", "team"), "when": ("when", "criteria"), "timezone": ("zone",),
+    "availability": ("avail", "hours"), "name": ("name", "contact"),
+}  # fmt: skip
 _KEYS = {
     "name": r"(?:full |contact )?name|contact|person|who|engineer|wer|primary contact",
     "phone": r"(?:(?:work|office|mobile|cell|primary|direct|emergency|private|personal|home|tele)"
@@ -110,8 +120,10 @@ class _Person:
     def contact(self) -> Contact:
         values = {key: value(key, text) for key, text in self.said.items() if key in _WHERE}
         missing = tuple(key for key in _WHERE if key in values and not values[key])
-        kept = {key: clean_line(text, max_chars=200) for key, text in values.items() if text}
-        return replace(Contact(line=self.line, missing=missing), **kept)
+        name, phone, slack, email, timezone, availability = (
+            clean_line(values.get(key, ""), max_chars=200) for key in _WHERE
+        )
+        return Contact(name, phone, slack, email, timezone, availability, self.line, missing)
 
 
 @dataclass(slots=True)
@@ -126,11 +138,7 @@ class _Rung:
     when: list[str] = field(default_factory=list)
     respond: float | None = None
     sure: bool = True
-    """Its number stands in the text, and not only a role such as manager."""
-
-    @property
-    def last(self) -> _Person | None:
-        return self.people[-1] if self.people else None
+    """False where it may have been some other list, unless it names people."""
 
 
 def value(key: str, text: str) -> str:
@@ -142,8 +150,8 @@ def value(key: str, text: str) -> str:
     if key == "phone" and said:
         found = _PHONE.search(said)
         return "" if found and not could_ring(found[0]) else said
-    if key in ("slack", "timezone"):
-        return said.strip("`\"'<>")
+    if key == "slack" and (handle := _HANDLE.search(said)):
+        return handle[0]
     return said
 
 
@@ -167,25 +175,19 @@ class _Reader:
 
     def part(self, part: Part) -> None:
         """One heading, with its body."""
-        if self._of not in part.chain():
+        if not any(self._of is each for each in part.chain()):
             self._rung = self._of = None
         self._when = self._person = None
         inside = self._rung is not None
-        if not inside and part.under(_ELSEWHERE) and not _NUMBERED.match(part.title):
+        if part.under(_NEVER) or (part.under(_ELSEWHERE) and not inside and not part.under(AREA)):
             return
-        if any(_ELSEWHERE.search(each.title) for each in [part, *part.sections()][1:]) and (
-            not inside and not part.under(AREA)
-        ):
-            return
-        if part.under(re.compile(r"vendor|third[- ]part|external|supplier|template|severit", re.I)):
-            return
-        area = part.under(AREA) or (part.is_title and not part.title) or inside
+        area = part.under(AREA) or not part.title or inside
         started = _started(part.title, loose=area) if part.title else None
         if started and (not inside or started[0]):
             self._open(part, *started, line=part.line)
-        elif inside and (key := _key(part.title)) == "when":
-            self._when = self._rung.when if self._rung else None
-        elif area and part.title and not inside and self._is_person(part):
+        elif self._rung is not None and _key(part.title) == "when":
+            self._when = self._rung.when
+        elif area and not inside and self._is_person(part):
             role = "" if not _ROLE.search(part.title) else part.title
             self._open(part, None, role, line=part.line)
             if not role:
@@ -198,12 +200,15 @@ class _Reader:
             self._rung = None
 
     def _is_person(self, part: Part) -> bool:
+        """Whether a heading names somebody, and what is below it says how to reach them."""
+        if not part.title or AREA.search(part.title):
+            return False
         found = {_key(pair[0]) for line in lines(part.body) if (pair := _pair(line.text))}
         return len(found & {"phone", "slack", "email", "name", "timezone"}) > 1
 
     def _open(
         self, part: Part | None, number: int | None, role: str, *, line: int, sure: bool = True
-    ) -> None:
+    ) -> _Rung:
         same = [rung for rung in self.rungs if number is not None and rung.number == number]
         if same:
             rung = same[0]
@@ -214,6 +219,7 @@ class _Reader:
         self._rung, self._when, self._person = rung, None, None
         if part is not None:
             self._of = part
+        return rung
 
     def _put(self, key: str, text: str, line: int) -> None:
         rung = self._rung
@@ -233,13 +239,10 @@ class _Reader:
         text = without_sign(line.text)
         if not text:
             return
-        started = _started(text, loose=area and (line.item or line.strong or line.code))
-        if (
-            started
-            and (self._rung is None or started[0] or self._of is None)
-            and not (self._of is not None and started[0] is None)
-        ):
-            if self._opens(line, text, started, area):
+        if self._of is None:
+            short = line.item or line.strong or line.code or (len(text) < 50 and text[-1] != ".")
+            started = _started(text, loose=area and short)
+            if started and self._opens(line, started, area):
                 return
         if self._rung is None:
             return
@@ -256,20 +259,18 @@ class _Reader:
             return
         self._said(line, text)
 
-    def _opens(self, line: Line, text: str, started: tuple[int | None, str], area: bool) -> bool:
+    def _opens(self, line: Line, started: tuple[int | None, str], area: bool) -> bool:
         """Begin a level that a line names; False where the line only speaks of one."""
         number, rest = started
-        if re.search(r"\bcount\b|\[", rest) or (self._of is not None and line.code):
+        within = _WITHIN.search(rest)
+        own, fields = _cut(rest[: within.start()].rstrip(" (,;–—-") if within else rest)
+        if within and (more := _cut(rest[within.end() :].partition(":")[2].strip())[1]):
+            fields = more
+        if not fields and not line.item and not line.strong and (number is None or not area):
             return False
-        own, fields = _cut(rest)
-        if not area and not fields:
-            return False
-        if number is None and not fields and not line.item and not line.strong:
-            return False
-        part = self._of
-        self._open(None, number, own, line=line.number, sure=number is not None)
-        if part is not None and self._rung is not None:
-            self._of = part
+        rung = self._open(None, number, own, line=line.number, sure=area)
+        if within and rung.respond is None:
+            rung.respond = span(rest[within.end() :])
         for piece in fields:
             self._said(replace(line, text=piece, item=False), piece)
         return True
@@ -294,7 +295,7 @@ class _Reader:
                     rung.role = rung.role or filled(said)
                 case "level":
                     if found := re.search(r"[1-9]", said):
-                        rung.number, rung.sure = int(found[0]), True
+                        rung.number = int(found[0])
                 case _:
                     self._put(key, said, line.number)
             return
@@ -306,7 +307,7 @@ class _Reader:
             return
         if pair and not _any(text) and (line.item or line.code or len(pair[0].split()) < 4):
             return
-        within = re.search(r"\brespon\w+ (?:within|in)\b|\banswers? within\b", text, re.IGNORECASE)
+        within = _WITHIN.search(text)
         if within and rung.respond is None:
             rung.respond = span(text[within.end() :])
             return
@@ -326,7 +327,7 @@ class _Reader:
 
     def _table(self, table: list[tuple[int, list[str]]], area: bool) -> None:
         """Rows of people, or of the fields of one."""
-        head = [_key(cell) or _column(cell) for cell in table[0][1]]
+        head = [_column(cell) for cell in table[0][1]]
         known = {key for key in head if key}
         about_people = known & {"phone", "slack", "email", "name"}
         if len(known) < 2 or not about_people:
@@ -347,15 +348,16 @@ class _Reader:
                 started = int(digit[1]), role or digit["rest"].strip()
             if not inside:
                 told = started or (None, role or level)
-                self._open(None, told[0], told[1] or role, line=number, sure=told[0] is not None)
-                if self._rung and role and not self._rung.role:
-                    self._rung.role = role
+                rung = self._open(None, told[0], role or told[1], line=number)
+                rung.role = rung.role or role
             self._person = None
             for key, said in cells.items():
                 if key == "respond" and self._rung:
                     self._rung.respond = span(said)
                 elif key == "when" and self._rung:
                     self._rung.when += _listed(said)
+                elif key == "name" and _any(said):
+                    self._free(said, number)
                 elif key in _WHERE:
                     self._put(key, said, number)
         if not inside:
@@ -390,6 +392,7 @@ def _started(text: str, *, loose: bool) -> tuple[int | None, str] | None:
     role = own or text
     if (
         _ROLE.search(role)
+        and not AREA.search(role)
         and len(role) < 50
         and _key(role) is None
         and not role.endswith((".", "?"))
@@ -421,15 +424,13 @@ def _key(text: str) -> str | None:
 
 
 def _column(text: str) -> str | None:
-    """The field that the head of a column means where it is no label."""
+    """The field that the head of a column means, where it is no label as well."""
+    if re.search(r"\bescalate to\b|\bwhom\b", text, re.IGNORECASE):
+        return "role"
     low = text.lower()
-    words = {
-        "phone": ("phone", "mobile", "tel"), "slack": ("slack", "chat"), "email": ("mail",),
-        "respond": ("respon", "sla", "within"), "level": ("level", "tier"),
-        "when": ("when", "criteria", "escalate"), "role": ("role", "title", "team"),
-        "timezone": ("zone",), "availability": ("avail", "hours"), "name": ("name", "contact"),
-    }  # fmt: skip
-    return next((key for key, told in words.items() if any(word in low for word in told)), None)
+    return _key(text) or next(
+        (key for key, told in _COLUMNS.items() if any(word in low for word in told)), None
+    )
 
 
 def _any(text: str) -> bool:
@@ -445,6 +446,9 @@ def _parts(text: str) -> dict[str, str]:
         if match := pattern.search(rest):
             found[key] = match[0]
             rest = rest[: match.start()] + "\0" + rest[match.end() :]
+    if told := re.search(r"\bavailab(?:le|ility)\b:?\s*(?P<when>[^()]+)", rest, re.IGNORECASE):
+        found["availability"] = told["when"].strip(" \0,;|")
+        rest = rest[: told.start()]
     head = re.split(r"\0", rest, maxsplit=1)[0]
     head = re.sub(
         r"(?i)[\s(,;:|–—/-]*\b(?:phone|tel|mobile|cell|slack|e-?mail|call|at|on)?\b[\s:(<]*\Z",
@@ -463,7 +467,7 @@ def _listed(text: str) -> list[str]:
 
 def _numbered(found: Sequence[_Rung]) -> tuple[Level, ...]:
     """The levels in order; those that only had a role get the numbers that are left."""
-    rungs = [rung for rung in found if rung.number is not None or rung.people]
+    rungs = [rung for rung in found if (rung.sure and rung.number is not None) or rung.people]
     used = {rung.number for rung in rungs if rung.number is not None}
     number = 0
     told: dict[int, list[_Rung]] = {}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from cockpit.oncall.filled import filled
+from cockpit.oncall.filled import BOX, filled
 from cockpit.oncall.model import Quick
 from cockpit.oncall.outline import Part, lines, rows, tables
 from cockpit.runbook.model import Runbook
 from cockpit.text import Safe, clean_line
 
 _QUICK = re.compile(
-    r"\b(?:quick|useful|common|handy|important|frequent\w*|key|essential) (?:command|reference|check)"
+    r"\b(?:quick|useful|common|handy|important|key|essential) (?:command|reference|check)"
     r"|command (?:reference|cheat|list)|cheat ?-?sheet|\bcommands\b|quick reference|befehle",
     re.IGNORECASE,
 )
@@ -39,7 +39,7 @@ def commands(
     access: list[Quick] = []
     for section, step, command in runbook.commands():
         part = _part(parts, command.lines.first)
-        if command.source != "fence":
+        if command.source != "fence" or BOX.match(command.text):
             continue
         if part.under(_ACCESS) or part.under(_BEFORE) or part.title.lower() == "access":
             access.append(Quick(section, step, command, clean_line(part.title)))
@@ -74,6 +74,6 @@ def _told(part: Part) -> Iterator[tuple[int, str, str]]:
         if not line.code:
             yield line.number, line.text, line.text.partition(":")[0]
     for table in tables(part.body):
-        head = " ".join(rows(table)[0][1])
-        for number, row in rows(table)[1:]:
-            yield number, " ".join(row), head
+        (_, head), *below = rows(table)
+        for number, row in below:
+            yield from ((number, cell, label) for label, cell in zip(head, row, strict=False))

@@ -11,7 +11,11 @@ _WORDS = {
     "a quarter of an": 0.25,
 }  # fmt: skip
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_N = r"(?:\d{1,4}(?:[.,]\d{1,2})?|" + "|".join(sorted(_WORDS, key=len, reverse=True)) + ")"
+_N = (
+    r"(?:\d{1,4}(?:[.,]\d{1,2})?|(?:"
+    + "|".join(sorted(_WORDS, key=len, reverse=True))
+    + r")(?=[\s-]))"
+)
 SPAN = re.compile(
     rf"(?<![\w.:/+-])(?P<low>{_N})(?:\s*(?:-|–|—|to|or|bis)\s*(?P<high>{_N}))?[\s-]*(?P<unit>"
     r"s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?|n)?|h(?:(?:ou)?rs?)?|d(?:ays?)?|w(?:eeks?)?|′|')\.?"
@@ -19,7 +23,12 @@ SPAN = re.compile(
     re.IGNORECASE,
 )
 _AT_ONCE = re.compile(
-    r"\b(?:immediate(?:ly)?|at once|instant(?:ly)?|asap|right away|straight ?away|sofort)\b",
+    r"\b(?:immediate(?:ly)?|at once|now|instant(?:ly)?|asap|right away|straight ?away|sofort)\b",
+    re.IGNORECASE,
+)
+_EACH = re.compile(
+    r"\b(?:(?P<half>half[- ]hourly)|hourly|(?:every|each|an?other|per) hour|stündlich"
+    r"|(?P<day>daily|(?:every|each|per) day|täglich))\b",
     re.IGNORECASE,
 )
 _SOME_DAY = re.compile(
@@ -39,7 +48,10 @@ def spans(text: str) -> list[tuple[float, float, int, int]]:
         high = _number(match["high"]) * unit if match["high"] else low
         more = float(match["more"] or 0) * 60 if unit == 3600.0 else 0.0
         found.append((low + more, max(low, high) + more, match.start(), match.end()))
-    return found
+    for match in _EACH.finditer(text):
+        unit = 86400.0 if match["day"] else 1800.0 if match["half"] else 3600.0
+        found.append((unit, unit, match.start(), match.end()))
+    return sorted(found, key=lambda each: each[2])
 
 
 def _number(text: str) -> float:

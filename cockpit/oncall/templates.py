@@ -13,11 +13,18 @@ from cockpit.runbook.comments import language
 from cockpit.text import clean, clean_line
 
 _ABOUT = (
-    ("acknowledged", r"acknowledg|\back\b|initial|investigating|first (?:message|response|post|notice)|new incident|incident (?:start|declar|open)|alert received|detected"),
+    (
+        "acknowledged",
+        r"acknowledg|\back\b|initial|investigating|first (?:message|response|post|notice)"
+        r"|new incident|incident (?:start|declar|open)|alert received|detected",
+    ),
     ("escalation", r"escalat|need help|asking for help|page (?:the )?(?:next|level)"),
-    ("resolved", r"resol|all[- ]clear|post[- ]?incident|closing|closed|recovered|restored|fixed|behoben"),
+    (
+        "resolved",
+        r"resol|all[- ]clear|post[- ]?incident|closing|closed|recovered|restored|fixed|behoben",
+    ),
     ("update", r"update|progress|status|ongoing|still working|monitoring|identified"),
-)  # fmt: skip
+)
 _AREA = re.compile(
     r"template|\bmessages?\b|communicat|announc|what to say|wording|canned|boilerplate|vorlage",
     re.IGNORECASE,
@@ -42,7 +49,7 @@ def templates(parts: Sequence[Part]) -> tuple[Template, ...]:
     found: list[Template] = []
     for part in parts:
         area = part.under(_AREA)
-        if any(_NOT_SAID.search(each.title) for each in [part] if not area) and not area:
+        if not area and _NOT_SAID.search(part.title):
             continue
         for label, block in labelled(part.body):
             found += _of(part, label, block, area)
@@ -63,13 +70,14 @@ def _of(part: Part, label: str, block: Block, area: bool) -> Iterator[Template]:
             if text and (area or _GAP.search(text)):
                 yield _template(part, [comment, label], text, line)
     elif block.kind is Kind.QUOTE and (area or _SAID.search(label)):
-        text = "\n".join(line.text for line in lines([block]))
-        if area or _GAP.search(text):
-            yield _template(part, [label], text, block.first)
+        own = [line.text for line in lines([block])]
+        named = len(own) > 1 and not _GAP.search(own[0]) and _about(own[0])
+        text = "\n".join(own[1:] if named else own)
+        if text and (area or _GAP.search(text)):
+            yield _template(part, [own[0] if named else label], text, block.first)
     elif block.kind is Kind.LIST and area:
         for item in block.children:
-            own = "\n".join(line.text for line in lines(item.children))
-            name, colon, text = own.partition(":")
+            name, colon, text = "\n".join(each.text for each in lines(item.children)).partition(":")
             if colon and len(name) < 40 and text.strip() and _about(name):
                 yield _template(part, [name], text.strip(), item.first)
     elif block.kind is Kind.PARAGRAPH and area:
@@ -80,7 +88,8 @@ def _of(part: Part, label: str, block: Block, area: bool) -> Iterator[Template]:
 
 def _pieces(block: Block) -> Iterator[tuple[str, str, int]]:
     """The texts in a code block, each with the comment above it and its first line."""
-    comment, text, first = "", [], block.body
+    comment, first = "", block.body
+    text: list[str] = []
     for number, line in enumerate(block.text.rstrip("\n").split("\n"), block.body):
         if said := _COMMENT.match(line):
             if any(text):

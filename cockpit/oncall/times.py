@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from cockpit.incident.clocks import PACES, Pace, Rules
 from cockpit.incident.events import Severity
 from cockpit.oncall import vendors
 from cockpit.oncall.model import Level, Oddity
-from cockpit.oncall.outline import Part, lines, rows, tables, without_sign
+from cockpit.oncall.outline import Line, Part, lines, rows, sentences, tables, without_sign
 from cockpit.oncall.spans import SPAN, is_open, span, spans
 from cockpit.text import Safe, clean_line
 
 _SEVERITY = re.compile(
-    r"(?<![\w/.])(?:P(?P<p>[0-5])|(?:SEV(?:ERITY)?|PRIO(?:RITY)?|S|Severity level)[ -]?#?(?P<s>[0-5]))(?![\w.])"
+    r"(?<![\w/.])(?:P(?P<p>[0-5])|(?:SEV(?:ERITY)?(?: level)?|PRIO(?:RITY)?|S)[ -]?#?(?P<s>[0-5]))"
+    r"(?!\w|\.\d)"
     r"|\b(?P<word>critical|blocker|highest|high|major|medium|moderate|low|minor)\b",
     re.IGNORECASE,
 )
@@ -37,8 +38,9 @@ _EVERY = re.compile(
     r"\b(?:every|each|alle|per)\b|\bat least\b|\bcadence\b|\binterval\b", re.IGNORECASE
 )
 _STUCK = re.compile(
-    r"\bfail|\bnot\b|n['’]t\b|\bunresolved|\bno (?:progress|luck|fix|improvement)|\bstuck\b|\bstill\b"
-    r"|\bpersist|\bwithout (?:progress|success|a fix)|\balone\b|\bexceed|\blonger than\b|\bmore than\b|\bafter\b",
+    r"\bfail|\bnot\b|n['’]t\b|\bunresolved|\bno (?:progress|luck|fix|improvement)|\bstuck\b"
+    r"|\bstill\b|\bpersist|\bwithout (?:progress|success|a fix)|\balone\b|\bexceed"
+    r"|\blonger than\b|\bmore than\b|\bafter\b",
     re.IGNORECASE,
 )
 _ESCALATE = re.compile(
@@ -53,13 +55,18 @@ _BARE = re.compile(
     r"(?<![\w.:-])(\d{1,3})(?=\s*(?:\(|on\b|for\b|bei\b|in\b)\s*(?:an?\s+)?(?:P|SEV)\d)",
     re.IGNORECASE,
 )
+_ABOUT = re.compile(
+    r"\b(?:impact|description|definition)\W{1,4}(?P<said>.+)"
+    r"|\A\W*\w+(?:[ -]?\d)?(?:\s[–—-]|:)\s(?P<after>[^.;]+)",
+    re.IGNORECASE,
+)
 _COLUMNS = (
     ("severity", r"severity|priority|\bsev\b|\bprio\b|^level$|^p$|^class|dringlichkeit"),
     ("update", r"updat|communicat|cadence|status|notify"),
     ("escalate", r"escalat"),
     ("acknowledge", r"acknowledg|^ack|time to ack|\bmtta\b"),
     ("respond", r"respon|react|sla|time to (?:respond|start)|target|reaktion"),
-    ("about", r"impact|descri|definition|meaning|criteria|what|example|condition|scope|beschreibung"),
+    ("about", r"impact|descri|definition|mean|criteria|what|example|condition|scope|beschreib"),
 )  # fmt: skip
 
 
@@ -84,7 +91,7 @@ def rules(parts: Sequence[Part], levels: Sequence[Level]) -> tuple[Rules, tuple[
     said = _Said()
     said_by = [part for part in parts if not (part.under(_NOT_HERE) or part.under(vendors.AREA))]
     zero = any(
-        "0" in (found["p"] or found["s"] or "")
+        found["s"] == "0"
         for part in said_by
         for text in _all_text(part)
         for found in _SEVERITY.finditer(text)
@@ -120,15 +127,20 @@ def _all_text(part: Part) -> Iterator[str]:
 def _pace(said: _Said, severity: Severity) -> Pace:
     pace = PACES[severity]
     worse = severity in (Severity.P0, Severity.P1)
-    named: Mapping[str, dict[Severity, float | None]] = {
-        "respond": said.respond, "update": said.update, "escalate": said.escalate,
-    }  # fmt: skip
-    for key, told in named.items():
-        if severity in told:
-            pace = replace(pace, **{key: told[severity]})
-        elif worse and key in said.everyone:
-            pace = replace(pace, **{key: said.everyone[key]})
-    return replace(pace, about=said.about.get(severity, pace.about))
+
+    def told(
+        key: str, by_name: Mapping[Severity, float | None], usual: float | None
+    ) -> float | None:
+        if severity in by_name:
+            return by_name[severity]
+        return said.everyone.get(key, usual) if worse else usual
+
+    return Pace(
+        told("respond", said.respond, pace.respond),
+        told("update", said.update, pace.update),
+        told("escalate", said.escalate, pace.escalate),
+        said.about.get(severity, pace.about),
+    )
 
 
 def _severities(text: str, zero: bool, words: bool = True) -> list[tuple[Severity, int]]:
@@ -204,19 +216,20 @@ def _sentences(said: _Said, part: Part, zero: bool, top: int) -> None:
     )
     area = part.under(_AREA)
     escalating = part.under(_ESCALATE)
-    context = ""
-    texts = [(part.line, part.title)] if part.title else []
-    texts += [(line.number, line.text) for line in lines(part.body)]
-    for number, text in texts:
+    context = False
+    whole = [Line(part.title, part.line)] if part.title else []
+    taken = {
+        line.number
+        for line in [*whole, *lines(part.body)]
+        if area and _headed(said, part, line.text, line.number, zero)
+    }
+    texts = [*((line, line.text) for line in whole), *sentences(part.body)]
+    for line, text in texts:
         if text.endswith(":"):
-            context = text
-        for sentence in re.split(r"(?<=[.!])\s+(?=[A-Z“\"])", text):
-            _sentence(
-                said, sentence, zero, level, top, escalating or bool(_ESCALATE.search(context))
-            )
-        if area:
-            _headed(said, part, text, number, zero)
-    _breath(said, texts)
+            context = bool(_ESCALATE.search(text))
+        if line.number not in taken:
+            _sentence(said, text, zero, level, top, escalating or context)
+    _breath(said, [text for _, text in texts])
 
 
 def _sentence(said: _Said, text: str, zero: bool, level: int, top: int, escalating: bool) -> None:
@@ -241,14 +254,19 @@ def _sentence(said: _Said, text: str, zero: bool, level: int, top: int, escalati
         if said.top is None:
             said.top = (called, times[0][0])
         return
-    if (escalating or _ESCALATE.search(text)) and _STUCK.search(text) and level in (0, 1, 2):
-        if times[0][0] <= 4 * 3600 and not re.search(r"respond|answer|sla", text, re.IGNORECASE):
-            low, high, *_ = times[0]
-            if high > low:
-                said.escalate.setdefault(Severity.P0, low)
-                said.escalate.setdefault(Severity.P1, high)
-            else:
-                _by_severity(said.escalate, said.everyone, "escalate", text, zero)
+    low, high, *_ = times[0]
+    if (
+        (escalating or _ESCALATE.search(text))
+        and _STUCK.search(text)
+        and level < 3
+        and low <= 4 * 3600
+        and not re.search(r"respond|answer|\bsla\b", text, re.IGNORECASE)
+    ):
+        if high > low:
+            said.escalate.setdefault(Severity.P0, low)
+            said.escalate.setdefault(Severity.P1, high)
+        else:
+            _by_severity(said.escalate, said.everyone, "escalate", text, zero)
 
 
 def _by_severity(
@@ -288,16 +306,19 @@ def _by_severity(
             current = mark
 
 
-def _headed(said: _Said, part: Part, text: str, line: int, zero: bool) -> None:
-    """A severity that is a heading or the start of a line, and what is said of it there."""
+def _headed(said: _Said, part: Part, text: str, line: int, zero: bool) -> bool:
+    """A severity that is a heading or the start of a line, and what is said of it there.
+
+    False where no severity is.
+    """
     own = _severities(without_sign(part.title)[:24], zero)
-    start = _severities(without_sign(text)[:24], zero, words=False)
+    start = _severities(without_sign(text)[:24], zero)
     if start and start[0][1] < 3 and text != part.title:
         severity = start[0][0]
     elif own and own[0][1] < 3:
         severity = own[0][0]
     else:
-        return
+        return False
     found = re.search(
         r"respon\w*(?: time| within| in)?\W{0,4}(?P<said>[^;.|]*)", text, re.IGNORECASE
     )
@@ -310,17 +331,15 @@ def _headed(said: _Said, part: Part, text: str, line: int, zero: bool) -> None:
     found = re.search(r"updat\w*\W{0,4}(?P<said>[^;.|]*)", text, re.IGNORECASE)
     if found and severity not in said.update and span(found["said"]) is not None:
         _time(said, said.update, severity, found["said"], line)
-    found = re.search(
-        r"\b(?:impact|description|definition)\W{1,4}(?P<said>.+)", text, re.IGNORECASE
-    )
-    if found and severity not in said.about:
-        said.about[severity] = clean_line(found["said"])
+    found = _ABOUT.search(text)
+    about = (found["said"] or (found["after"] if start else "")) if found else ""
+    if about and severity not in said.about and text != part.title:
+        said.about[severity] = clean_line(about)
+    return True
 
 
-def _breath(said: _Said, texts: Sequence[tuple[int, str]]) -> None:
-    for number, (_, text) in enumerate(texts):
+def _breath(said: _Said, texts: Sequence[str]) -> None:
+    for number, text in enumerate(texts):
         if said.breath is None and re.search(r"\bbreath", text, re.IGNORECASE):
-            near = " ".join(each for _, each in texts[number : number + 2])
-            found = [low for low, *_ in spans(near) if low <= 300]
-            if found and not re.search(r"acknowledg", text, re.IGNORECASE):
-                said.breath = found[0]
+            found = [low for low, *_ in spans(" ".join(texts[number : number + 2])) if low <= 300]
+            said.breath = found[0] if found else None

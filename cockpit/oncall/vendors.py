@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from cockpit.oncall.filled import filled
 from cockpit.oncall.model import Vendor
@@ -27,7 +26,7 @@ _KEYS = {
     r"(?: (?:url|e-?mail|page|portal|contact|address|ticket|link))?",
     "account": r"account(?: ?(?:id|number|no\.?|#|name|manager))?|(?:customer|contract|client)"
     r"(?: ?(?:id|number|no\.?|#))",
-    "when": r"when(?: to (?:contact|call|escalate|use))?|contact (?:when|if|for)|call (?:when|if|for)",
+    "when": r"when(?: to (?:contact|call|escalate|use))?|(?:contact|call) (?:when|if|for)",
     "have_ready": r"have (?:this |these )?(?:ready|to hand|at hand|available)|what to have ready"
     r"|(?:required |needed )?information(?: (?:needed|required|to provide))?|(?:please )?provide"
     r"|prepare|bring|they (?:will )?(?:ask|need)(?: for)?|you(?:'ll)? need",
@@ -35,6 +34,7 @@ _KEYS = {
 _KEY = re.compile(
     "|".join(f"(?P<{name}>{pattern})" for name, pattern in _KEYS.items()), re.IGNORECASE
 )
+_FIELDS = ("dashboard", "status", "support", "phone", "account", "when")
 _PAIR = re.compile(
     r"(?P<key>[^\W\d_][\w /()&'’#.-]{0,48}?)\s*(?::(?!//)|：|=(?!=)|\s[–—-](?=\s)|\.{3,}|\t+"
     r"|\s{3,})\s*(?P<value>.*)\Z"
@@ -60,14 +60,14 @@ def _of(part: Part, title: str) -> Iterator[Vendor]:
     line = part.line
     for row_line, cells in _rows(part):
         yield _vendor("", cells, row_line)
-    open_key = ""
+    open_key, open_depth = "", 0
     for each in lines(part.body):
         text = without_sign(each.text)
         if not text:
             continue
         pair = _PAIR.match(text)
         key = _key(pair["key"]) if pair else _key(text.rstrip(":")) if text[-1] == ":" else None
-        if open_key and key is None and each.item:
+        if open_key and key is None and each.item and each.depth > open_depth:
             said.append((open_key, "", text))
             continue
         open_key = ""
@@ -82,9 +82,10 @@ def _of(part: Part, title: str) -> Iterator[Vendor]:
             said += _loose(rest)
         elif pair:
             said.append((key or "", pair["key"], pair["value"]))
-            open_key = key if key in ("have_ready", "when") and not pair["value"] else ""
+            if key in ("have_ready", "when") and not pair["value"]:
+                open_key, open_depth = key, each.depth
         elif key in ("have_ready", "when"):
-            open_key = key
+            open_key, open_depth = key, each.depth
         elif title or said:
             said += _loose(text)
     if title or said:
@@ -140,5 +141,19 @@ def _vendor(title: str, said: Sequence[tuple[str, str, str]], line: int) -> Vend
             values[key] = clean_line(told)
     name = values.pop("name", None) or clean_line(title)
     gone = tuple(key for key in missing if key not in values and (key != "have_ready" or not ready))
-    vendor = Vendor(name, have_ready=tuple(ready), facts=tuple(facts), missing=gone, line=line)
-    return replace(vendor, **values)
+    dashboard, status, support, phone, account, when = (
+        values.get(key, Safe("")) for key in _FIELDS
+    )
+    return Vendor(
+        name,
+        dashboard,
+        status,
+        support,
+        phone,
+        account,
+        when,
+        tuple(ready),
+        tuple(facts),
+        gone,
+        line,
+    )
