@@ -129,9 +129,12 @@ def shift_handoff(
         desk.walk(pen, pen.open_lists(handbook.checklists, Occasion.HANDOFF))
         if desk.asks():
             desk.already_noted(_period(pen.shift.started or now, now, handbook, settings.timezone))
-            to = to or click.prompt("Who comes next?", "", show_default=False)
-            for question, lines in given.items():
-                lines += desk.lines(question)
+            try:
+                to = to or click.prompt("Who comes next?", "", show_default=False)
+                for question, lines in given.items():
+                    lines += desk.lines(question)
+            except click.Abort:
+                raise NoShift("\nNothing is handed off yet; what you ticked is kept.") from None
         number = pen.shift.handoffs + 1
         name = "handoff.md" if number == 1 else f"handoff-{number}.md"
         kept = [tuple(pen.clean(line) for line in lines) for lines in given.values()]

@@ -97,6 +97,9 @@ def gather(
             continue
         history = read(folder)
         incident = fold(history.records)
+        if history.damage and not incident.started:  # that it began may be what is lost
+            first = history.records[0].ts if history.records else since
+            incident = replace(incident, started=first)
         if not incident.started or not _touches(incident.started, incident.resolved, since, until):
             continue
         told = Told(folder.name, incident, damaged=len(history.damage))
@@ -109,7 +112,10 @@ def gather(
         found.append(told)
     found.sort(key=lambda one: one.incident.started or since)
     there = [
-        one for one in shifts if one.started and _touches(one.started, one.ended, since, until)
+        one
+        for one in shifts
+        if (one.started and _touches(one.started, one.ended, since, until))
+        or (one.damaged and not one.started)
     ]
     return Period(since, until, now.ts, tuple(found), tuple(reversed(there)))
 

@@ -80,12 +80,13 @@ def fold(records: Iterable[e.Record], name: str = "") -> Shift:
 
 
 def _after(shift: Shift, record: e.Record) -> Shift:
+    if shift.started is None:  # the first that can be read, whatever it is
+        shift = replace(shift, who=clean_line(record.who), started=record.ts)
     match record.event:
         case e.JournalOpened(salt=salt):
             return replace(shift, salt=salt)
         case e.ShiftStarted(until=until):
-            who = clean_line(record.who)
-            return replace(shift, who=who, started=shift.started or record.ts, until=until)
+            return replace(shift, until=until)
         case e.ChecklistOpened(title=title, occasion=occasion, items=items):
             opened = Listed(clean_line(title), occasion, tuple(clean_line(item) for item in items))
             old = [one for one in shift.lists if _same(one, opened)]
@@ -158,7 +159,8 @@ class Pen:
 
     def tick(self, checklist: Listed, item: Safe) -> None:
         """An item is done."""
-        self.write(e.ItemTicked(title=checklist.title, occasion=checklist.occasion, item=str(item)))
+        title = str(checklist.title)
+        self.write(e.ItemTicked(title=title, occasion=checklist.occasion, item=str(item)))
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def _head(period: Period) -> Iterator[str]:
     length = duration(period.until - period.since)
     yield f"- **Period:** {stamp(period.since)} to {stamp(period.until)} ({length})"
     for shift in period.shifts:
-        who = prose(shift.who, _salt(shift))
+        who = prose(shift.who, _salt(shift)) or "not known any more"
         end = stamp(shift.ended) if shift.ended else "still going on"
         yield f"- **On call:** {who}, {stamp(shift.started)} to {end}"
     trainings = len(period.incidents) - len(period.real)

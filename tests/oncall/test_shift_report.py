@@ -22,6 +22,7 @@ from cockpit.oncall import shift as shifts
 from cockpit.oncall.period import Period, Told, gather
 from cockpit.oncall.shift import Shift
 from cockpit.oncall.shift_report import handoff, report
+from cockpit.text import Safe, clean_line
 from tests.incident.journals import NIGHT, SECRET, START, STEP, asked, write
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -192,7 +193,7 @@ def test_an_open_incident_says_how_it_goes_on(home: Path) -> None:
 
 def test_empty_sections_say_none() -> None:
     nothing = Period(EVENING, MORNING, MORNING)
-    for text in (report(nothing), handoff(Shift(who=shifts.Safe("sam")), nothing)):
+    for text in (report(nothing), handoff(Shift(who=Safe("sam")), nothing)):
         headings = re.findall(r"^## (.*)$", text, re.M)
         for heading in headings:
             if heading not in ("Incidents", "How long it took"):
@@ -229,6 +230,14 @@ def test_damage_is_said_and_the_rest_is_used(home: Path) -> None:
     assert text.count("- **Damaged:** 1 place in the journal of ") == 2
     assert "data directory on the disk that was swapped" in text
     assert "I put them back" in text
+
+
+def test_an_incident_of_which_nothing_can_be_read_is_not_passed_over(home: Path) -> None:
+    (folder,) = (home / "incidents").glob("*rates")
+    (folder / "journal.jsonl").write_bytes(b"nothing\n")
+    text = report(period())
+    assert f"- **Damaged:** 1 place in the journal of `{folder.name}`" in text
+    assert folder.name in part(text, "Open incidents")
 
 
 HOSTILE = st.text(
@@ -282,7 +291,7 @@ def test_no_text_becomes_markup_and_no_secret_leaves(text: str) -> None:
         ),
         "x",
     )
-    told = Told("name`", incident, next=shifts.clean_line(text))
+    told = Told("name`", incident, next=clean_line(text))
     found = Period(EVENING, MORNING, MORNING, (told,), (shift,))
     for written in (report(found), handoff(shift, found)):
         assert SECRET not in written
