@@ -57,6 +57,61 @@ handbook: ON_CALL.md
 ## A URL that answers 2xx while it is well, as seen from that host.
 #    health: http://127.0.0.1:8000/health
 
+## Whom to call, where that does not stand in the handbook: one entry a person. A level that
+## stands here counts instead of the handbook's.
+#contacts:
+#  - level: 2
+## Who it is.
+#    name: Ada Example
+## What the level is called.
+#    role: Senior Engineer
+## With the country's code.
+#    phone: +49 30 901820
+## Where to write to them.
+#    slack: "@ada"
+## And where else.
+#    email: ada@example.net
+## Where they live, so that you see how late it is there.
+#    timezone: Europe/Berlin
+## When they answer, as people write it.
+#    availability: weekdays 9-18
+## Minutes in which the level promises to answer.
+#    respond_within: 15
+
+## Where messages (U) and cockpit outbox send go, by name. What is secret is named, not written:
+## env is an environment variable that holds it, command prints it on its first line.
+#outbox:
+#  team:
+## slack, pagerduty, ntfy, webhook, smtp, or apprise (for all others).
+#    kind: slack
+## For slack the secret is the webhook's URL; for pagerduty the integration key; for apprise its
+## URL; for a webhook the URL, or a token where url stands here.
+#    env: COCKPIT_SLACK
+#  mail:
+## A mail server: smtp://HOST:PORT (with STARTTLS) or smtps://HOST:PORT.
+#    kind: smtp
+## Also of ntfy (https://ntfy.sh/TOPIC), of a webhook, and of PagerDuty outside the USA.
+#    url: smtp://mail.example.net:587
+## Whom to log in as; the secret is then the password.
+#    user: cockpit
+## Anything that prints the secret.
+#    command: pass show oncall/mail
+## Whom the mail is from.
+#    sender: oncall@example.net
+## Whom it goes to.
+#    to: [team@example.net]
+
+## From when on something is told: on the screen, on the timeline, by cockpit health.
+#thresholds:
+## Restarts of a container in ten minutes.
+#    restarts: 5
+## Percent of a container's memory limit.
+#    memory: 80
+## Percent of a disk on a host.
+#    disk: 80
+## Errors a minute in a log.
+#    errors: 20
+
 ## Keys of your own: the action's name, then the key; several keys with commas. ? shows the names.
 #keymap:
 #  incident.note: "n"

@@ -308,6 +308,10 @@ def _say_goodbye(responder: Responder, running: int, unsaved: int) -> None:
         said.append(f"The incident stays open.{going} Resume: cockpit --incident {log.folder.name}")
     elif log.folder:
         said.append(f"The incident is resolved. Its log: {log.folder / 'incident.md'}")
+    waits = sum(one.waits for one in log.incident.outbox.values())
+    if waits and not log.reading:
+        them = "1 message is" if waits == 1 else f"{waits} messages are"
+        said.append(f"{them} not sent yet. To send without opening it: cockpit outbox send")
     for sentence in said:
         print(clean_line(sentence), file=sys.stderr)  # noqa: T201
 

@@ -15,7 +15,16 @@ from click.testing import CliRunner, Result
 
 from cockpit import start
 from cockpit.cli import main
-from cockpit.config import Config, Host, Service, load, parse
+from cockpit.config import (
+    Config,
+    Destination,
+    Host,
+    Person,
+    Service,
+    Thresholds,
+    load,
+    parse,
+)
 from cockpit.runbook.library import shipped
 from screens.app import mistakes
 
@@ -86,19 +95,25 @@ def test_every_setting_is_explained_and_good_when_it_is_turned_on(tmp_path: Path
     config = parse(on, tmp_path / "cockpit.yaml", "cockpit.yaml")
     assert mistakes(config) == []
 
-    def said(struct: msgspec.Struct, kind: type[msgspec.Struct]) -> set[str]:
-        return {name for name in fields(kind) if getattr(struct, name) != getattr(kind(), name)}
+    def said(struct: msgspec.Struct) -> set[str]:
+        return {
+            one.name
+            for one in msgspec.structs.fields(type(struct))
+            if one.name != "path" and getattr(struct, one.name) not in (one.default, {})
+        }
 
     (host,), (service,) = config.hosts.values(), config.services.values()
-    assert said(config, Config) == fields(Config)
-    assert said(host, Host) == fields(Host)
-    assert said(service, Service) == fields(Service)
+    (person,), (slack, mail) = config.contacts, config.outbox.values()
+    for whole in (config, host, service, person, config.thresholds):
+        assert said(whole) == fields(type(whole))
+    assert said(slack) | said(mail) == fields(Destination)
 
     lines = start.CONFIG.splitlines()
-    settings = [n for n, line in enumerate(lines) if re.match(r"#?(?:    )?[a-z_]+:", line)]
-    assert len(settings) == len(fields(Config)) + len(fields(Host)) + len(fields(Service))
+    settings = [n for n, line in enumerate(lines) if re.match(r"#?(?:    |  - )?[a-z_]+:", line)]
+    kinds = (Config, Host, Service, Person, Destination, Thresholds)
+    assert len(settings) == sum(len(fields(kind)) for kind in kinds) + 1, "kind stands twice"
     bare = [lines[n] for n in settings if not lines[n - 1].startswith("##")]
-    assert bare == ["#    port: 22"], "explained with the line above it"
+    assert bare == ["#    port: 22", "#  - level: 2"], "explained with the line above it"
 
 
 @pytest.mark.parametrize(

@@ -135,8 +135,7 @@ def stale(one: Outgoing, incident: Incident, now: Moment) -> str:
     if about == "resolved":
         reopened = _since(one, incident, e.IncidentReopened)
         return "the incident was opened again after it was written" if reopened else ""
-    overtaken = any(_newer(one, other) for other in incident.outbox.values())
-    if about == "update" and waited > LATE and overtaken:
+    if about == "update" and waited > LATE and _overtaken(one, incident):
         return "there is a newer update"
     if waited > OLD:
         return "it was written more than an hour ago"
@@ -152,9 +151,13 @@ def _since(one: Outgoing, incident: Incident, kind: type[e.Event]) -> bool:
     return False
 
 
-def _newer(one: Outgoing, other: Outgoing) -> bool:
-    same = (other.queued.to, other.queued.about) == (one.queued.to, one.queued.about)
-    return same and other.seq > one.seq and other.way not in (Way.FAILED, Way.CANCELLED)
+def _overtaken(one: Outgoing, incident: Incident) -> bool:
+    to, about = one.queued.to, one.queued.about
+    return any(
+        (other.queued.to, other.queued.about) == (to, about) and other.seq > one.seq
+        for other in incident.outbox.values()
+        if other.way not in (Way.FAILED, Way.CANCELLED)
+    )
 
 
 def asking(incident: Incident, now: Moment) -> tuple[tuple[Outgoing, str], ...]:
@@ -164,12 +167,16 @@ def asking(incident: Incident, now: Moment) -> tuple[tuple[Outgoing, str], ...]:
 
 
 def standing(incident: Incident, now: Moment) -> str:
-    """What waits to be sent, in a few words; empty where nothing does."""
-    waits = sum(one.waits for one in incident.outbox.values())
+    """What is not sent, in a few words; empty where all is."""
+    if not incident.outbox:
+        return ""
+    ways = [one.way for one in incident.outbox.values()]
     asks = len(asking(incident, now))
-    parts = []
-    if waits - asks:
-        parts.append(f"{waits - asks} to send")
-    if asks:
-        parts.append(f"{asks} out of date: send or cancel")
-    return ", ".join(parts)
+    waits = ways.count(Way.WAITING) + ways.count(Way.SENDING) - asks
+    failed = ways.count(Way.FAILED)
+    parts = (
+        f"{waits} to send" if waits else "",
+        f"{asks} waits for you" if asks else "",
+        f"{failed} NOT SENT" if failed else "",
+    )
+    return ", ".join(part for part in parts if part)
