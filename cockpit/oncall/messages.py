@@ -19,7 +19,7 @@ from cockpit.runbook.model import Phase, Runbook
 from cockpit.text import Redactor, Safe, clean
 
 NOT_KNOWN = Safe("not known yet")
-_OPEN = {"found": Safe("nothing yet"), "tried": Safe("nothing yet")}
+_OPEN = {"severity": Safe("P?"), "found": Safe("nothing yet"), "tried": Safe("nothing yet")}
 WHEN_IT_CHANGES = Safe("when something changes")
 
 _OURS = (

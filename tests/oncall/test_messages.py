@@ -146,6 +146,12 @@ def test_what_is_not_known_is_asked_for_and_may_stay_open() -> None:
     assert then.text.startswith("Impact: nobody can pay. Colour: not known yet.")
 
 
+def test_a_severity_that_nobody_has_set_stays_a_question() -> None:
+    undeclared = replace(SLOW, severity=None)
+    assert said("[{severity}] x: P[severity]", undeclared, severity="").startswith("[P?] x: P?")
+    assert "{severity}" in said("[{severity}] x", undeclared)
+
+
 def test_secrets_never_leave_whoever_brought_them() -> None:
     text = said("Found: {found}\nLogs: {logs}", found=f"key {SECRET}", logs="a\npassword=hunter22")
     assert SECRET not in text and "hunter22" not in text
