@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from textual import events, work
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -29,12 +29,11 @@ from screens.driver import when_shown
 from screens.lines import Lines
 from screens.paint import Part, Row
 
-if TYPE_CHECKING:
-    from textual.timer import Timer
-
 CLOCK = 1.0
 ROOMY = 40
 """Cells from which on a rung also says where somebody is."""
+REACTION = 0.15
+"""Seconds from when the ladder is seen until a key can be about it: what was typed ahead is not."""
 HELD = 1.5
 """Seconds within which the same key for the same person is the same press."""
 
@@ -45,16 +44,22 @@ _DASHBOARDS = "dashboards"
 class _Card(Lines, can_focus=False):
     """Who is under the cursor, large."""
 
+    def __init__(self, draw: Callable[[], None]) -> None:
+        super().__init__(id="card")
+        self.draw = draw
+
+    def refill(self) -> None:
+        self.draw()
+
 
 class _Rungs(Lines):
-    """Who is there to be called. Takes no key that was pressed before it was seen."""
+    """Who is there to be called."""
 
     bold_under_cursor = False
 
     def __init__(self, draw: Callable[[], None]) -> None:
         super().__init__(id="rungs")
         self.draw = draw
-        self.ready_at: float | None = None
 
     def moved(self) -> None:
         self.draw()
@@ -62,15 +67,9 @@ class _Rungs(Lines):
     def action_page(self, by: int) -> None:
         self.screen.query_one(_Card).action_page(by)
 
-    async def on_key(self, event: events.Key) -> None:
-        seen = self.ready_at is not None and event.time >= self.ready_at
-        if not seen and event.key != "escape":
-            event.prevent_default()
-            event.stop()
-
 
 class Escalate(Screen[None]):
-    """Shows the ladder, and notes each call.
+    """Shows the ladder, and notes each call; none that was typed before it was seen.
 
     message: has the message for somebody written; called with their name.
     """
@@ -106,32 +105,27 @@ class Escalate(Screen[None]):
         self._by_hand: dict[Safe, bool] = {}
         self._said = Safe("")
         self._pressed: tuple[object, str, float] = (None, "", 0.0)
-        self._clock: Timer | None = None
+        self.ready = False
 
     def compose(self) -> ComposeResult:
         yield Words(id="title", classes="bar")
         yield Words(id="said")
         with Container(id="ladder"):
             yield _Rungs(self._draw)
-            yield _Card(id="card")
+            yield _Card(self._draw)
         yield Words(id="after-the-call", classes="bar")
         yield Words(id="keys-here", classes="bar")
 
     def on_mount(self) -> None:
-        rungs = self.query_one(_Rungs)
-        rungs.focus()
-        ladder = self.ladder
-        if ladder.next is not None:
-            rungs.at = _stop(ladder, ladder.next)
-        when_shown(self, self._open)
-        self._clock = self.set_interval(CLOCK, self._draw)
-        self.call_after_refresh(self._draw)
+        self.query_one(_Rungs).focus()
+        when_shown(self, self._seen)
+        self.set_interval(CLOCK, self._draw)
+
+    def _seen(self) -> None:
+        self.set_timer(REACTION, self._open)
 
     def _open(self) -> None:
-        self.query_one(_Rungs).ready_at = time.monotonic()
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._draw)
+        self.ready = True
 
     # What it shows
 
@@ -165,6 +159,8 @@ class Escalate(Screen[None]):
         ladder = self.ladder
         self._draw_head(ladder)
         rungs, card = self.query_one(_Rungs), self.query_one(_Card)
+        if rungs.at is None and ladder.next is not None and not self.at_vendors:
+            rungs.at = _stop(ladder, ladder.next)  # also where the handbook was read only now
         width = rungs.size.width or self.size.width
         if self.at_vendors:
             rungs.show_rows(self._vendor_rows(width))
@@ -258,7 +254,7 @@ class Escalate(Screen[None]):
         stop = self.query_one(_Rungs).at
         held = self._pressed[:2] == (stop, how) and time.monotonic() - self._pressed[2] < HELD
         self._pressed = stop, how, time.monotonic()
-        if held or not self._may_write():
+        if held or not self.ready or not self._may_write():
             return
         if self.at_vendors and vendor is not None:
             self.responder.escalate(vendor.name, how=how)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -19,6 +20,13 @@ from screens.lines import Lines
 
 class _Code(Lines, can_focus=False):
     """The code, in the middle."""
+
+    def __init__(self, draw: Callable[[], None]) -> None:
+        super().__init__(id="card")
+        self.draw = draw
+
+    def refill(self) -> None:
+        self.draw()
 
 
 class Scan(Screen[None]):
@@ -38,15 +46,8 @@ class Scan(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield Words(id="title", classes="bar")
-        yield _Code(id="card")
+        yield _Code(self._draw)
         yield Words(id="keys-here", classes="bar")
-
-    def on_mount(self) -> None:
-        self._draw()
-        self.call_after_refresh(self._draw)
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
         self.query_one("#title", Words).say((Safe(f" {self.number}"), "title"))

@@ -33,6 +33,7 @@ need vi vim-tiny
 need strace strace
 need setsid util-linux
 need pdftotext poppler-utils
+need zbarimg zbar-tools
 need python3 python3
 [ -x /usr/bin/python3 ] || missing="$missing python3"
 # A PDF is made with Pango, in a font of the system.
