@@ -42,6 +42,7 @@ class Flaky:
 
     answer: Answer = lambda path, body: (200, {}, b"ok")
     got: list[Got] = field(default_factory=list)
+    address: str = "127.0.0.1"
 
     def __enter__(self) -> Self:
         flaky = self
@@ -85,7 +86,7 @@ class Flaky:
             def handle_error(self, *_: object) -> None:
                 pass  # whoever asked was killed, or we closed it ourselves
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = Server((self.address, 0), Handler)
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +18,12 @@ from cockpit.incident import events as e
 from cockpit.incident.outgoing import Outgoing, Way
 from cockpit.outbox import sender
 from cockpit.responder import Responder
+from tests.lab.fixtures import not_tested
 from tests.outbox.flaky import Flaky, free_port
+from tests.outbox.mails import Inbox, serving
 
 pytestmark = pytest.mark.anyio
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -366,3 +373,156 @@ async def test_a_destination_that_is_not_known_is_said_and_nothing_is_lost(tmp_p
     assert "knows no destination hook" in messages(at_work)[0].why
     assert messages(at_work)[0].waits
     await at_work.close()
+
+
+GOES_LATER = """\
+import asyncio, subprocess, sys
+from pathlib import Path
+from cockpit.config import Config, Destination
+from cockpit.incident.events import Severity
+from cockpit.incident.outgoing import Way
+from cockpit.outbox import sender
+from cockpit.responder import Responder
+from tests.outbox.flaky import Flaky
+
+# By the clock alone it would not try again in time: it has to hear that the network is back.
+sender.FIRST_PAUSE = sender.LONGEST_PAUSE = 3600.0
+
+async def main():
+    with Flaky(address="0.0.0.0") as server:
+        url = f"http://127.0.0.1:{server.port}"
+        config = Config(outbox={"hook": Destination(kind="webhook", url=url)})
+        responder = Responder(Path(sys.argv[1]), "sam", config)
+        responder.declare("API down", Severity.P0)
+        responder.tell("one", to=["hook"])
+        async with asyncio.timeout(60):
+            while not (one := [*responder.incident.outbox.values()][0]).why:
+                await asyncio.sleep(0.02)
+            print(one.way, one.why, one.ambiguous, sep="|")
+            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+            while one.waits:
+                await asyncio.sleep(0.02)
+                one = [*responder.incident.outbox.values()][0]
+        print(one.way, [got.body["text"] for got in server.got], sep="|")
+        await responder.close()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.root
+def test_without_any_interface_it_waits_and_goes_when_there_is_one(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    unshare = shutil.which("unshare")
+    if unshare is None or subprocess.run([unshare, "-n", "ip", "link"], check=False).returncode:
+        not_tested(request, "a network of its own", ["unshare -n does not work, or ip is missing"])
+    said = subprocess.run(
+        [unshare, "-n", sys.executable, "-c", GOES_LATER, str(tmp_path)],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
+    assert said == (
+        "waiting|no connection to 127.0.0.1 (Network is unreachable)|False\nsent|['one']\n"
+    )
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr':DeprecationWarning")  # apprise's own
+async def test_apprise_delivers_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Flaky() as server:
+        config = Config(outbox={"rest": Destination(kind="apprise", env="REST")})
+        monkeypatch.setenv("REST", f"json://127.0.0.1:{server.port}/secret-path")
+        at_work = responder(tmp_path, config)
+        at_work.tell("one", to=["rest"])
+        await sent(at_work)
+        assert (server.got[0].body["title"], server.got[0].body["message"]) == (
+            "P0 API down",
+            "one",
+        )
+        server.answer = lambda path, body: (500, {}, b"")
+        at_work.tell("two", to=["rest"])
+        await until(lambda: messages(at_work)[1].why)
+        assert messages(at_work)[1].ambiguous, "it only says no, not how far it came"
+        assert "secret-path" not in messages(at_work)[1].why
+        at_work.cancel(messages(at_work)[1].id)
+        monkeypatch.setenv("REST", "nonsense")
+        at_work.tell("three", to=["rest"])
+        await until(lambda: messages(at_work)[2].way is Way.FAILED)
+        await at_work.close()
+
+
+async def test_without_apprise_it_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    monkeypatch.setenv("REST", "json://127.0.0.1:9/")
+    config = Config(outbox={"rest": Destination(kind="apprise", env="REST")})
+    at_work = responder(tmp_path, config)
+    at_work.tell("one", to=["rest"])
+    await until(lambda: messages(at_work)[0].why)
+    assert "pip install 'cockpit[apprise]'" in messages(at_work)[0].why
+    assert messages(at_work)[0].waits
+    await at_work.close()
+
+
+async def test_a_mail_goes_through_the_outbox(tmp_path: Path) -> None:
+    inbox = Inbox()
+    with serving(inbox) as address:
+        mail = Destination(
+            kind="smtp", url=f"smtp://{address}", sender="ops@example.net", to=("a@example.net",)
+        )
+        at_work = responder(tmp_path, Config(outbox={"mail": mail}))
+        inbox.to_mail = "451 busy"
+        at_work.tell("one", to=["mail"])
+        await until(lambda: messages(at_work)[0].why)
+        assert "451 (busy)" in messages(at_work)[0].why
+        inbox.to_mail = "250 taken"
+        await sent(at_work)
+        await at_work.close()
+    assert len(inbox.mails) == 1 and b"possible duplicate" not in inbox.mails[0]
+
+
+async def test_a_disk_that_takes_nothing_sends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Flaky() as server:
+        at_work = responder(tmp_path, hook(server.url))
+        saved = at_work.log.saved_up_to
+
+        async def full(record: e.Record) -> bool:
+            return False
+
+        monkeypatch.setattr(at_work.log, "saved_up_to", full)
+        at_work.tell("one", to=["hook"])
+        await until(lambda: messages(at_work)[0].why)
+        assert "the disk takes nothing" in messages(at_work)[0].why
+        assert not server.got
+        monkeypatch.setattr(at_work.log, "saved_up_to", saved)
+        await sent(at_work)
+        assert [got.body["text"] for got in server.got] == ["one"], "nothing had left: no mark"
+        await at_work.close()
+
+
+async def test_leaving_waits_a_moment_for_an_answer_and_not_longer(tmp_path: Path) -> None:
+    go_on = threading.Event()
+
+    def answer(path: str, body: Any) -> tuple[int, dict[str, str], bytes]:
+        go_on.wait(0.3 if body["text"] == "quick" else 20)
+        return 200, {}, b""
+
+    with Flaky(answer) as server:
+        at_work = responder(tmp_path, hook(server.url))
+        at_work.tell("quick", to=["hook"])
+        await until(lambda: messages(at_work)[0].way is Way.SENDING)
+        await at_work.close()
+        assert messages(at_work)[0].way is Way.SENT
+        again = Responder(tmp_path, "sam", hook(server.url))
+        assert at_work.folder
+        again.take_up(at_work.folder)
+        again.tell("slow", to=["hook"])
+        await until(lambda: messages(again)[1].way is Way.SENDING)
+        await again.close()
+        assert messages(again)[1].way is Way.SENDING, "whether it arrived is not known"
+        go_on.set()
