@@ -137,13 +137,14 @@ def _signs(
 ) -> Iterable[tuple[str, _Sign]]:
     name = row.name
     number = len(restarts.seen)
+    many = "restart" if number == 1 else "restarts"
     yield (
         RESTARTS,
         _Sign(
             number >= limits.restarts,
             bool(number) and now - restarts.seen[-1] < 1.0,
-            Safe(f"{number} RESTARTS"),
-            Safe(f"{name}: {number} restarts in 10 minutes (limit {limits.restarts})"),
+            Safe(f"{number} {many.upper()}"),
+            Safe(f"{name}: {number} {many} in 10 minutes (limit {limits.restarts})"),
         ),
     )
     percent = memory_percent(row, now)

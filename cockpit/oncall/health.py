@@ -42,7 +42,7 @@ def _of_hosts(ground: Ground) -> Iterator[Check]:
     for name in there.hosts_of(ground.config):
         host = ground.hosts.to(name)
         if not host.local:
-            yield Check(Safe(f"{host.name}: SSH"), partial(there.ssh, host))
+            yield Check(Safe(f"{host.name}: SSH"), partial(there.ssh, host, offline_is=warn))
         asked = partial(there.disks, host, ground.config.thresholds.disk)
         yield ground.check(f"{host.name}: disk", host, asked)
 
@@ -59,7 +59,7 @@ def _of_services(ground: Ground) -> Iterator[Check]:
                 asked = partial(_each, ground, host, container, judge)
                 yield ground.check(f"{name}: {what} of {container}", host, asked)
         if service.health:
-            asked = partial(there.health, host, service.health, ground.web)
+            asked = partial(there.health, host, service.health, ground.web, offline_is=warn)
             yield ground.check(f"{name}: health", host, asked)
 
 
@@ -87,8 +87,9 @@ async def _restarts(engine: Engine, row: Container, thresholds: Thresholds) -> F
             count += 1
     ever = f", {row.restarts} since it was made" if row.restarts else ""
     if count >= thresholds.restarts:
+        times = "1 time" if count == 1 else f"{count} times"
         return warn(
-            f"{row.name} ended {count} times in {RESTARTS_MIN} minutes"
+            f"{row.name} ended {times} in {RESTARTS_MIN} minutes"
             f" (limit {thresholds.restarts}){ever}.",
             "See why in its log, before it is restarted once more.",
         )

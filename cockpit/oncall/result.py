@@ -175,12 +175,12 @@ def worst(results: Sequence[Result], *, manual: bool = False) -> int:
 
 
 def count(results: Sequence[Result]) -> str:
-    """How many of each there are that a person looks for."""
+    """How many there are of each, the worst first."""
     words = {
-        Mark.OK: "ok",
-        Mark.WARN: "to look at",
         Mark.BAD: "wrong",
+        Mark.WARN: "to look at",
         Mark.YOURS: "yours to do",
+        Mark.OK: "ok",
         Mark.NOTE: "not judged",
     }
     numbers = {mark: sum(one.mark is mark for one in results) for mark in words}

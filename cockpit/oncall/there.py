@@ -35,6 +35,8 @@ _DF: Final = "LC_ALL=C df -Pk"
 _NO_DISK: Final = frozenset({"tmpfs", "devtmpfs", "udev", "none", "overlay", "shm", "efivarfs"})
 _NO_PLACE: Final = ("/dev/", "/proc/", "/run/", "/snap/", "/sys/")
 
+Verdict = Callable[[str, str], Found]
+
 
 @dataclass(frozen=True, slots=True)
 class Disk:
@@ -73,13 +75,13 @@ def loopback(url: str) -> bool:
 # Hosts
 
 
-async def ssh(host: Host) -> Found:
-    """Whether it lets us in."""
+async def ssh(host: Host, *, offline_is: Verdict = bad) -> Found:
+    """Whether it lets us in. offline_is: what it counts as where this machine has no network."""
     try:
         target = (await host.reached()).responder.target
     except Unreachable as error:
         if offline():
-            return bad("not asked: no network.", "Connect this machine, then check again.")
+            return offline_is("not asked: no network.", "Connect this machine, then check again.")
         return bad(str(error).removeprefix(f"{host.name}: "))
     rtt = target.link.rtt
     return ok(f"lets {target.user} in" + (f", {rtt * 1000:.0f} ms" if rtt else ""))
@@ -268,10 +270,10 @@ async def _no_way_to(url: str) -> str:
     return ""
 
 
-async def health(host: Host, url: str, web: Web) -> Found:
+async def health(host: Host, url: str, web: Web, *, offline_is: Verdict = bad) -> Found:
     """Whether a service answers 2xx: asked on its host where the URL is loopback, else from here.
 
-    Raises Unreachable, Shut, CannotRun.
+    offline_is: as in `ssh`. Raises Unreachable, Shut, CannotRun.
     """
     where = ""
     if loopback(url) and not host.local:
@@ -281,7 +283,7 @@ async def health(host: Host, url: str, web: Web) -> Found:
         lines = heard.output.splitlines() or [b"no answer"]
         status: int | str = int(said[1]) if said and said[1] != "000" else clean_line(lines[0])
     elif offline() and not loopback(url):
-        return bad("not asked: no network.", "Connect this machine, then check again.")
+        return offline_is("not asked: no network.", "Connect this machine, then check again.")
     else:
         status = await web.status(url)
     if isinstance(status, int) and 200 <= status < 300:

@@ -102,6 +102,7 @@ class ChecksScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self._list.focus()
+        self.query_one("#said").display = False
         when_shown(self, self._shown)
         self.set_interval(REFRESH, self._draw)
         self._ask()
@@ -166,7 +167,7 @@ class ChecksScreen(Screen[None]):
         return here.terminal((width, height), "utf-8", os.environ.get("TERM", ""))
 
     def _keep(self) -> None:
-        results = list(self._list.results.values())
+        results = [one for _, one in sorted(self._list.results.items())]
         outcome = checks.OUTCOMES[worst(results)]
         self._trouble = kept.keep(outcome, results, clock.now())
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from cockpit.config import Thresholds, load
+from cockpit.incident import events as e
+from cockpit.incident.events import Severity
+from cockpit.responder import Responder
 from tests.lab.lab import Lab
-from tests.plain_cli import Ground
+from tests.plain_cli import Ground, until
 
 pytestmark = pytest.mark.anyio
 SERVICE = "    containers: [kamiyo, aggregator]\n    health: http://localhost:8000/health\n"
@@ -38,7 +43,7 @@ def ground(tmp_path: Path, service: Lab) -> Ground:
     config = service.write_config(tmp_path)
     text = config.read_text().replace("    containers: [kamiyo]\n", SERVICE)
     assert SERVICE in text
-    config.write_text(text)
+    config.write_text(f"{text}thresholds: {{restarts: 1}}\n")
     (tmp_path / "ON_CALL.md").write_text(HANDBOOK)
     service.run(HEALTHY)
     return Ground(tmp_path)
@@ -85,6 +90,36 @@ async def test_health_is_operational_then_says_what_broke(ground: Ground, servic
     assert (quiet.status, quiet.err) == (2, "")
     assert all(line.startswith(("FAIL  ", "warn  ")) for line in said.splitlines())
     assert "kamiyo: container aggregator: aggregator is exited" in said
+    assert "kamiyo: restarts of aggregator: aggregator ended 1 time in 10 minutes" in said
     assert "prod-1: disk: /opt/kamiyo/data is 100% full, 0 B left (limit 85%)" in said
     assert "kamiyo: container kamiyo" not in said and "\x1b" not in said
     assert service.run(JOBS).stdout == before, "cron runs it each minute, and leaves nothing there"
+
+
+async def test_a_limit_that_is_crossed_is_on_the_timeline_of_an_open_incident_once(
+    tmp_path: Path, lab: Lab
+) -> None:
+    config = msgspec.structs.replace(
+        load(lab.write_config(tmp_path)), thresholds=Thresholds(restarts=1, memory=10)
+    )
+    responder = Responder(tmp_path / "incidents", "sam", config)
+    try:
+        responder.choose_host("prod-1")
+        limits = responder.limits
+        assert limits is not None
+        await until(lambda: ("aggregator", "memory") in limits.over)
+        assert responder.folder is None, "no incident, so nothing is written"
+        responder.declare("slow", Severity.P2)
+        await until(lambda: ("prod-1", "aggregator", "memory") in responder.incident.crossed)
+        lab.run("kill -9 $(docker inspect -f '{{.State.Pid}}' receipts-worker)")
+        await until(lambda: ("prod-1", "receipts-worker", "restarts") in responder.incident.crossed)
+        told = [
+            entry.record.event
+            for entry in responder.incident.entries
+            if isinstance(entry.record.event, e.ThresholdCrossed)
+        ]
+        assert len(told) == len({(one.container, one.what) for one in told})
+        words = next(one.words for one in told if one.what == "restarts")
+        assert words == "receipts-worker: 1 restart in 10 minutes (limit 1)"
+    finally:
+        await responder.close()

@@ -1,0 +1,95 @@
+"""The checklist before a shift on the screen, and a crossed limit in a container's row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cockpit.config import Config, Service
+from cockpit.containers.container import Container
+from cockpit.containers.limits import MEMORY, Over
+from cockpit.containers.watch import Containers
+from cockpit.oncall import kept
+from cockpit.oncall.handbook import parse as handbook
+from cockpit.text import Safe
+from screens.dialogs.checks import CheckRows, ChecksScreen
+from tests.screens.test_cockpit import dialog, opened, press, shown, until
+
+pytestmark = pytest.mark.anyio
+HANDBOOK = """\
+# On-Call
+
+## Before Your Shift
+
+- [ ] Phone is charged
+- [ ] Laptop is charged
+"""
+
+
+@pytest.mark.parametrize("size", [(120, 40), (60, 20)])
+async def test_c_asks_all_and_space_ticks_what_is_yours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    monkeypatch.setenv("COCKPIT_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("TERM", "xterm")
+    (tmp_path / "ON_CALL.md").write_text(HANDBOOK)
+    async with opened(tmp_path, size=size) as (pilot, responder, _):
+        await until(pilot, lambda: responder.handbook is not None)
+        responder.config = Config(services={"api": Service(health="http://127.0.0.1:9/")})
+        responder.handbook = handbook(HANDBOOK, str(tmp_path / "ON_CALL.md"), "")
+        await press(pilot, "C")
+        await dialog(pilot, ChecksScreen)
+        rows = pilot.app.screen.query_one(CheckRows)
+        await until(pilot, lambda: "FAIL  api: health: " in shown(rows))
+        assert "todo  Phone is charged: yours to do" in shown(rows)
+        await until(pilot, lambda: kept.last() is not None)
+        last = kept.last()
+        assert last is not None and last.outcome == "not ready"
+        assert last.wrong[0].startswith("api: health: ")
+        await press(pilot, "G", "space")
+        await until(pilot, lambda: "> ok    Laptop is charged: done, you say" in shown(rows))
+        await press(pilot, "space")
+        await until(pilot, lambda: "> todo  Laptop is charged: yours to do" in shown(rows))
+        await press(pilot, "n")
+        assert rows.names[int(str(rows.at))] == "api: health", "the first that is wrong"
+        await press(pilot, "space")
+        assert "FAIL  api: health: " in shown(rows), "what a machine found is not ticked by hand"
+        await press(pilot, "escape")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, ChecksScreen))
+        assert responder.folder is None, "a check begins no incident"
+
+
+def container(name: str, health: str) -> Container:
+    return Container(
+        id=name,
+        name=Safe(name),
+        image=Safe("x"),
+        state="running",
+        status=Safe("running"),
+        health=health,
+        restarts=0,
+        oom=False,
+        exit_code=None,
+        started_at=None,
+        finished_at=None,
+        project=Safe(""),
+        service=Safe(""),
+        tty=False,
+    )
+
+
+async def test_a_crossed_limit_stands_in_the_row_where_nothing_is_worse(tmp_path: Path) -> None:
+    async with opened(tmp_path, size=(80, 24)) as (_, _, main):
+        rows = (container("web", "healthy"), container("db", "unhealthy"))
+        over = {
+            (name, MEMORY): Over(Safe("MEMORY 93%"), Safe("words"), 0.0) for name in ("web", "db")
+        }
+        known = Containers(rows, 0.0, Safe(""), "streams", Safe("20"))
+        main.containers.show(known, Safe(""), over)
+        text = shown(main.containers)
+        web, db = (
+            next(line for line in text.split("\n") if name in line) for name in ("web", "db")
+        )
+        assert "MEMORY 93%" in web and "healthy" not in web
+        assert "UNHEALTHY" in db and "MEMORY" not in db
