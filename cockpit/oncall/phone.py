@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from cockpit.oncall import contacts
 from cockpit.text import Safe, plain
@@ -120,6 +121,7 @@ def halves(rows: Pixels) -> tuple[Safe, ...]:
     )
 
 
+@lru_cache(maxsize=8)
 def code(number: str) -> tuple[tuple[bool, ...], ...]:
     """The modules of a QR code that has a phone call this number, dark ones True, quiet zone too.
 

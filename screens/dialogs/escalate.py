@@ -171,9 +171,9 @@ class Escalate(Screen[None]):
         card.show_rows(self._card(ladder, max(20, card.size.width - 1), card.size.height))
         after = keys_line(_AFTER, self.size.width)
         self.query_one("#after-the-call", Words).say((after, "strong"))
-        keys = ["j k level", "c why", "m message", "v vendors", "y copy", "Q code"]
+        keys = ["j k", "c why", "m message", "v vendors", "y copy", "Q code"]
         if self.at_vendors:
-            keys = ["j k vendor", "y copy", "Q code", "v ladder"]
+            keys = ["j k", "y copy", "Q code", "v ladder"]
         words = keys_line([*keys, "w other", "esc back"], self.size.width)
         self.query_one("#keys-here", Words).say((words, "faint"))
 
