@@ -59,7 +59,7 @@ def facts(
         done = incident.resolution
         known |= {"cause": clean(done.cause), "fix": clean(done.fix)}
         known["follow_up"] = clean(done.follow_up) or Safe("none")
-    return {name: fact for name, fact in known.items() if fact}
+    return {name: fact for name, fact in known.items() if fact not in (None, "")}
 
 
 def state(incident: Incident, seen: str = "") -> Safe:
