@@ -16,8 +16,8 @@ from screens.asking import Asking
 from screens.dialogs.form import Field, Form
 
 _COUNTS_AS = Safe(
-    "With temporary: put back: action: runbook: well: badly: or lucky: before it, the reports"
-    " list it there."
+    "The reports list it apart where it begins with temporary: put back: action: runbook:"
+    " well: badly: or lucky:"
 )
 
 

@@ -287,13 +287,31 @@ class Logbook:
 
         return name(self.incident)
 
+    @property
+    def _over_since(self) -> int:
+        """seq of the record that says so."""
+        ends = (
+            entry.record.seq
+            for entry in reversed(self.incident.entries)
+            if isinstance(entry.record.event, e.IncidentResolved)
+        )
+        return next(ends, 0)
+
     async def review_written(self) -> str:
-        """Waits for the post-incident document of what was just resolved; what went wrong."""
-        folder = self.folder
-        if folder is None:
+        """Waits for the post-incident document of what was just resolved; what went wrong.
+
+        It is not written before it is on disk that the incident is over.
+        """
+        journal = self._journal
+        if journal is None:
             return self.reading
-        async with self._markdown_lock:
-            return await aside(lambda: self._review(folder))
+        try:
+            async with asyncio.timeout(SAVE_PATIENCE):
+                await journal.saved_up_to(self._over_since)
+                async with self._markdown_lock:
+                    return await aside(lambda: self._review(journal.folder))
+        except TimeoutError:
+            return f"{self.review_name} is not written yet: the disk does not answer."
 
     def _review(self, folder: Path) -> str:
         """Writes the post-incident document once it is over; people edit it, so never again."""
@@ -301,7 +319,8 @@ class Logbook:
         from cockpit.incident.review import review
 
         path = folder / self.review_name
-        if self.incident.open or path.exists():
+        saved = self._journal.saved if self._journal else 0
+        if self.incident.open or saved < self._over_since or path.exists():
             return ""
         return write_new(path, review(self.incident, rules=self.rules(), trouble=self.trouble))
 

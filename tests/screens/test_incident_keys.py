@@ -6,8 +6,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from textual.widgets import Static
 
+from screens.dialogs.form import Form
 from screens.incident_keys import moment, unsuitable
+from tests.screens.test_cockpit import dialog, opened, press, until
 
 NEAR = datetime(2026, 11, 21, 0, 5, tzinfo=UTC)
 
@@ -47,3 +50,22 @@ def test_a_log_is_not_written_over_something_else(tmp_path: Path) -> None:
     assert "directory" in unsuitable(str(tmp_path), "01JD")
     assert "no directory" in unsuitable(str(tmp_path / "no" / "x.md"), "01JD")
     assert unsuitable("~nobody-of-that-name/x.md", "01JD") != ""
+
+
+@pytest.mark.anyio
+async def test_resolving_says_where_the_post_incident_document_is(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, responder, _):
+        await press(pilot, "i")
+        await dialog(pilot, Form)
+        hint = pilot.app.screen.query(Static).results()
+        assert any("begins with temporary:" in str(one.render()) for one in hint)
+        await press(pilot, *"lucky", "colon", "space", *"it", "space", *"was", "enter")
+        await until(pilot, lambda: responder.folder is not None)
+        await press(pilot, "R")
+        await dialog(pilot, Form)
+        await pilot.press(*"disk", "enter", *"freed", "enter", "enter")
+        await until(pilot, lambda: any("post-incident.md is beside the journal" in one.message
+                                       for one in pilot.app._notifications))  # fmt: skip
+        assert responder.folder is not None
+        text = (responder.folder / "post-incident.md").read_text()
+        assert "- it was" in text.split("## Where we were lucky")[1]
