@@ -132,7 +132,6 @@ class ChecksScreen(Screen[None]):
             read = await asyncio.to_thread(handbook.load, responder.config)
         now = clock.now()
         ticked = {one.name for one in rows.results.values() if one.said == checks.DONE}
-        rows.results = {}
 
         def plan(ground: there.Ground) -> Sequence[Check]:
             return checks.plan(ground, read, now, self._terminal)
@@ -141,7 +140,7 @@ class ChecksScreen(Screen[None]):
             mine = self._mine(read, ticked)
             self._machine = len(asked)
             rows.names = [*(one.name for one in asked), *(one.name for one in mine)]
-            rows.results.update(enumerate(mine, len(asked)))
+            rows.results = dict(enumerate(mine, len(asked)))
             rows.refill()
 
         def told(number: int, result: Result) -> None:
