@@ -44,7 +44,8 @@ def _well(incident: Incident, rules: Rules) -> Iterator[str]:
     if incident.last_change and incident.verified:
         yield "A verification passed after the last change."
     pace, silence = _pace(incident, rules), _silence(incident)
-    if pace and pace.update and silence is not None and silence <= pace.update * 1.1:
+    arrived = all(one.way is Way.SENT for one in incident.outbox.values())
+    if pace and pace.update and arrived and silence is not None and silence <= pace.update * 1.1:
         yield f"Others were told at least every {_limit(pace.update)}."
 
 

@@ -200,7 +200,8 @@ def told(case: Case) -> str:
     for one in case.incident.outbox.values():
         if one.way is not Way.SENT:
             to, about = case.prose(one.queued.to), case.prose(one.queued.about)
-            lines.append(f"- Never sent, to {to} ({about}): {one.way.value}, {case.prose(one.why)}")
+            why = f", {case.prose(one.why)}" if one.why else ""
+            lines.append(f"- Never sent, to {to} ({about}): {one.way.value}{why}")
     return "\n".join(lines) or "Nobody was told through cockpit."
 
 
