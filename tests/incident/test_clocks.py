@@ -193,12 +193,20 @@ def test_a_clock_runs_and_is_answered(
 
 
 def test_nothing_is_due_once_it_is_resolved_and_again_once_it_is_not() -> None:
-    over = world(P0, ACK).at(20, called(2, "reached"), e.IncidentResolved(cause="a", fix="b"))
+    over = world(P0, ACK).at(5, ran(), called(4, "reached"), told(20), e.IncidentMitigated())
+    over.at(20, e.IncidentResolved(cause="a", fix="b"))
     assert over.due(500) == ()
+    # What was tried, promised and mitigated before it came back counts no longer.
     again = over.at(600, e.IncidentReopened(reason="back"))
     assert again.left("update", 601) == pytest.approx(14)
     assert again.left("escalate", 601) == pytest.approx(14)
     assert again.left("acknowledge", 601) is None
+    assert again.left("top level", 601) is None
+
+
+def test_a_better_title_moves_no_clock() -> None:
+    again = e.IncidentDeclared(title="Checkout down", severity=e.Severity.P0)
+    assert world(P0).at(10, again).left("update", 12) == pytest.approx(3)
 
 
 def test_no_ladder_goes_on_from_before_it_was_reopened() -> None:
@@ -208,11 +216,15 @@ def test_no_ladder_goes_on_from_before_it_was_reopened() -> None:
 
 def test_the_handbooks_own_times_hold() -> None:
     rules = Rules(
-        acknowledge=120, paces={e.Severity.P0: Pace(0, 300, 600)}, ladder={2: 60}, top_level=3
+        acknowledge=120,
+        paces={e.Severity.P0: Pace(0, 300, 600)},
+        ladder={2: 60},
+        top_level=3,
+        top_after=3600,
     )
     here = world(P0).at(1, called(2))
     left = {one.name: one.left for one in clocks.due(here.incident, rules, here.moment(), "UTC")}
-    assert left == {"acknowledge": 60, "update": 240, "ladder": 60, "top level": 7140}
+    assert left == {"acknowledge": 60, "update": 240, "ladder": 60, "top level": 3540}
     # What the handbook does not rate has the usual times.
     slow = world(P1)
     assert {one.name for one in clocks.due(slow.incident, rules, slow.moment(), "UTC")} >= {
