@@ -50,7 +50,7 @@ def facts(
         "resolved": incident.resolved,
         "downtime": _downtime(incident, now),
         "phone": _phone(handbook, who),
-        "dashboard": handbook.dashboards[0] if handbook.dashboards else None,
+        "dashboard": handbook.dashboards[0] if len(handbook.dashboards) == 1 else None,
         "state": state(incident, seen),
         "found": found(incident, runbook),
         "tried": tried(incident, runbook),

@@ -33,8 +33,8 @@ _BOX = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s*\Z")
 _CHOICE_OF_SEVERITY = re.compile(r"(?i)(?:(?:p|sev-?)?[0-4](?:\s*(?:[/|,-]|or)\s*|\Z)){2,}")
 # Words that say in what form, and not what.
 _FORM = re.compile(
-    r"(?i)(?:(?:brief|short|one-line|exact|your|the|a|n|x+|time|hh|mm|ss|yyyy|dd|date|timestamp|utc"
-    r"|text|details?|description|link|url|number|list|here|tbd|value|name|fill in|insert|paste)"
+    r"(?i)(?:(?:exact|your|the|a|n|x+|time|hh|mm|ss|yyyy|dd|date|timestamp|utc"
+    r"|text|link|url|number|list|here|tbd|value|name|fill in|insert|paste)"
     r"[\s:/#._-]*)+"
 )
 _LABEL = re.compile(
@@ -68,7 +68,10 @@ _MEANINGS = tuple(
         ("runbook", r"runbook"),
         ("incident", r"incident (?:id|number|#)|reference"),
         ("service", r"service|system|component|application|product"),
-        ("title", r"title|summary|incident|issue|problem|alert|desc|what happened|investigating"),
+        (
+            "title",
+            r"title|summary|incident|issue|problem|alert|desc|details|what happened|investigating",
+        ),
         ("state", r"state|status|situation|progress|update|current"),
         ("now", r"now|time|hh:mm|date"),
     )

@@ -4,80 +4,37 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from cockpit.incident import events as e
 from cockpit.incident.clocks import PACES, Rules
 from cockpit.incident.events import Severity
 from cockpit.incident.incident import Incident
-from cockpit.incident.timeline import duration
 from cockpit.oncall.facts import Fact, facts
+from cockpit.oncall.filling import put
 from cockpit.oncall.gaps import Gap, find
 from cockpit.oncall.model import Handbook, Template
+from cockpit.oncall.own_messages import OURS
 from cockpit.runbook.model import Phase, Runbook
 from cockpit.text import Redactor, Safe, clean
 
 NOT_KNOWN = Safe("not known yet")
-_OPEN = {"severity": Safe("P?"), "found": Safe("nothing yet"), "tried": Safe("nothing yet")}
+_OPEN = {
+    "severity": Safe("P?"),
+    "logs": Safe("not attached"),
+    "found": Safe("nothing yet"),
+    "tried": Safe("nothing yet"),
+}
 WHEN_IT_CHANGES = Safe("when something changes")
 
-_OURS = (
-    Template(
-        "acknowledged",
-        Safe("Acknowledged"),
-        Safe(
-            "[{severity}] {title}: somebody has it.\n"
-            "Since {started}. Impact: {impact}.\n"
-            "Responder: {who}. Next update: {next_update}."
-        ),
-    ),
-    Template(
-        "update",
-        Safe("Update"),
-        Safe(
-            "[{severity}] {title}: update of {now}.\n"
-            "State: {state}.\n"
-            "Impact: {impact}.\n"
-            "Found: {found}.\n"
-            "Done: {tried}.\n"
-            "Next: {next_step}.\n"
-            "Next update: {next_update}."
-        ),
-    ),
-    Template(
-        "escalation",
-        Safe("Escalation"),
-        Safe(
-            "[{severity}] {title}: I need help.\n"
-            "Since {started}. Impact: {impact}.\n"
-            "Tried: {tried}.\n"
-            "State now: {state}.\n"
-            "I need: {need}.\n"
-            "I am {who}, phone {phone}.\n"
-            "Log:\n{logs}"
-        ),
-    ),
-    Template(
-        "resolved",
-        Safe("Resolved"),
-        Safe(
-            "[{severity}] {title}: resolved.\n"
-            "From {started} to {resolved}, down for {downtime}.\n"
-            "Cause: {cause}.\n"
-            "Fix: {fix}.\n"
-            "Follow-up: {follow_up}."
-        ),
-    ),
-)
 _NEXT = Safe("Next update: {next_update}.")
 _STATES_THE_NEXT = ("acknowledged", "update")
-_TIMES = ("started", "acknowledged", "mitigated", "resolved", "now", "next_update")
 _PROMISE = re.compile(
     r"(?i)next (?:update|message|status|report)\b[^\n]{0,40}?"
     r"(?:(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)|in (?P<count>\d{1,3}) ?(?P<unit>min|m\b|h))"
 )
-_ZONE = re.compile(r"\s*\b(?:UTC|GMT|Z)\b")
+_OF_A_SHIFT = re.compile(r"(?i)\b(?:shift|hand-?(?:off|over)|post-?mortem|post-incident)\b")
 _MARK = re.compile(r"\[REDACTED:[a-z-]+:[0-9a-f]{6}\]")
 
 ASKS: Mapping[str, str] = {
@@ -129,11 +86,16 @@ class Draft:
 
 
 def templates(handbook: Handbook | None) -> tuple[Template, ...]:
-    """The messages that there are: the four that every incident has, then others of the team."""
+    """The messages that there are: the four that every incident has, then others of the team.
+
+    What a handbook has for a shift is not told in an incident.
+    """
     theirs = handbook.templates if handbook else ()
     by_name = {one.about: one for one in reversed(theirs)}
-    usual = tuple(by_name.get(ours.about, ours) for ours in _OURS)
-    return (*usual, *(one for one in theirs if one not in usual))
+    usual = (replace(by_name.get(ours.about, ours), title=ours.title) for ours in OURS)
+    names = {ours.about for ours in OURS}
+    others = (one for one in theirs if one.about not in names and not _OF_A_SHIFT.search(one.title))
+    return (*usual, *others)
 
 
 def likely(incident: Incident) -> str:
@@ -170,7 +132,7 @@ def draft(
         "next_update": due or WHEN_IT_CHANGES,
         **{name: clean(value) or _OPEN.get(name, NOT_KNOWN) for name, value in given.items()},
     }
-    offers = _offers(incident, runbook)
+    offers = _offers(incident, runbook, book)
     parts: list[str] = []
     gaps: dict[str, Wanted] = {}
     at = 0
@@ -182,7 +144,7 @@ def draft(
             parts.append(text[gap.start : gap.end])
             gaps.setdefault(gap.name, _wanted(gap, offers.get(gap.name, "")))
             continue
-        words, over = _put(gap.name, fact, text[: gap.start], text[gap.end :], now)
+        words, over = put(gap.name, fact, text[: gap.start], text[gap.end :], now)
         if "\n" in words and text[: gap.start].rpartition("\n")[2]:
             parts[-1] = parts[-1].rstrip(" ")
             words = f"\n{words}"
@@ -245,47 +207,20 @@ def _with_next(template: Template) -> Safe:
     return Safe(text)
 
 
-def _offers(incident: Incident, runbook: Runbook | None) -> dict[str, str]:
-    """What may be meant, to be looked at before it is said: the next step of the runbook."""
+def _offers(incident: Incident, runbook: Runbook | None, handbook: Handbook) -> dict[str, str]:
+    """What may be meant, to be looked at before it is said: the next step, the first dashboard."""
+    offers = {"dashboard": str(handbook.dashboards[0])} if handbook.dashboards else {}
     if runbook is None:
-        return {}
+        return offers
     wanted = (Phase.RECOVERY, Phase.VERIFICATION) if incident.diagnosed else (Phase.DIAGNOSIS,)
     left = (
         str(step.title)
         for _, step in runbook.steps()
         if step.phase in wanted and e.StepRef(runbook.path, step.id) not in incident.steps
     )
-    return {"next_step": next(left, "")}
+    return {**offers, "next_step": next(left, "")}
 
 
 def _wanted(gap: Gap, offer: str) -> Wanted:
     ask = Safe(ASKS[gap.name]) if gap.name in ASKS else Safe(f"{gap.words or gap.name}?")
     return Wanted(gap.name, ask, gap.line, clean(offer))
-
-
-def _put(name: str, fact: Fact, before: str, after: str, now: datetime) -> tuple[str, int]:
-    """A fact as it stands between these texts, and how much of what follows it replaces."""
-    line = after.partition("\n")[0]
-    zone = _ZONE.match(after)
-    if isinstance(fact, timedelta):
-        minutes = re.match(r"\s*min", after)
-        return (str(round(fact.total_seconds() / 60)) if minutes else _length(fact)), 0
-    if isinstance(fact, datetime):
-        if name == "next_update" and re.match(r"\s*min", after):
-            return str(max(1, -int((now - fact).total_seconds() // 60))), 0
-        day = "" if fact.date() == now.date() else f"{fact:%Y-%m-%d} "
-        return f"{day}{fact:%H:%M}" + ("" if _ZONE.search(line) else " UTC"), 0
-    words = str(fact)
-    if after.startswith("."):
-        words = words.rstrip(".")
-    if name == "severity" and (prefix := re.search(r"(?i)\b(?:(p)|(sev-?))\Z", before)):
-        level = words.upper().removeprefix("P")
-        words = str(int(level) + 1) if prefix[2] and level.isdecimal() else level
-    # "when something changes UTC" is no sentence.
-    return words, zone.end() if zone and name in _TIMES and not words[-1:].isdecimal() else 0
-
-
-def _length(length: timedelta) -> str:
-    """Without seconds from a minute on."""
-    seconds = max(0, round(length.total_seconds()))
-    return duration(seconds if seconds < 60 else seconds // 60 * 60).removesuffix(" 0 s")

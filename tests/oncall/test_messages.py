@@ -16,7 +16,7 @@ from cockpit.incident import events as e
 from cockpit.incident.clocks import Pace, Rules
 from cockpit.incident.events import Severity
 from cockpit.incident.incident import Incident
-from cockpit.oncall import gaps, messages
+from cockpit.oncall import gaps, handbook, messages
 from cockpit.oncall.model import Contact, Handbook, Level, Template
 from cockpit.responder import Chosen, Responder
 from cockpit.runbook import parse
@@ -58,6 +58,8 @@ def said(text: str, incident: Incident = SLOW, **given: str) -> str:
         ("Next update in [X] minutes", "next_update"),
         ("Impact: ________", "impact"),
         ("P[severity] Alert", "severity"),
+        ("Resolved - [brief description]", "title"),
+        ("Fix: [brief description]", "fix"),
         ("SEV[1/2/3]", "severity"),
         ("Status: [investigating / identified / fixed]", "state"),
         ("The [colour of the moon] is", "colour_of_the_moon"),
@@ -168,7 +170,8 @@ def test_the_four_messages_are_always_there_and_the_team_has_the_last_word() -> 
     names = [one.about for one in messages.templates(book)]
     assert names == ["acknowledged", "update", "escalation", "resolved"]
     assert messages.templates(book)[3].text == "It is over: {cause}"
-    more = replace(book, templates=(*book.templates, Template("Bank", Safe("Bank"), Safe("x"))))
+    others = [Template(name, Safe(name), Safe("x")) for name in ("Bank", "Shift Report Template")]
+    more = replace(book, templates=(*book.templates, *others))
     assert [one.about for one in messages.templates(more)][4:] == ["Bank"]
 
 
@@ -276,3 +279,20 @@ async def test_the_likely_message_follows_the_incident(tmp_path: Path) -> None:
         assert not draft.gaps and draft.next_at is None
         assert "Cause: a log.\nFix: rotated.\nFollow-up: an alert." in draft.text
         assert isinstance(responder.incident.resolution, e.IncidentResolved)
+
+
+def test_the_handbook_that_ships_asks_only_for_what_nobody_can_know() -> None:
+    """The messages of the handbook that ships, with nothing but the incident to fill them in."""
+    book = handbook.load(Config())
+    for about, asked in [
+        ("acknowledged", ["impact"]),
+        ("update", ["impact", "found", "tried", "next_step"]),
+        ("escalation", ["impact", "tried", "need", "phone"]),
+        ("resolved", ["resolved", "cause", "fix", "follow_up"]),
+    ]:
+        draft = messages.draft(about, book, SLOW, None, who="sam", now=NOW, given={})
+        assert [gap.name for gap in draft.gaps] == asked, about
+        assert draft.text.startswith("[P1] Checkout is slow: ")
+        given = dict.fromkeys(asked, "")
+        whole = messages.draft(about, book, SLOW, None, who="sam", now=NOW, given=given)
+        assert not whole.gaps and "{" not in whole.text
