@@ -26,6 +26,6 @@ class EscalateKeys(SayKeys):
             return
         known = messages.templates(self.responder.handbook)
         template = next(one for one in known if one.about == "escalation")
-        drafted = await self._drafted(template, {"called": name} if name else {})
+        drafted = await self.drafted(template, {"called": name} if name else {})
         if drafted is not None:
             await self.tell_others(template, drafted.text)

@@ -113,7 +113,7 @@ class IncidentKeys(Asking):
             trouble = await self.responder.log.review_written()
             name = self.responder.log.review_name
             where = trouble or f"{name} is beside the journal; ctrl+s saves the incident log."
-            self.say(f"Resolved. {where}", bad=bool(trouble))
+            self.say(f"Resolved. U tells the others. {where}", bad=bool(trouble))
 
     @work(exit_on_error=False)
     async def action_save(self) -> None:

@@ -48,7 +48,7 @@ class SayKeys(Asking):
             return
         template, text = chosen
         if not text:
-            drafted = await self._drafted(template, {})
+            drafted = await self.drafted(template, {})
             if drafted is None:
                 return
             text = drafted.text
@@ -76,7 +76,7 @@ class SayKeys(Asking):
             offers.insert(0, Offer(Safe(f"Go on with: {template.title}"), head, self._unsent))
         return await self.app.push_screen_wait(Choose(Safe("Tell others: which message?"), offers))
 
-    async def _drafted(self, template: Template, given: Mapping[str, str]) -> Draft | None:
+    async def drafted(self, template: Template, given: Mapping[str, str]) -> Draft | None:
         """The message with all gaps filled in or left open; None where the responder left it."""
         first = self._draft(template, given)
         if not first.gaps:
