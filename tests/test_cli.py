@@ -93,7 +93,7 @@ def test_no_incidents_is_said(home: Path) -> None:
     assert call("incident", "list").output.startswith("No incidents in ")
 
 
-@pytest.mark.parametrize("verb", ["show", "export", "verify"])
+@pytest.mark.parametrize("verb", ["show", "export", "review", "verify"])
 def test_an_incident_that_is_not_there_is_said(home: Path, verb: str) -> None:
     found = call("incident", verb, "2020")
     assert found.exit_code == 2

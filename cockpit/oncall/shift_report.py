@@ -14,9 +14,10 @@ from cockpit.incident import notes
 from cockpit.incident.incident import Mark, RunState
 from cockpit.incident.notes import Kind, Task
 from cockpit.incident.outgoing import Way
-from cockpit.incident.report import prose
+from cockpit.incident.report import prose, spans
 from cockpit.incident.review_parts import lacking, stamp
 from cockpit.incident.timeline import beginning, duration
+from cockpit.oncall import facts
 from cockpit.oncall.period import Period, Told
 from cockpit.oncall.shift import Shift
 from cockpit.text import Redactor, Safe, clean_line, code_span
@@ -135,6 +136,15 @@ def _open(period: Period) -> Iterator[str]:
             f"- **{one.called}** ({training}{severity}, {incident.status.value}, since"
             f" {stamp(incident.started)}) {_code(one.name)}"
         )
+        if incident.training:
+            continue
+        for word, said in (
+            ("State", facts.state(incident)),
+            ("Found", facts.found(incident, None)),
+            ("Tried", facts.tried(incident, None)),
+        ):
+            if said and said != incident.status.value:
+                yield f"  - {word}: {spans(said, one.redact)}"
         yield f"  - Next step: {one.prose(one.next)}"
         for thing in one.due:
             late = "overdue" if thing.late else "due"
@@ -149,8 +159,6 @@ def _open(period: Period) -> Iterator[str]:
                 yield f"  - {run.state.value.capitalize()} on {host}: {command}"
             elif run.state is RunState.UNKNOWN:
                 yield f"  - Nobody knows whether it ran on {host}: {command}"
-        if incident.last_change and not incident.verified:
-            yield "  - No verification has passed since the last change."
 
 
 def _unfinished(period: Period) -> Iterator[str]:

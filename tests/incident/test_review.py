@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from cockpit.incident import events as e
 from cockpit.incident.clocks import Rules
 from cockpit.incident.history import read
 from cockpit.incident.incident import Incident, fold
+from cockpit.incident.markdown_file import write_new
 from cockpit.incident.review import FORMS, review
 from cockpit.responder import Responder
 from tests.incident.journals import CHECK, NIGHT, SECRET, START, STEP, asked, ended, write
@@ -275,6 +277,20 @@ def test_the_command_prints_it_saves_it_and_overwrites_nothing(
     assert Path("review.md").read_text() == "as people wrote it"
     assert call("-o", "no/such/dir/review.md").exit_code == 2
     assert call("--format", "other").exit_code == 2
+
+
+def test_a_file_that_is_there_stays_also_where_the_disk_knows_no_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(self: Path, target: str) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(self))
+
+    monkeypatch.setattr(Path, "hardlink_to", none)
+    file = tmp_path / "post-incident.md"
+    assert write_new(file, "ours") == ""
+    assert write_new(file, "again") == ""
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+    assert file.read_text() == "ours"
 
 
 def test_a_damaged_journal_is_said_and_the_rest_is_used(
