@@ -213,19 +213,18 @@ def _nobody(handbook: Handbook) -> Safe:
 
 
 def mend(rung: Rung, handbook: Handbook) -> Safe:
-    """What to fill in where, so that somebody of this level can be called; empty if they can."""
-    contact, level = rung.contact, rung.level
-    if contact.reachable:
+    """What to fill in where, so that somebody of this level can be phoned; empty if they can."""
+    contact = rung.contact
+    if contact.phone:
         return Safe("")
-    what = ", ".join(contact.missing) or "name, phone"
+    what = ", ".join(contact.missing) or ("phone" if contact.reachable else "name, phone")
     if handbook.shipped:
         return Safe(
             f"Fill in {what}. This is the handbook that comes with cockpit: `cockpit init` writes"
             " one of your own."
         )
-    line = contact.line or level.line
+    line = contact.line or rung.level.line
     if handbook.path and line:
-        where = clean_line(f"{Path(handbook.path).name}, line {line}")
-        folder = clean_line(str(Path(handbook.path).parent))
-        return Safe(f"Fill in {what}: {where}, in {folder}")
+        path = Path(handbook.path)
+        return clean_line(f"Fill in {what}: {path.name}, line {line}, in {path.parent}")
     return Safe(f"Fill in {what} under contacts: in cockpit.yaml.")

@@ -46,7 +46,8 @@ def person(
         ),
         paint.row(there(rung)),
     ]
-    if to_do := mend(rung, handbook):
+    to_do = mend(rung, handbook)
+    if not rung.contact.reachable:
         nobody = Safe(f"Nobody has filled in level {level.number}: {level.role}")
         rows = [*_folded(nobody, "bad", width), *_folded(to_do, "", width)]
         if level.number == ladder.own:
@@ -58,6 +59,7 @@ def person(
             rows += [paint.row(Safe("")), *_folded(Safe(then), "strong", width)]
         return [*rows, paint.row(Safe("")), *_reasons(reasons, width)]
     more = [
+        *([(Safe(f"No phone number. {to_do}"), "bad")] if to_do else []),
         *_field("Slack", rung.contact.slack),
         *_field("E-mail", rung.contact.email),
         *_field("Hours", rung.contact.availability),

@@ -89,6 +89,10 @@ def test_a_level_that_nobody_filled_in_is_named_and_passed_over() -> None:
     assert str(mend(empty, TEAM)).endswith(", in /srv/runbooks")
     assert line <= empty.contact.line <= line + 2
     assert not mend(found.rungs[1], TEAM)
+    no_phone = handbook.parse(BOOK.replace("+34 612 345 678", "____\n- **Slack:** @ana"))
+    ana = ladder(world(P0), no_phone).next
+    assert ana is not None and ana.name == "Ana Ruiz"
+    assert mend(ana, no_phone).startswith("Fill in phone: ON_CALL.md, line ")
 
 
 def test_the_next_level_is_proposed_when_the_time_of_this_one_is_over() -> None:

@@ -18,11 +18,12 @@ from cockpit.config import Config
 from cockpit.incident import events as e
 from cockpit.incident.clocks import REACHED
 from cockpit.incident.events import Severity
-from cockpit.oncall import phone
+from cockpit.oncall import handbook, phone
 from cockpit.oncall.ladder import LEFT_MESSAGE, NO_ANSWER
 from cockpit.responder import Responder
 from screens.app import CockpitApp, Opening
 from screens.cockpit import CockpitScreen
+from screens.dialogs import call_card
 from screens.dialogs.answer import Answer
 from screens.dialogs.criteria import Criteria
 from screens.dialogs.escalate import Escalate
@@ -30,8 +31,9 @@ from screens.dialogs.form import Form
 from screens.dialogs.say import Write
 from screens.dialogs.scan import Scan
 from screens.lines import Lines
+from tests.incident.test_clocks import P0, world
 from tests.lab.fixtures import not_tested
-from tests.oncall.test_ladder import BOOK
+from tests.oncall.test_ladder import BOOK, ladder
 from tests.screens.test_cockpit import dialog, press, shown, until
 from tests.screens.tmux import Terminal, cockpit
 
@@ -285,3 +287,44 @@ def test_a_scanner_reads_the_code(
         check=False,
     )
     assert read.stdout.strip() == "tel:+34612345678"
+
+
+# The card alone
+
+
+def drawn(book: str, width: int = 48, height: int = 18) -> str:
+    """The card of whoever is to be called next."""
+    team = handbook.parse(book, "/srv/ON_CALL.md")
+    found = ladder(world(P0), team)
+    assert found.next is not None
+    rows = call_card.person(found.next, found, team, [], call_card.Frame(width, height))
+    return "\n".join(row.plain for row in rows)
+
+
+def test_a_person_without_a_number_is_called_by_what_there_is() -> None:
+    words = drawn(BOOK.replace("+34 612 345 678", "____\n- **Slack:** @ana"))
+    assert "No phone number. Fill in phone: ON_CALL.md, line" in words.replace("\n", " ")
+    assert "Slack     @ana" in words
+    assert "Q code" not in words
+
+
+def test_what_is_no_number_is_shown_as_it_stands() -> None:
+    words = drawn(BOOK.replace("+34 612 345 678", "ask the desk\n- **Slack:** @ana"))
+    assert "Phone     ask the desk" in words
+    assert "█" not in words
+
+
+def test_hours_that_are_not_certain_are_quoted() -> None:
+    words = drawn(BOOK.replace("24/7", "emergency only"))
+    assert "? they say: emergency only · 04:00 in Madrid" in words
+
+
+@pytest.mark.parametrize(("colours", "inverted"), [(True, False), (False, False), (False, True)])
+def test_a_code_is_drawn_for_every_terminal(colours: bool, inverted: bool) -> None:
+    modules = phone.code("+34612345678")
+    rows = call_card.scannable("+34612345678", colours=colours, inverted=inverted)
+    lines = [row.plain for row in rows]
+    ink = [[sign in half for sign in line] for line in lines for half in ("▀█", "▄█")]
+    dark = ink if colours or inverted else [[not one for one in row] for row in ink]
+    assert [tuple(row) for row in dark[: len(modules)]] == list(modules)
+    assert {look for row in rows for _, look in row.parts} == {"scan" if colours else ""}
