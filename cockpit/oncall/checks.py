@@ -55,7 +55,7 @@ def plan(
         _aside("handbook", partial(here.handbook, config, handbook)),
         _aside("contacts", partial(here.contacts, handbook, now)),
         *(
-            _aside(f"outbox {name}", partial(here.outbox, destination))
+            Check(Safe(f"outbox {name}"), partial(here.outbox, name, destination))
             for name, destination in config.outbox.items()
         ),
         _aside("clock of this machine", here.clock_now),
@@ -197,7 +197,7 @@ def _of_dashboards(ground: Ground, handbook: Handbook) -> Iterator[Check]:
             url = url.rstrip(".,;:>]}*_")
             if url not in seen:
                 seen.add(url)
-                label = f"dashboard {urlsplit(url).netloc}" if name == "dashboard" else name
+                label = f"dashboard {urlsplit(url).hostname}" if name == "dashboard" else name
                 yield Check(Safe(clean_line(label)), partial(_dashboard, url, ground.web))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import aclosing
 from datetime import timedelta
@@ -15,7 +14,7 @@ from cockpit.oncall import there
 from cockpit.oncall.asked import Host
 from cockpit.oncall.result import Check, Found, note, ok, warn
 from cockpit.oncall.there import Ground
-from cockpit.text import Redactor, Safe, clean_line
+from cockpit.text import Safe, clean_line
 
 if TYPE_CHECKING:
     from cockpit.config import Thresholds
@@ -129,8 +128,7 @@ async def _errors(engine: Engine, row: Container, thresholds: Thresholds) -> Fou
         minutes = max(1 / 60, (messages[-1].at - messages[0].at) / limits.MINUTE_NS)
     rate = len(wrong) / minutes
     if rate >= thresholds.errors:
-        redact = Redactor(os.urandom(16))
-        last = redact(clean_line(wrong[-1].body.strip(), max_chars=120))
+        last = clean_line(wrong[-1].body.strip(), max_chars=120)
         return warn(
             f"{rate:.0f} errors a minute (limit {thresholds.errors}), the last: {last}.",
         )

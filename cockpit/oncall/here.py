@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import re
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -212,20 +210,15 @@ def contacts(read: Handbook, now: datetime) -> Found:
     return ok(f"{_some(reachable, 'person')} on {_some(len(read.levels), 'level')}")
 
 
-def outbox(destination: Destination) -> Found:
-    """Whether what is secret of a destination is there; nothing is sent, no command is run."""
-    if destination.env:
-        if not os.environ.get(destination.env):
-            return warn(f"${destination.env} is not set.", "Set it where cockpit starts.")
-        return ok(f"{destination.kind}, and ${destination.env} is set")
-    if destination.command:
-        program = re.split(r"\s", destination.command.strip())[0]
-        if not shutil.which(program):
-            return warn(f"{program} is not there.", "Install it, or mend command: of it.")
-        return ok(f"{destination.kind}; {program} is there, and was not asked")
-    if destination.url:
-        return ok(f"{destination.kind}, without a secret")
-    return warn("has neither env, command nor url.", "Give it one in cockpit.yaml.")
+async def outbox(name: str, destination: Destination) -> Found:
+    """Whether what is secret of a destination can be had, as when it is sent to; nothing is."""
+    from cockpit.outbox.secret import NoSecret, secret
+
+    try:
+        found = await secret(name, destination)
+    except NoSecret as error:
+        return warn(str(error).removeprefix(f"outbox.{name}: "))
+    return ok(f"{destination.kind}, with its secret" if found else f"{destination.kind}, no secret")
 
 
 def _some(number: int, word: str) -> str:

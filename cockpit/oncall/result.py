@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from cockpit.text import Safe, clean_line
+from cockpit.text import Redactor, Safe, clean_line
 
+_SALT: Final = os.urandom(16)
 LEAVE_S: Final = 2.0
 """How long a question that was given up may take to end what it began on a host."""
 
@@ -124,7 +126,7 @@ async def carry_out(
             await asyncio.wait(tasks, timeout=seconds)
         for number, check in enumerate(checks):
             if number not in results:
-                late = bad(f"no answer within {seconds:g} s", "Look at it by hand.")
+                late = bad(f"no answer within {seconds:g} s.", "Look at it by hand.")
                 _tell(number, check, late, seconds, results, told)
         return [results[number] for number in range(len(checks))]
     finally:
@@ -145,7 +147,7 @@ async def _one(
     try:
         found = await check.ask()
     except Exception as fault:
-        found = bad(f"cockpit itself failed: {fault!r}", "Look at it by hand.")
+        found = bad(f"cockpit itself failed: {fault!r}.", "Look at it by hand.")
     _tell(number, check, found, time.monotonic() - began, results, told)
 
 
@@ -158,7 +160,9 @@ def _tell(
     told: Callable[[int, Result], None],
 ) -> None:
     if number not in results:
-        made = Result(check.name, found.mark, found.said, found.mend, seconds)
+        # It is printed, mailed by cron, and kept: URLs and commands may have secrets in them.
+        redact = Redactor(_SALT)
+        made = Result(check.name, found.mark, redact(found.said), redact(found.mend), seconds)
         results[number] = made
         told(number, made)
 
