@@ -151,10 +151,12 @@ def rung(terminal: Terminal) -> int:
     return len(re.sub(rb"\x1b\][^\x07\x1b]*\x07", b"", bytes(terminal.raw)).split(b"\x07")) - 1
 
 
-async def test_a_bell_reaches_the_terminal_once(tmp_path: Path) -> None:
+async def test_a_bell_reaches_the_terminal_once_and_a_key_typed_ahead_answers_nothing(
+    tmp_path: Path,
+) -> None:
     responder = Responder(tmp_path / "incidents", "sam", Config())
     declared(responder)
-    responder.acknowledge()
+    responder.note("looking")
     ago(responder, 20)
     folder = responder.folder
     assert folder is not None
@@ -162,9 +164,17 @@ async def test_a_bell_reaches_the_terminal_once(tmp_path: Path) -> None:
     env = {"COCKPIT_HOME": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": os.getcwd()}
     argv = cockpit("--incident", folder.name)
     with Terminal(argv, size=(80, 24), env=env) as terminal:
-        terminal.read_until(lambda: "UPDATE OVERDUE 5 min: U" in terminal.text(), 30)
+        terminal.read_until(lambda: "ACKNOWLEDGE OVERDUE 15 min: A" in terminal.text(), 30)
         terminal.read_until(lambda: rung(terminal) == 1, 30)
         terminal.read_for(3)
+        assert rung(terminal) == 1
+        # The enter was typed before the panel could be seen.
+        terminal.type("D\r")
+        terminal.read_until(lambda: "enter answers it" in terminal.text(), 30)
+        terminal.read_for(1)
+        assert "> Acknowledge OVERDUE" in terminal.text()
+        terminal.type("\r")
+        terminal.read_until(lambda: "UPDATE OVERDUE 5 min: U" in terminal.text(), 30)
         assert rung(terminal) == 1
 
 
