@@ -132,12 +132,12 @@ def _proposed(
         return top
     tried = [rung for rung in rungs if rung.calls]
     if not tried:
-        rung, passed = _first(rungs, own)
+        rung, passed = _first(rungs, own, own)
         return Ladder(rungs, rung, 0.0, Safe(f"Call {_named(rung)}.{passed}"))
     late = [rung for rung in tried if rung.left is not None]
     if not late:
         last = max(tried, key=lambda rung: rung.calls[-1].at)
-        rung, passed = _first(rungs, max(rung.level.number for rung in tried))
+        rung, passed = _first(rungs, max(rung.level.number for rung in tried), own)
         how = f"was {REACHED}" if last.how == REACHED else "was called"
         said = f"{last.name} {how} at {last.calls[-1].at:%H:%M} UTC. If that is not enough, call"
         return Ladder(rungs, rung, 0.0, Safe(f"{said} {_named(rung)}.{passed}"))
@@ -147,7 +147,7 @@ def _proposed(
         if untried and rung.contact.reachable and rung.answers is not False:
             said = f"{late[0].name}: {late[0].how}. Call {_named(rung)}."
             return Ladder(rungs, rung, 0.0, Safe(said))
-    rung, passed = _first(rungs, number)
+    rung, passed = _first(rungs, number, own)
     if left > 0:
         until = now.ts + timedelta(seconds=left)
         said = f"Level {number} has until {until:%H:%M} UTC to answer. Go on meanwhile, then call"
@@ -161,17 +161,17 @@ def _named(rung: Rung) -> str:
     return f"{rung.name}, level {rung.level.number}{absent}"
 
 
-def _first(rungs: Sequence[Rung], above: int) -> tuple[Rung, str]:
+def _first(rungs: Sequence[Rung], above: int, own: int) -> tuple[Rung, str]:
     """Whom to call above a level, and in sentences whom that passes over.
 
-    Where there is nobody above it, it is the one whose call is the longest ago.
+    Where there is nobody above it, it is who was not called yet, else the longest ago.
     """
     higher = [rung for rung in rungs if rung.level.number > above]
     can = [rung for rung in higher if rung.contact.reachable]
     if not can:
         everybody = [rung for rung in rungs if rung.contact.reachable]
-        called = [rung for rung in everybody if rung.calls]
-        again = min(called, key=lambda rung: rung.calls[-1].at) if called else everybody[0]
+        others = [rung for rung in everybody if rung.level.number != own] or everybody
+        again = min(others, key=_called_before)
         return again, f" Nobody above level {above} can be called."
     chosen = next((rung for rung in can if rung.answers is not False), can[0])
     said = ""
@@ -181,6 +181,11 @@ def _first(rungs: Sequence[Rung], above: int) -> tuple[Rung, str]:
             away = f" {names}, level {number}, cannot be expected at this hour."
             said += away if names else f" Nobody has filled in level {number}."
     return chosen, said
+
+
+def _called_before(rung: Rung) -> tuple[bool, bool, float]:
+    last = rung.calls[-1].at.timestamp() if rung.calls else 0.0
+    return bool(rung.calls), rung.answers is False, last
 
 
 def _top(
@@ -217,7 +222,9 @@ def mend(rung: Rung, handbook: Handbook) -> Safe:
     contact = rung.contact
     if contact.phone:
         return Safe("")
-    what = ", ".join(contact.missing) or ("phone" if contact.reachable else "name, phone")
+    what = ", ".join(contact.missing) or ("phone" if contact.name else "name, phone")
+    if contact.name and not contact.line:
+        return Safe(f"Fill in {what} of {contact.name} under contacts: in cockpit.yaml.")
     if handbook.shipped:
         return Safe(
             f"Fill in {what}. This is the handbook that comes with cockpit: `cockpit init` writes"

@@ -10,6 +10,7 @@ import segno
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cockpit.config import Person
 from cockpit.incident import events as e
 from cockpit.incident.clocks import REACHED
 from cockpit.oncall import handbook, phone
@@ -165,6 +166,10 @@ def test_at_the_end_of_the_ladder_it_begins_again_with_the_oldest_call() -> None
     assert next_of(now) == ANA
     assert "Nobody above level 4 can be called." in ladder(now).said
     assert next_of(now.at(91, called(ANA, NO_ANSWER))) == CHRIS
+    skipped = world(P1).at(1, called(CHRIS, NO_ANSWER))
+    assert next_of(skipped) == ANA
+    sam = handbook.parse(BOOK.partition("### Level 2")[0])
+    assert next_of(world(P1), sam, "sam") == ("Sam Poole", 1)
 
 
 def test_a_long_p0_goes_to_the_top_level() -> None:
@@ -188,6 +193,11 @@ def test_a_ladder_that_names_nobody_says_what_to_do() -> None:
     assert ladder(world(), empty).next is None
     assert "no number is filled in" in ladder(world(), empty).said
     assert "cockpit.yaml" in ladder(world(), Handbook()).said
+    people = (Person(level=2, name="Ana Ruiz", phone="+34 612 345 678"), Person(3, "Kim Lee"))
+    added = handbook.with_contacts(replace(empty, shipped=True), people)
+    assert next_of(world(), added) == ANA
+    kim = ladder(world(), added).rungs[2]
+    assert mend(kim, added) == "Fill in phone of Kim Lee under contacts: in cockpit.yaml."
     shipped = replace(empty, shipped=True)
     assert "cockpit init" in mend(ladder(world(), shipped).rungs[0], shipped)
 
