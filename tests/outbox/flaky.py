@@ -38,11 +38,13 @@ Answer = Callable[[str, Any], tuple[int, dict[str, str], bytes] | None]
 
 @dataclass
 class Flaky:
-    """A context manager. got: what came, oldest first."""
+    """A context manager. got: what came, oldest first. arrived: how many, also those that are
+    not answered yet."""
 
     answer: Answer = lambda path, body: (200, {}, b"ok")
     got: list[Got] = field(default_factory=list)
     address: str = "127.0.0.1"
+    arrived: int = 0
 
     def __enter__(self) -> Self:
         flaky = self
@@ -50,6 +52,7 @@ class Flaky:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                flaky.arrived += 1
                 answer = flaky.answer(self.path, body)
                 fine = answer is not None and 200 <= answer[0] < 300
                 taken = fine or answer is None

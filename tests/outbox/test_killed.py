@@ -13,9 +13,12 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+
+import pytest
 
 from cockpit.config import Config, Destination
 from cockpit.incident.events import Severity
@@ -76,6 +79,7 @@ def serve() -> None:
                 traceback.print_exc()
             os._exit(status)
         print(pid, flush=True)
+        sys.stdin.readline()  # until then its id is given to no other process
         _, status = os.waitpid(pid, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 
@@ -86,16 +90,26 @@ class Senders:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def run(self, home: Path, url: str, kill_after: float | None) -> int:
-        """Until it is killed, or has sent all; returns its exit status."""
+    def run(
+        self, home: Path, url: str, kill_at: Callable[[], bool] | None = None, after: float = 0.0
+    ) -> int:
+        """Until it is killed, some seconds after that holds, or has sent all; its exit status."""
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(json.dumps([str(home), url]) + "\n")
         self._process.stdin.flush()
         pid = int(self._process.stdout.readline())
-        if kill_after is not None:
-            time.sleep(kill_after)
-            os.kill(pid, signal.SIGKILL)  # its parent has not waited for it, or says so below
+        if kill_at is not None:
+            while not (kill_at() or ended(pid)):
+                time.sleep(0.001)
+            time.sleep(after)
+            os.kill(pid, signal.SIGKILL)
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
         return int(self._process.stdout.readline())
+
+
+def ended(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
 
 
 @contextmanager
@@ -118,6 +132,7 @@ def senders() -> Iterator[Senders]:
         process.stdout.close()
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_order_is_kept_and_every_duplicate_is_marked(tmp_path: Path) -> None:
     rng = random.Random(SEED)
     seen: Counter[str] = Counter()
@@ -126,17 +141,25 @@ def test_nothing_is_lost_order_is_kept_and_every_duplicate_is_marked(tmp_path: P
             home = tmp_path / str(trial)
             with Flaky(moody(rng, 0.5)) as server:
                 for _ in range(rng.randrange(1, 4)):
-                    killed = start.run(home, server.url, rng.uniform(0.0, 0.2))
+                    # Some while they open, most while something is on its way.
+                    some = server.arrived + rng.randrange(0, 3)
+                    killed = start.run(
+                        home, server.url, partial(arrived, server, some), rng.uniform(0.0, 0.06)
+                    )
                     seen["killed"] += killed == -signal.SIGKILL
                     seen["was done"] += killed == 0
                     assert killed in (-signal.SIGKILL, 0)
-                assert start.run(home, server.url, None) == 0
+                assert start.run(home, server.url) == 0
             (folder,) = list_incidents(home)
             assert not verify(folder)
             check(fold(read(folder).records), server.got, seen)
     print(f"{TRIALS} trials: {dict(seen)}")
     assert seen["killed"] > TRIALS / 2
     assert seen["taken twice or more"] > TRIALS / 5, "nothing was tried that could go wrong"
+
+
+def arrived(server: Flaky, count: int) -> bool:
+    return server.arrived >= count
 
 
 def check(incident: Incident, got: list[Got], seen: Counter[str]) -> None:

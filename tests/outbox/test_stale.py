@@ -90,7 +90,7 @@ def test_a_word_lets_it_go() -> None:
 def test_what_is_said_of_it() -> None:
     incident = told((0, queued("a")), (1, queued("r", "resolved")), (5, RESOLVED))
     assert [one.id for one, _ in asking(incident, at(6))] == ["a"]
-    assert standing(incident, at(6)) == "1 to send, 1 waits for you"
+    assert standing(incident, at(6)) == "1 to send, 1 waits for you: O"
     gone = told((0, queued("a")), (1, e.MessageFailed(message="a", why="gone", final=True)))
     assert standing(gone, at(6)) == "1 NOT SENT"
     assert standing(told(), at(6)) == ""
