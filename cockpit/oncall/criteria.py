@@ -27,7 +27,7 @@ USUAL = (
 
 # A time with or without its unit, or a severity, as they stand in a clause.
 _TIME = re.compile(
-    r"(?i)(?<!level )(?<![\w.:])(?P<low>\d+)(?:\s*(?:-|–|to)\s*(?P<high>\d+))?\s*"
+    r"(?i)(?<!level )(?<![\w.:])(?P<low>\d{1,6})(?:\s*(?:-|–|to)\s*(?P<high>\d{1,6}))?\s*"
     r"(?P<unit>h(?:ou)?rs?\b|h\b|min(?:ute)?s?\b|m\b)?(?!\w)"
 )
 _SEVERITY = re.compile(r"(?i)\b(?:P([0-3])|SEV-?([1-4]))\b")

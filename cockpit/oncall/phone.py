@@ -29,7 +29,7 @@ _GLYPHS = {
     "+": "... .#. ### .#. ...",
 }
 _HALVES = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
-_NUMBER = re.compile(r"[+(]*\d[\d\s().\u00a0/–-]{4,}")
+_NUMBER = re.compile(r"[+(]*\d[\d\s().\u00a0/–-]{4,28}")
 _AT_HOME = re.compile(r"(\+\d+)\s*\(0\)")
 _LONG_GROUP = 8
 

@@ -276,6 +276,7 @@ def replace_status(event: e.CommandFinished, status: int) -> e.CommandFinished:
         "See runbook 02, section 15",
         "Suspected P0 with data loss",
         "Call before 10 am",
+        f"Down for {'9' * 400} minutes",
         "",
     ],
 )
@@ -372,6 +373,14 @@ def test_the_digits_are_as_large_as_they_can_be() -> None:
         11, 11, 5, 3, 0,
     ]  # fmt: skip
     assert phone.large(number, 10, 20) == ()
+
+
+@given(st.text("+0123456789 ()-x", max_size=400))
+@settings(max_examples=100, deadline=None)
+def test_any_number_can_be_drawn(number: str) -> None:
+    phone.large(number, 46, 20)
+    if dials := phone.dials(number):
+        assert len(phone.code(dials)) <= 45
 
 
 def test_no_two_digits_are_alike() -> None:
