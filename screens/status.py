@@ -106,8 +106,8 @@ def _tail(responder: Responder, now: Moment, mono: float, less: int) -> list[Par
     unwritten = bool(responder.log.unsaved) and less < 5
     if less >= 4 and not (responder.log.trouble or responder.log.reading or unwritten):
         # Of a resolved incident it is all that is left to do.
-        left = 0 if incident.open else sum(one.waits for one in incident.outbox.values())
-        return [*parts, (Safe(f" · {left} not sent: O"), "warn")] if left else parts
+        left = "" if incident.open else standing(incident, now)
+        return [*parts, (Safe(f" · {left}"), "warn")] if left else parts
     parts.append((Safe(" · "), ""))
     if responder.log.trouble:
         unsaved = responder.log.unsaved

@@ -176,7 +176,7 @@ def standing(incident: Incident, now: Moment) -> str:
     failed = ways.count(Way.FAILED)
     parts = (
         f"{waits} to send" if waits else "",
-        f"{asks} waits for you" if asks else "",
+        f"{asks} {'waits' if asks == 1 else 'wait'} for you: O" if asks else "",
         f"{failed} NOT SENT" if failed else "",
     )
     return ", ".join(part for part in parts if part)
