@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -160,21 +161,40 @@ def shift_handoff(
 
 
 @shift.command("receive", short_help="Say in your own words what you take over.")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--words", default="", metavar="TEXT", help="What you take over; else it is asked.")
 @click.option("--name", default="", metavar="NAME", help="Who you are; else your login name.")
-def shift_receive(words: str, name: str) -> None:
+def shift_receive(file: Path | None, words: str, name: str) -> None:
     """Say in your own words what you take over: that shows what was not understood.
+
+    Where it was handed off on another machine, FILE is the document that they sent you; yours says
+    then what they are to enter there.
 
     Exit status: 1 where nothing was handed off that nobody has received.
     """
-    from cockpit.incident.events import ShiftReceived
+    from cockpit.incident.events import HandoffTaken, ShiftReceived
     from cockpit.oncall import shift as shifts
     from cockpit.text import clean_line
 
-    waiting = [(path, one) for path, one in shifts.known() if one.handed and not one.received]
+    known = shifts.known()
+    if file is not None:
+        if not file.is_file():
+            raise Mistake(f"{file}: there is no such file.")
+        mine = _mine(known)
+        if mine is None:
+            raise NoShift("No shift of yours is open. First: cockpit shift start")
+        words = _own_words(words, file)
+        with _pen(mine) as pen:
+            kept = pen.clean(words)
+            pen.write(HandoffTaken(words=kept, document=pen.clean(file.name)))
+        click.echo("It is written in your shift. Where it was handed off, they enter:")
+        click.echo(f"  cockpit shift receive --name {who()} --words {shlex.quote(kept)}")
+        return
+    waiting = [(path, one) for path, one in known if one.handed and not one.received]
     if not waiting:
         raise NoShift(
-            "Nothing is handed off that waits for somebody: cockpit shift handoff comes first."
+            "Nothing is handed off here that waits for somebody: cockpit shift handoff comes"
+            " first. Handed off on another machine? cockpit shift receive FILE"
         )
     folder, left = waiting[0]
     by = clean_line(name.strip() or who())
@@ -182,15 +202,8 @@ def shift_receive(words: str, name: str) -> None:
         if not desk.asks() or name:
             raise Mistake(f"{by} is who handed it off. Who takes it? --name NAME")
         by = clean_line(click.prompt(f"{by} handed it off. Who takes it?").strip())
-    if not words:
-        if not desk.asks():
-            raise Mistake('In your own words, what do you take over? --words "..."')
-        desk.show(folder, left)
-        words = click.prompt("In your own words, what do you take over?")
-    while len(words.split()) < _LEAST_WORDS:
-        if not desk.asks():
-            raise Mistake("That says nothing of what you take over. Write a sentence.")
-        words = click.prompt("In a sentence: what is open, and what must you do?")
+    document = left.handed.document if left.handed else ""
+    words = _own_words(words, folder / Path(document).name)
     with _pen(folder) as pen:
         pen.write(ShiftReceived(by=pen.clean(by), words=pen.clean(words)))
     click.echo(
@@ -325,6 +338,20 @@ def _chosen(known: Sequence[tuple[Path, Shift]], name: str) -> Shift:
 
 
 # Small things
+
+
+def _own_words(words: str, document: Path) -> str:
+    """What somebody takes over: as given, else typed with the document in view. Raises Mistake."""
+    if not words:
+        if not desk.asks():
+            raise Mistake('In your own words, what do you take over? --words "..."')
+        desk.show(document)
+        words = click.prompt("In your own words, what do you take over?")
+    while len(words.split()) < _LEAST_WORDS:
+        if not desk.asks():
+            raise Mistake("That says nothing of what you take over. Write a sentence.")
+        words = click.prompt("In a sentence: what is open, and what must you do?")
+    return words
 
 
 def _period(start: datetime, end: datetime, handbook: Handbook, zone: str) -> Period:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from cockpit.oncall.period import Period
     from cockpit.oncall.shift import Listed, Pen, Shift
 
+_MOST = 1 << 20
+
 
 def handed_over(folder: Path, left: Shift) -> bool:
     """Shows what the last shift handed over; whether that needs somebody still."""
@@ -23,21 +25,22 @@ def handed_over(folder: Path, left: Shift) -> bool:
     click.echo(f"\nHanded over by {left.who}, {stamp(left.handed_at)} UTC")
     if left.damaged:
         click.echo(f"  The journal of {left.name} is damaged; what can be read of it is used.")
-    show(folder, left)
+    name = left.handed.document if left.handed else ""
+    show(folder / Path(name).name)
     if left.received is None:
         click.echo("  Nobody has received it yet: cockpit shift receive")
     return left.received is None or bool(left.damaged)
 
 
-def show(folder: Path, left: Shift) -> None:
+def show(document: Path) -> None:
     """The handoff as it was written, or as people changed it since."""
     from cockpit.text import clean
 
-    name = left.handed.document if left.handed else ""
     try:
-        data = (folder / Path(name).name).read_bytes()
+        with document.open("rb") as file:
+            data = file.read(_MOST)
     except OSError as error:
-        click.echo(f"  {name} cannot be read ({error.strerror}); see: cockpit shift report")
+        click.echo(f"  {document} cannot be read ({error.strerror}); see: cockpit shift report")
         return
     for line in clean(data).strip().split("\n"):
         click.echo(f"  {line}".rstrip())

@@ -275,6 +275,13 @@ class ShiftReceived(Event, tag="shift.received", frozen=True):
     words: str
 
 
+class HandoffTaken(Event, tag="handoff.taken", frozen=True):
+    """What was handed off on another machine is taken over; document: the file that was read."""
+
+    words: str
+    document: str
+
+
 class HostChosen(Event, tag="host.chosen", frozen=True):
     """Commands run here from now on."""
 
@@ -590,6 +597,7 @@ Known = (
     | ItemTicked
     | ShiftHandedOff
     | ShiftReceived
+    | HandoffTaken
     | HostChosen
     | LinkChanged
     | ClockSkewed

@@ -230,6 +230,8 @@ def _command_words(event: e.Event, incident: Incident) -> str:
             return "Handed off" + (f" to {to}" if to else "")
         case e.ShiftReceived(by=by, words=words):
             return f"Received by {by}: {words}"
+        case e.HandoffTaken(words=words, document=document):
+            return f"Took over what {document} says: {words}"
         case e.TimeCorrected(seq=seq, at=at, reason=reason):
             return f"Time of entry {seq} corrected to {_stamp(at)}{_because(reason)}"
         case e.MarkdownSaved(path=path):

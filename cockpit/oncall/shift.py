@@ -40,7 +40,8 @@ class Shift:
     """One shift, folded from its journal.
 
     name: of its folder. It is over when the next one has received it, or at least when it was
-    handed off. damaged: places in its journal that cannot be read.
+    handed off. took: what it began with, where that was written on another machine. damaged: places
+    in its journal that cannot be read.
     """
 
     name: str = ""
@@ -52,6 +53,7 @@ class Shift:
     handed: e.ShiftHandedOff | None = None
     handed_at: datetime | None = None
     handoffs: int = 0
+    took: e.HandoffTaken | None = None
     received: e.ShiftReceived | None = None
     received_at: datetime | None = None
     damaged: int = 0
@@ -104,6 +106,8 @@ def _after(shift: Shift, record: e.Record) -> Shift:
         case e.ShiftHandedOff() as handed:
             count = shift.handoffs + 1
             return replace(shift, handed=handed, handed_at=record.ts, handoffs=count)
+        case e.HandoffTaken() as took:
+            return replace(shift, took=took)
         case e.ShiftReceived() as received:
             return replace(shift, received=received, received_at=record.ts)
         case _:

@@ -251,6 +251,9 @@ def _lessons(period: Period) -> Iterator[str]:
 def _receipts(period: Period) -> Iterator[str]:
     for shift in period.shifts:
         salt = _salt(shift)
+        if shift.took:
+            document, words = prose(shift.took.document, salt), prose(shift.took.words, salt)
+            yield f"- {prose(shift.who, salt)} took over what {document} says: {words}"
         if shift.handed:
             to = f" to {prose(shift.handed.to, salt)}" if shift.handed.to else ""
             yield f"- {stamp(shift.handed_at)} {prose(shift.who, salt)} handed off{to}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -144,6 +145,7 @@ def test_what_cannot_be_done_is_said_and_why(home: Path) -> None:
         (["report", "--since", "soon"], "soon is no time. Write it in UTC, as HH:MM"),
         (["report", "--since", "1h", "--until", "2h"], "is no time at all"),
         (["start", "--until", "2020-01-01"], "is over already"),
+        (["receive", "nobody-sent.md"], "nobody-sent.md: there is no such file."),
         (["report", "--since", "1d", "-o", "ON_CALL.md"], "ON_CALL.md is there already"),
         (["report", "--since", "1d", "-o", "no/such/file"], "could not be written"),
     ):
@@ -162,6 +164,31 @@ def test_a_receipt_is_of_somebody_else_and_says_something(home: Path) -> None:
     assert "That says nothing of what you take over" in short.stderr
     assert "what do you take over? --words" in told("receive", "--name", "kim").stderr
     assert newest().received is None
+
+
+def test_a_handoff_of_another_machine_is_received_on_both(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told("start")
+    told("handoff", "--to", "kim")
+    sent = home / "sent.md"
+    sent.write_bytes((home / "state" / "shifts" / newest().name / "handoff.md").read_bytes())
+    monkeypatch.setenv("COCKPIT_HOME", str(home / "of-kim"))
+    words = ("--words", "nothing is open; kim's phone is on")
+    refused = told("receive", str(sent), *words, user="kim")
+    assert refused.exit_code == 1
+    assert "No shift of yours is open. First: cockpit shift start" in refused.stderr
+    told("start", user="kim")
+    assert "Handed off on another machine?" in told("receive", *words, user="kim").stderr
+    taken = told("receive", str(sent), *words, user="kim")
+    assert taken.exit_code == 0, taken.output
+    assert "kim took over what sent.md says: nothing is open" in told("report").stdout
+    # What they are to enter, entered.
+    order = shlex.split(taken.stdout.splitlines()[-1])
+    monkeypatch.setenv("COCKPIT_HOME", str(home / "state"))
+    assert order[:3] == ["cockpit", "shift", "receive"]
+    assert told(*order[2:]).exit_code == 0
+    assert newest().received == e.ShiftReceived(by="kim", words=words[1])
 
 
 def test_a_handoff_that_is_mended_does_not_write_over_the_first(home: Path) -> None:
