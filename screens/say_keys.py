@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from screens.dialogs.say import Going, Place
 
 LOG_LINES = 10
+LOG_WIDTH = 300
 FILE = "message.txt"
 _MORE = {
     "acknowledged": "you have it",
@@ -104,7 +105,11 @@ class SayKeys(Asking):
 
         responder = self.responder
         responder.log.begin()  # what is secret is marked by the incident's own salt
-        lines = self.query_one(LogsPane).recent(LOG_LINES)
+        # Cut only once no secret is left in them: half a secret would not be known for one.
+        lines = [
+            clean_line(responder.log.clean(line), max_chars=LOG_WIDTH)
+            for line in self.query_one(LogsPane).recent(LOG_LINES)
+        ]
         return messages.draft(
             template,
             responder.handbook,

@@ -29,6 +29,7 @@ _OPEN = {
 WHEN_IT_CHANGES = Safe("when something changes")
 
 _NEXT = Safe("Next update: {next_update}.")
+_LOG = Safe("Last lines of the log:\n{logs}")
 _STATES_THE_NEXT = ("acknowledged", "update")
 _PROMISE = re.compile(
     r"(?i)next (?:update|message|status|report)\b[^\n]{0,40}?"
@@ -125,7 +126,7 @@ def draft(
     """
     book = handbook or Handbook()
     template = about if isinstance(about, Template) else _of(about, book)
-    text = _with_next(template)
+    text = _whole(template, given)
     due = next_update(incident, book.rules, now)
     known: dict[str, Fact] = {
         **facts(incident, book, runbook, who=who, now=now, seen=given.get("seen", "")),
@@ -198,12 +199,15 @@ def _of(about: str, handbook: Handbook) -> Template:
     return next(named, every[1])
 
 
-def _with_next(template: Template) -> Safe:
-    """The text of a template; one that should state the next update and does not, does now."""
+def _whole(template: Template, given: Mapping[str, str]) -> Safe:
+    """The text of a template with what it should have and has not: the next update, the log."""
     text = template.text.strip()
-    states = _PROMISE.search(text) or any(gap.name == "next_update" for gap in find(text))
-    if template.about in _STATES_THE_NEXT and not states:
-        return Safe(f"{text}\n{_NEXT}")
+    names = {gap.name for gap in find(text)}
+    if template.about in _STATES_THE_NEXT:
+        stated = "next_update" in names or _PROMISE.search(text)
+        return Safe(text if stated else f"{text}\n{_NEXT}")
+    if template.about == "escalation" and given.get("logs") and "logs" not in names:
+        return Safe(f"{text}\n{_LOG}")
     return Safe(text)
 
 

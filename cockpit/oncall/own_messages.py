@@ -37,8 +37,7 @@ OURS = (
             "Tried: {tried}.\n"
             "State now: {state}.\n"
             "I need: {need}.\n"
-            "I am {who}, phone {phone}.\n"
-            "Log:\n{logs}"
+            "I am {who}, phone {phone}."
         ),
     ),
     Template(

@@ -161,6 +161,15 @@ def test_secrets_never_leave_whoever_brought_them() -> None:
     assert "Logs:\na\npassword=[REDACTED:" in text
 
 
+def test_a_call_for_help_has_the_last_lines_of_the_log_whatever_the_template_says() -> None:
+    book = template("escalation", "Help: {title}")
+    given = {"logs": "timeout\ntimeout"}
+    draft = messages.draft("escalation", book, SLOW, None, who="sam", now=NOW, given=given)
+    assert draft.text.endswith("Checkout is slow\nLast lines of the log:\ntimeout\ntimeout")
+    none = messages.draft("escalation", book, SLOW, None, who="sam", now=NOW, given={"logs": ""})
+    assert none.text == "Help: Checkout is slow"
+
+
 def test_foreign_text_cannot_steer_a_terminal() -> None:
     assert "\x1b" not in said("{title} {impact}", impact="\x1b]52;c;ZXZpbA==\x07 \x1b[2J")
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static, TextArea
 
 from cockpit.config import Config, Destination
+from cockpit.containers.logs import Line, Source
 from cockpit.incident import events as e
 from cockpit.incident.events import Severity
 from cockpit.incident.outgoing import Way
 from cockpit.responder import Responder
+from cockpit.text import Safe
 from screens.app import CockpitApp, Opening
 from screens.cockpit import CockpitScreen
 from screens.dialogs.answer import Answer
@@ -53,6 +57,36 @@ async def opened(
         responder.declare("Checkout is slow", Severity.P1)
         yield pilot, responder, app.main
     await responder.close()
+
+
+class Mailbox:
+    """An HTTP server that takes every message. got: what was posted."""
+
+    def __init__(self) -> None:
+        self.got: list[dict[str, str]] = []
+        got = self.got
+
+        class Take(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                got.append(json.loads(body))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Take)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook"
+        Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    box = Mailbox()
+    yield box
+    box.server.shutdown()
+    box.server.server_close()
 
 
 def said(pilot: Pilot[int]) -> str:
@@ -286,6 +320,40 @@ async def test_messages_wait_in_the_outbox_until_they_are_sent_or_cancelled(
         assert responder.incident.outbox[one.id].way is Way.CANCELLED
         await press(pilot, "q")
         await until(pilot, lambda: pilot.app.screen is main)
+
+
+async def test_what_arrives_is_what_was_shown(tmp_path: Path, mailbox: Mailbox) -> None:
+    outbox = {"team": Destination(kind="webhook", url=mailbox.url)}
+    async with opened(tmp_path, outbox=outbox) as (pilot, responder, _):
+        await choose(pilot, "ackn")
+        await answer(pilot, f"we leak {SECRET}")
+        text = written(pilot)
+        await to_where(pilot)
+        await press(pilot, "enter")
+        await until(pilot, lambda: bool(mailbox.got))
+        assert mailbox.got[0]["text"] == text
+        assert SECRET not in json.dumps(mailbox.got)
+        await until(
+            pilot, lambda: [one.way for one in responder.incident.outbox.values()] == [Way.SENT]
+        )
+
+
+async def test_the_last_ten_lines_of_the_log_go_along_without_their_secrets(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as (pilot, _, main):
+        long = "x" * 280 + f" password={SECRET} and so on"
+        lines = [Line(0, Source.STDOUT, Safe(f"line {n}")) for n in range(20)]
+        main.logs.start(Safe("shop"))
+        main.logs.add([*lines, Line(0, Source.STDOUT, Safe(long))])
+        await choose(pilot, "escalation")
+        await dialog(pilot, Form)
+        while isinstance(pilot.app.screen, Form):
+            await press(pilot, "enter")
+        await dialog(pilot, Write)
+        assert "Last lines of the log:\nline 11\n" in written(pilot)
+        assert "password=[REDACTED" in written(pilot)
+        assert SECRET[:8] not in written(pilot)
 
 
 async def test_a_message_that_is_out_of_date_waits_for_a_word(tmp_path: Path) -> None:
