@@ -149,7 +149,9 @@ def _asked(items: Sequence[Result]) -> list[Result]:
         answer = ""
         if item.mark is Mark.YOURS and not over:
             try:
-                answer = click.prompt(f"      {item.name}?", "", show_default=False)
+                answer = click.prompt(
+                    f"      {item.name}", "", prompt_suffix=" ? ", show_default=False
+                )
             except click.Abort:
                 over = True
                 click.echo()

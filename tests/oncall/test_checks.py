@@ -24,6 +24,8 @@ from cockpit.oncall.model import Handbook
 from cockpit.oncall.result import Check, Found, Mark, Result, carry_out, ok, worst
 from cockpit.responder import Responder
 from cockpit.text import Safe
+from tests.plain_cli import COCKPIT
+from tests.screens.pty_terminal import Terminal
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 11, 21, 3, 12, tzinfo=UTC)
@@ -342,6 +344,20 @@ def test_check_prints_lines_keeps_the_result_and_counts_what_is_yours(home: Path
     assert "todo  Laptop is charged: yours to do\n" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("not ready: ")
     assert "\x1b" not in done.stdout
+
+
+def test_on_a_terminal_the_items_are_asked_one_by_one(home: Path) -> None:
+    (home / "ON_CALL.md").write_text(HANDBOOK)
+    with Terminal([COCKPIT, "check"], env={"COCKPIT_HOME": str(home / "state")}) as terminal:
+        for item, answer in (("Phone", "y\r"), ("Laptop", "n\r"), ("Grafana", "\r")):
+            asked = f"      {item}"
+            terminal.read_until(lambda asked=asked: asked in terminal.text(), 30)  # type: ignore[misc]
+            terminal.type(answer)
+        assert terminal.wait(30) == 2
+    last = kept.last()
+    assert last is not None
+    assert "Laptop is charged: not so, you say" in last.wrong
+    assert not any(one.startswith(("Phone is", "Grafana: http")) for one in last.wrong)
 
 
 def test_check_contacts_is_for_pre_commit(home: Path) -> None:
