@@ -53,7 +53,7 @@ class SayKeys(Asking):
             if drafted is None:
                 return
             text = drafted.text
-        await self.tell_others(template, text)
+        await self.tell_others(template, text, old=bool(chosen[1]))
 
     def action_outbox(self) -> None:
         from screens.dialogs.outbox import OutboxScreen
@@ -128,19 +128,26 @@ class SayKeys(Asking):
         more = [f"{len(bad) - 3} more containers"] if len(bad) > 3 else []
         return ", ".join([*bad[:3], *more])
 
-    async def tell_others(self, template: Template, text: Safe) -> bool:
-        """Has a text read and changed, and tells it; whether it was told."""
+    async def tell_others(self, template: Template, text: Safe, *, old: bool = False) -> bool:
+        """Has a text read and changed, and tells it; whether it was told.
+
+        old: it was left unsent before, and is kept again where it is left again.
+        """
         from cockpit.oncall import messages
         from screens.dialogs.say import Where, Write
 
         responder = self.responder
+        drafted = text
         title = Safe(f"{template.title}: exactly this is told")
         while True:
-            written = await self.app.push_screen_wait(Write(title, text, responder.log.clean))
+            promises = template.about in messages.PROMISES
+            editor = Write(title, text, responder.log.clean, promises=promises)
+            written = await self.app.push_screen_wait(editor)
             text = written.text
             if not written.ready:
-                self._unsent = (template, text) if text else None
-                self.say("Not told. U goes on with what you wrote.")
+                changed = bool(text) and (old or text != drafted)
+                self._unsent = (template, text) if changed else None
+                self.say(f"Not told.{' U goes on with what you wrote.' if changed else ''}")
                 return False
             going = await self.app.push_screen_wait(
                 Where(text, self._places(template.about), partial(self._copied, text))

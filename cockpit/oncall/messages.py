@@ -30,7 +30,8 @@ WHEN_IT_CHANGES = Safe("when something changes")
 
 _NEXT = Safe("Next update: {next_update}.")
 _LOG = Safe("Last lines of the log:\n{logs}")
-_STATES_THE_NEXT = ("acknowledged", "update")
+PROMISES = ("acknowledged", "update")
+"""Messages that say when the next one comes."""
 _PROMISE = re.compile(
     r"(?i)next (?:update|message|status|report)\b[^\n]{0,40}?"
     r"(?:(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)|in (?P<count>\d{1,3}) ?(?P<unit>min|m\b|h))"
@@ -203,7 +204,7 @@ def _whole(template: Template, given: Mapping[str, str]) -> Safe:
     """The text of a template with what it should have and has not: the next update, the log."""
     text = template.text.strip()
     names = {gap.name for gap in find(text)}
-    if template.about in _STATES_THE_NEXT:
+    if template.about in PROMISES:
         stated = "next_update" in names or _PROMISE.search(text)
         return Safe(text if stated else f"{text}\n{_NEXT}")
     if template.about == "escalation" and given.get("logs") and "logs" not in names:

@@ -47,6 +47,7 @@ class Write(ModalScreen[Written]):
     """All of a message, to be changed. Whoever leaves it loses nothing: what stands is returned.
 
     redact: makes of a text what may be told; a text goes on only once it has been shown that way.
+    promises: it should say when the next one comes.
     """
 
     AUTO_FOCUS = "#message"
@@ -55,11 +56,14 @@ class Write(ModalScreen[Written]):
         Binding("escape", "leave", "leave it", id="say.leave", tooltip="Leave; the text is kept"),
     ]
 
-    def __init__(self, title: Safe, text: Safe, redact: Callable[[str], str]) -> None:
+    def __init__(
+        self, title: Safe, text: Safe, redact: Callable[[str], str], *, promises: bool
+    ) -> None:
         super().__init__(classes="panel")
         self.asked = title
         self.text = text
         self.redact = redact
+        self.promises = promises
         self._warned = ""
 
     def compose(self) -> ComposeResult:
@@ -97,9 +101,12 @@ class Write(ModalScreen[Written]):
         still_open = told.count(messages.NOT_KNOWN)
         if still_open:
             parts.append((Safe(f"{still_open} not known yet. "), "warn"))
-        due = messages.promised(told, datetime.now(UTC))
-        promise = f"It promises the next one at {due:%H:%M} UTC." if due else ""
-        parts.append((Safe(self._warned or promise or "It promises no next one."), "faint"))
+        now = datetime.now(UTC)
+        due = messages.promised(told, now)
+        past = ", which is past: change it" if due and due < now else ""
+        promise = f"It promises the next one at {due:%H:%M} UTC{past}." if due else ""
+        lacks = "It promises no next one." if self.promises else ""
+        parts.append((Safe(self._warned or promise or lacks), "faint"))
         self.query_one("#of-it", Static).update(paint.text(*parts))
 
     def _fit(self) -> None:

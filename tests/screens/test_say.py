@@ -207,6 +207,11 @@ async def test_a_text_that_is_left_is_not_lost(tmp_path: Path) -> None:
     async with opened(tmp_path) as (pilot, responder, main):
         await choose(pilot, "ackn")
         await answer(pilot, "")
+        await press(pilot, "escape")
+        await until(pilot, lambda: pilot.app.screen is main)
+        assert main._unsent is None, "a text that nobody wrote is offered before a fresh one"
+        await choose(pilot, "ackn")
+        await answer(pilot, "")
         pilot.app.screen.query_one(TextArea).insert("We think it is DNS")
         await press(pilot, ".", "escape")
         await until(pilot, lambda: pilot.app.screen is main)
