@@ -363,7 +363,7 @@ def _respond(times: Times, rules: Rules, zone: str) -> _Clock | None:
     if seconds is None:
         really = since.ts - timedelta(seconds=since.back)
         seconds = (_next_morning(really, zone) - really).total_seconds()
-        words = f"Begin to work on it: a {level} by 09:00 of the next business day."
+        words = f"Begin to work on it: a {level} by 09:00 {zone} of the next business day."
         return _Clock("respond", "response", words, _RUNBOOK, since, seconds)
     if seconds:
         words = f"Begin to work on it: a {level} within {in_words(seconds)}."

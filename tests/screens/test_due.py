@@ -89,6 +89,7 @@ async def test_the_status_line_says_what_is_due_next(
     assert re.search(said, words), words
     assert len(words) <= width
     assert words.startswith(" P0  Check")
+    assert width < 80 or re.search(r" · 00:\d\d:\d\d · ", words)
     assert "this machine" in words
     await responder.close()
 
