@@ -18,6 +18,7 @@ from cockpit.config import Config
 from cockpit.incident.clocks import Pace, Rules
 from cockpit.oncall.model import Contact, Handbook, Level, Vendor
 from cockpit.oncall.paper_page import BOX, Page, Secrets, page, read
+from cockpit.oncall.phone import dials
 from cockpit.runbook import library, parse
 from cockpit.text import Safe, clean_line
 
@@ -181,8 +182,10 @@ def _level(level: Level, rules: Rules) -> str:
 def _contact(contact: Contact) -> str:
     phone = _or_blank("phone", contact.phone)
     if contact.phone:
-        dialled = re.sub(r"[^0-9+]", "", contact.phone)
-        phone = f'<a class="bare" href="tel:{dialled}">{escape(contact.phone)}</a>'
+        dialled = dials(contact.phone)
+        phone = escape(contact.phone)
+        if dialled:
+            phone = f'<a class="bare" href="tel:{escape(dialled)}">{phone}</a>'
     ways = (f"Slack {_or_blank('', contact.slack)}", f"e-mail {_or_blank('', contact.email)}")
     times = [one for one in (contact.timezone, contact.availability) if one]
     return (
@@ -283,7 +286,8 @@ def _sheet(one: Page, when: str) -> str:
     ]
     said = [f"{name} {value}" for name, value in about if value]
     said.append(f"{clean_line(str(file.path))} · sha256 {file.sha256[:_SHORT]} · made {when}")
-    warned = "".join(f'<p class="note">{escape(clean_line(one))}</p>' for one in book.warnings)
+    odd = [*file.notes, *book.warnings]
+    warned = "".join(f'<p class="note">{escape(clean_line(one))}</p>' for one in odd)
     hidden = f" · secrets left out: {file.hidden}" if file.hidden else ""
     return (
         f'<section class="sheet" id="{file.mark}"><p class="made">'

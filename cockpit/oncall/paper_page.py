@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from cockpit.oncall import mended
 from cockpit.runbook import headings, parse, source
 from cockpit.runbook.model import Command, Risk, Runbook, Waits
 from cockpit.text import Redactor, Safe, clean, clean_line
@@ -68,7 +69,8 @@ class Secrets(Redactor):
 class Source:
     """A markdown file that was read, without what steers a terminal and without secrets.
 
-    mark: begins the anchors of its page. hidden: how many secrets were taken out.
+    mark: begins the anchors of its page. hidden: how many secrets were taken out. notes: what was
+    odd about its characters.
     """
 
     path: Path
@@ -77,6 +79,7 @@ class Source:
     sha256: str
     text: Safe
     hidden: int
+    notes: tuple[Safe, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +98,13 @@ def read(path: Path, mark: str, redact: Secrets) -> Source:
         data = path.read_bytes()
     except OSError as error:
         raise parse.Unreadable(f"{path} cannot be read: {error.strerror or error}.") from None
-    # By fours, as markdown counts a tab.
-    whole = source.normal(source.decode(data)[0]).expandtabs(4)
+    decoded, odd = mended.decode(data)
+    whole = source.normal(decoded).expandtabs(4)  # by fours, as markdown counts a tab
     text = redact(clean(whole, max_chars=_WIDEST))
     book = parse.parse(text, str(path))
     hidden = max(0, text.count("[REDACTED:") - whole.count("[REDACTED:"))
-    return Source(path, mark, book, hashlib.sha256(data).hexdigest(), text, hidden)
+    notes = tuple(Safe(f"line {one.line}: {one.what}") for one in odd)
+    return Source(path, mark, book, hashlib.sha256(data).hexdigest(), text, hidden, notes)
 
 
 def page(file: Source, marks: Mapping[Path, str]) -> Page:
@@ -109,7 +113,7 @@ def page(file: Source, marks: Mapping[Path, str]) -> Page:
     if file.runbook.meta and (front := _FRONT_MATTER.match(text)):
         text = "\n" * front[0].count("\n") + text[front.end() :]
     tokens = _markdown().parse(text)
-    known = _Known(file, marks, text.split("\n"))
+    known = _Known(file, marks)
     known.name(tokens)
     html = _Writer(known).blocks(tokens)
     return Page(file, html, tuple(known.parts))
@@ -125,19 +129,18 @@ def _markdown() -> MarkdownIt:
 class _Known:
     """What is known of a file while it is written: anchors, steps, the commands on each line."""
 
-    def __init__(self, file: Source, marks: Mapping[Path, str], lines: Sequence[str]) -> None:
+    def __init__(self, file: Source, marks: Mapping[Path, str]) -> None:
         self.file = file
         self.marks = marks
-        self.lines = lines
         self.parts: list[tuple[str, Safe]] = []
         self._anchors: dict[str, str] = {}
         self._of_heading: dict[int, str] = {}
         self.steps = {step.lines.first for _, step in file.runbook.steps()}
-        self.commands: dict[int, Command] = {}
+        self.inline: dict[int, list[Command]] = {}
+        self.commands: dict[int, list[Command]] = {}
         for _, _, command in file.runbook.commands():
-            before = self.commands.get(command.lines.first)
-            if before is None or command.risk.above(before.risk):
-                self.commands[command.lines.first] = command
+            found = self.inline if command.source == "inline" else self.commands
+            found.setdefault(command.lines.first, []).append(command)
 
     def name(self, tokens: Sequence[Token]) -> None:
         """Gives every heading its anchor."""
@@ -209,8 +212,7 @@ class _Writer:
             case "paragraph_close":
                 self.out.append("\n" if token.hidden else "</p>\n")
             case "ordered_list_open":
-                start = token.attrs.get("start")
-                self.out.append(f'<ol start="{int(start)}">' if start else "<ol>")
+                self.out.append(f'<ol start="{int(token.attrs.get("start", 1))}">')
             case "hr":
                 self.out.append("<hr>\n")
             case kind if token.tag in _TAGS and kind.endswith(("_open", "_close")):
@@ -244,11 +246,12 @@ class _Writer:
                 case "hardbreak":
                     out.append("<br>")
                 case "image":
-                    out.append(f"[picture: {escape(child.content or 'without words')}]")
+                    out.append(f"[picture: {_words(child.content or 'without words')}]")
                 case "html_inline":
                     out.append("<br>" if child.content.lower().startswith("<br") else "")
                 case "link_open":
-                    start, end = self._link(str(child.attrs.get("href", "")))
+                    bare = child.markup == "autolink"
+                    start, end = self._link(str(child.attrs.get("href", "")), bare=bare)
                     out.append(start)
                     ends.append(end)
                 case "link_close":
@@ -259,19 +262,21 @@ class _Writer:
                     out.append(_words(child.content))
         return "".join([*out, *reversed(ends)])
 
-    def _link(self, href: str) -> tuple[str, str]:
+    def _link(self, href: str, *, bare: bool) -> tuple[str, str]:
+        """What stands before and after the words of a link; one that leads nowhere is named."""
         leads = self.known.leads_to(href)
         if not leads:
-            return "", f' <span class="file">({escape(unquote(href))})</span>' if href else ""
-        kind = "in" if leads.startswith("#") else "out"
+            name = _words(clean_line(unquote(href)))
+            return "", f' <span class="file">({name})</span>' if href else ""
+        kind = "in" if leads.startswith("#") else "out bare" if bare else "out"
         return f'<a class="{kind}" href="{escape(leads)}">', "</a>"
 
     def _said_of(self, code: str, first: int, last: int) -> str:
         """The risk of a command that stands in a sentence."""
         for number in range(first, last + 1):
-            command = self.known.commands.get(number)
-            if command and command.source == "inline" and command.text.strip() == code.strip():
-                return f' <span class="{_class(command)}">({RISKS[command.risk]})</span>'
+            for command in self.known.inline.get(number, ()):
+                if command.text.strip() == code.strip():
+                    return f' <span class="{_class(command.risk)}">({RISKS[command.risk]})</span>'
         return ""
 
     def _code(self, token: Token) -> None:
@@ -283,32 +288,34 @@ class _Writer:
         commands = False
         at = 0
         while at < len(lines):
-            command = self.known.commands.get(number + at)
-            if command is None or command.source == "inline":
+            found = self._commands(number + at, number + len(lines) - 1)
+            if found is None:
                 plain.append(lines[at])
                 at += 1
                 continue
-            until = self._end_of(number + at, number + len(lines) - 1) - number
-            rows += [_plain(plain), _command(command, lines[at : until + 1])]
+            here, last = found
+            until = last - number
+            rows += [_plain(plain), _command(here, lines[at : until + 1])]
             plain, commands, at = [], True, until + 1
         rows.append(_plain(plain))
         kind = "code" if commands else "code snippet"
         note = "" if commands else '<p class="note">to read, not to run</p>'
         self.out.append(f'<div class="{kind}">{note}{"".join(rows)}</div>\n')
 
-    def _end_of(self, first: int, most: int) -> int:
-        """The last line of the commands that begin here, those that begin inside them too."""
-        last = first
-        number = first
+    def _commands(self, first: int, most: int) -> tuple[list[Command], int] | None:
+        """The commands that begin on a line, with those that begin inside them; their last line."""
+        here: list[Command] = []
+        number = last = first
         while number <= last:
-            command = self.known.commands.get(number)
-            last = min(most, max(last, command.lines.last if command else last))
+            begin = self.known.commands.get(number, [])
+            here += begin
+            last = min(most, max([last, *(command.lines.last for command in begin)]))
             number += 1
-        return last
+        return (here, last) if here else None
 
 
-def _class(command: Command) -> str:
-    return f"risk {command.risk.value}"
+def _class(risk: Risk) -> str:
+    return f"risk {risk.value}"
 
 
 def _words(text: str) -> str:
@@ -317,6 +324,7 @@ def _words(text: str) -> str:
 
 
 def _marked(text: str, gaps: re.Pattern[str]) -> str:
+    text = clean(text, max_chars=_WIDEST)  # once more: markdown can spell any character
     out: list[str] = []
     at = 0
     for gap in gaps.finditer(text):
@@ -335,25 +343,27 @@ def _lines(lines: Sequence[str], write: Callable[[str], str]) -> str:
     return "".join(f'<span class="line">{write(line) or " "}</span>' for line in lines)
 
 
-def _command(command: Command, lines: Sequence[str]) -> str:
-    gaps = sorted({str(gap.text) for gap in command.placeholders}, key=len, reverse=True)
-    found = "|".join(f"{re.escape(gap)}(?!\\w)" for gap in gaps)
-    write = partial(_marked, gaps=re.compile(f"{found}|{_GAP.pattern}" if found else _GAP.pattern))
-    said = [RISKS[command.risk]]
-    if command.risk is not Risk.READ and command.because:
-        said[0] += f": {clean_line(command.because)}"
-    if command.host:
-        said.append(f"on {clean_line(command.host)}")
-    if command.waits:
-        said.append(_WAITS[command.waits])
-    names = dict.fromkeys(gap.name for gap in command.placeholders)
+def _command(commands: Sequence[Command], lines: Sequence[str]) -> str:
+    """Lines that are to be run: what the worst of it would do, its gaps, room to fill them in."""
+    worst = Risk.worst(command.risk for command in commands)
+    gaps = [gap for command in commands for gap in command.placeholders]
+    texts = sorted({str(gap.text) for gap in gaps}, key=len, reverse=True)
+    found = "".join(f"{re.escape(text)}(?!\\w)|" for text in texts)
+    write = partial(_marked, gaps=re.compile(found + _GAP.pattern))
+    said = [RISKS[worst]]
+    why = next(command.because for command in commands if command.risk is worst)
+    if worst is not Risk.READ and why:
+        said[0] += f": {clean_line(why)}"
+    hosts = dict.fromkeys(command.host for command in commands if command.host)
+    said += [f"on {clean_line(host)}" for host in hosts]
+    said += dict.fromkeys(_WAITS[command.waits] for command in commands if command.waits)
     fill = "".join(
         f'<p class="fill"><mark>{escape(name)}</mark> = <span class="blank"></span></p>'
-        for name in names
+        for name in dict.fromkeys(gap.name for gap in gaps)
     )
     long = " long" if len(lines) > _LONG else ""
     return (
-        f'<div class="command {command.risk.value}{long}">{BOX}'
-        f'<p class="{_class(command)}">{escape(", ".join(said))}</p>'
+        f'<div class="command {worst.value}{long}">{BOX}'
+        f'<p class="{_class(worst)}">{escape(", ".join(said))}</p>'
         f"<pre>{_lines(lines, write)}</pre>{fill}</div>"
     )

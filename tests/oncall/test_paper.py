@@ -94,6 +94,8 @@ HOSTILE = """\
 [e](JaVaScRiPt:alert`1`) [f](http://good.example/?a=1&b="2) ![alt <b>](http://evil/track.png)
 [g][ref] <https://auto.example> <vbscript:x> [h](tel:+4930123) [i](other.md) [j](nothere.md)
 
+[k](gone%1b%e2%80%ae.md) &#x202e; &#27; &lt;script&gt;
+
 [ref]: javascript:alert(4) "title' onmouseover='x"
 
 | a | <script>t</script> |
