@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from textual import work
 
 from cockpit import clock
-from cockpit.oncall.model import Template
 from cockpit.text import Safe, clean_line
 from screens.asking import Asking
 from screens.dialogs.form import Field, Form
@@ -20,6 +19,7 @@ from screens.panes.logs import LogsPane
 if TYPE_CHECKING:
     from cockpit.containers.container import Container
     from cockpit.oncall.messages import Draft
+    from cockpit.oncall.model import Template
     from screens.dialogs.say import Going, Place
 
 LOG_LINES = 10
