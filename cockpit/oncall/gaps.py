@@ -33,12 +33,12 @@ _BOX = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s*\Z")
 _CHOICE_OF_SEVERITY = re.compile(r"(?i)(?:(?:p|sev-?)?[0-4](?:\s*(?:[/|,-]|or)\s*|\Z)){2,}")
 # Words that say in what form, and not what.
 _FORM = re.compile(
-    r"(?i)(?:(?:exact|your|the|a|n|x+|time|hh|mm|ss|yyyy|dd|date|timestamp|utc"
+    r"(?i)(?:(?:exact|your|the|a|n|x++|time|hh|mm|ss|yyyy|dd|date|timestamp|utc"
     r"|text|link|url|number|list|here|tbd|value|name|fill in|insert|paste)"
     r"[\s:/#._-]*)+"
 )
 _LABEL = re.compile(
-    r"(?:^|[.;|]\s|\s{2,})\W{0,4}(?P<label>[^\W\d_][\w /'()-]{0,40}?)\W{0,3}:[*_]*\s*\W{0,2}\Z"
+    r"(?:^|[.;|]\s|\s{2,8})\W{0,4}(?P<label>[^\W\d_][\w /'()-]{0,40}?)\W{0,3}:[*_]*\s*\W{0,2}\Z"
 )
 
 _MEANINGS = tuple(

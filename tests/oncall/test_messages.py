@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cockpit.config import Config
 from cockpit.incident import events as e
@@ -21,7 +24,7 @@ from cockpit.oncall.model import Contact, Handbook, Level, Template
 from cockpit.responder import Chosen, Responder
 from cockpit.runbook import parse
 from cockpit.target import guard
-from cockpit.text import Safe
+from cockpit.text import Safe, clean
 
 pytestmark = pytest.mark.anyio
 
@@ -35,9 +38,9 @@ def template(about: str, text: str) -> Handbook:
     return Handbook(templates=(Template(about, Safe(about.title()), Safe(text)),))
 
 
-def said(text: str, incident: Incident = SLOW, **given: str) -> str:
+def said(text: str, incident: Incident = SLOW, **answers: str) -> str:
     return messages.draft(
-        "update", template("update", text), incident, None, who="sam", now=NOW, given=given
+        "update", template("update", text), incident, None, who="sam", now=NOW, given=answers
     ).text
 
 
@@ -142,8 +145,8 @@ def test_what_is_not_known_is_asked_for_and_may_stay_open() -> None:
     first = messages.draft("update", book, SLOW, None, who="sam", now=NOW, given={})
     assert [gap.name for gap in first.gaps] == ["impact", "of_the_moon"]
     assert "Impact: {impact}." in first.text and first.gaps[0].line.startswith("Impact:")
-    given = {"impact": "nobody can pay.", "of_the_moon": ""}
-    then = messages.draft("update", book, SLOW, None, who="sam", now=NOW, given=given)
+    answers = {"impact": "nobody can pay.", "of_the_moon": ""}
+    then = messages.draft("update", book, SLOW, None, who="sam", now=NOW, given=answers)
     assert not then.gaps
     assert then.text.startswith("Impact: nobody can pay. Colour: not known yet.")
 
@@ -163,8 +166,8 @@ def test_secrets_never_leave_whoever_brought_them() -> None:
 
 def test_a_call_for_help_has_the_last_lines_of_the_log_whatever_the_template_says() -> None:
     book = template("escalation", "Help: {title}")
-    given = {"logs": "timeout\ntimeout"}
-    draft = messages.draft("escalation", book, SLOW, None, who="sam", now=NOW, given=given)
+    log = {"logs": "timeout\ntimeout"}
+    draft = messages.draft("escalation", book, SLOW, None, who="sam", now=NOW, given=log)
     assert draft.text.endswith("Checkout is slow\nLast lines of the log:\ntimeout\ntimeout")
     none = messages.draft("escalation", book, SLOW, None, who="sam", now=NOW, given={"logs": ""})
     assert none.text == "Help: Checkout is slow"
@@ -172,6 +175,41 @@ def test_a_call_for_help_has_the_last_lines_of_the_log_whatever_the_template_say
 
 def test_foreign_text_cannot_steer_a_terminal() -> None:
     assert "\x1b" not in said("{title} {impact}", impact="\x1b]52;c;ZXZpbA==\x07 \x1b[2J")
+
+
+_PIECES = """{impact} [ ] < > { } P SEV [X] {now} : __ HH:MM é min .""".split()
+_WORDS = st.sampled_from(
+    [*_PIECES, " UTC", "\n", "Next update: ", "\x1b[2J", f" {SECRET} ", "[brief description]"]
+)
+
+
+@given(st.lists(_WORDS, max_size=30).map("".join), st.text(max_size=20))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_no_template_and_no_answer_breaks_a_message(text: str, impact: str) -> None:
+    draft = messages.draft(
+        Template("update", Safe("Update"), clean(text)), None, SLOW, None,
+        who="sam", now=NOW, given={"impact": impact},
+    )  # fmt: skip
+    assert SECRET not in draft.text and "\x1b" not in draft.text
+    assert "{impact}" not in draft.text
+    assert draft.text == clean(draft.text)
+    asked = dict.fromkeys([gap.name for gap in draft.gaps], "")
+    whole = messages.draft(
+        Template("update", Safe("Update"), clean(text)), None, SLOW, None,
+        who="sam", now=NOW, given={"impact": impact, **asked},
+    )  # fmt: skip
+    assert not whole.gaps
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["[" + "x" * 78 + "!]", " " * 4000 + "[x y]", "a: " * 1300 + "{b}", "[P0/" * 1000, "<a" * 2000],
+)
+def test_no_line_takes_long(line: str) -> None:
+    before = time.process_time()
+    list(gaps.find(line))
+    messages.promised(line, NOW)
+    assert time.process_time() - before < 2.0
 
 
 def test_the_four_messages_are_always_there_and_the_team_has_the_last_word() -> None:
@@ -302,6 +340,6 @@ def test_the_handbook_that_ships_asks_only_for_what_nobody_can_know() -> None:
         draft = messages.draft(about, book, SLOW, None, who="sam", now=NOW, given={})
         assert [gap.name for gap in draft.gaps] == asked, about
         assert draft.text.startswith("[P1] Checkout is slow: ")
-        given = dict.fromkeys(asked, "")
-        whole = messages.draft(about, book, SLOW, None, who="sam", now=NOW, given=given)
+        opened = dict.fromkeys(asked, "")
+        whole = messages.draft(about, book, SLOW, None, who="sam", now=NOW, given=opened)
         assert not whole.gaps and "{" not in whole.text
