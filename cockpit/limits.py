@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from cockpit.containers.limits import ERRORS, MEMORY, RESTARTS, Errors, Key, Known, Over, crossings
+from cockpit.containers.limits import (
+    ERRORS,
+    MEMORY,
+    RESTARTS,
+    Crossing,
+    Errors,
+    Key,
+    Known,
+    Over,
+    crossings,
+    full,
+)
 from cockpit.incident.events import ThresholdCrossed
 from cockpit.text import Safe
 
 if TYPE_CHECKING:
     from cockpit.config import Thresholds
+    from cockpit.containers.disks import Disk
     from cockpit.containers.logs import Line
     from cockpit.containers.watch import Containers
     from cockpit.incident.incident import Incident
@@ -26,14 +38,15 @@ class Limits:
         self._host = host
         self._thresholds = thresholds
         self._known: Known | None = None
+        self._full: dict[Key, Over] = {}
         self._back: dict[Key, Safe] = {}
         self._log = ("", Errors())
         self._looked = float("-inf")
 
     @property
     def over(self) -> Mapping[Key, Over]:
-        """By the container's name, and which limit."""
-        return self._known.over if self._known else {}
+        """By the container's name, "" for a disk of the host, and which limit."""
+        return {**(self._known.over if self._known else {}), **self._full}
 
     def heard(self, container: str, lines: Iterable[Line]) -> None:
         """New lines of the log that is followed; errors are counted in that one alone."""
@@ -55,10 +68,21 @@ class Limits:
         if containers.trouble or containers.at is None:
             return
         if self._known is None:
-            self._known = Known(over=self._from(incident, now))
+            before = self._from(incident, now)
+            self._known = Known(over={key: one for key, one in before.items() if key[0]})
         followed, errors = self._log
         rates = {followed: errors.last_minute(engines_ns)} if followed else {}
         self._known, told = crossings(containers.rows, self._known, self._thresholds, now, rates)
+        self._remember(told)
+
+    def measured(self, disks: Iterable[Disk], incident: Incident) -> None:
+        """Takes the disks as they are now."""
+        if not self._full:
+            self._full = {key: one for key, one in self._from(incident, 0.0).items() if not key[0]}
+        self._full, told = full(disks, self._full, self._thresholds.disk)
+        self._remember(told)
+
+    def _remember(self, told: Iterable[Crossing]) -> None:
         for one in told:
             key = (str(one.container), one.what)
             if one.back:
@@ -68,7 +92,7 @@ class Limits:
 
     def news(self, incident: Incident) -> list[ThresholdCrossed]:
         """What an open incident has not been told yet: crossed since, or before it began."""
-        if self._known is None or not incident.open or incident.started is None:
+        if not incident.open or incident.started is None:
             return []
         told = self._told(incident)
         new = [

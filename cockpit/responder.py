@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
@@ -25,7 +26,7 @@ from cockpit.incident.timeline import beginning, outcome
 from cockpit.links import Links
 from cockpit.runs import CannotRun, Chosen, Hand, Runs
 from cockpit.target import guard, hosts, sudo
-from cockpit.target.target import Link, Target
+from cockpit.target.target import Link, LinkDown, LinkLost, Target
 from cockpit.text import Safe
 
 if TYPE_CHECKING:
@@ -440,18 +441,41 @@ class Responder:
         self.limits = Limits(self.target.name, self.config.thresholds)
         self.watch = Watch(self.engine, on_change=self._containers_changed)
         self.watch.start()
+        self._in_background(self._measure_disks(self.target, self.limits))
+
+    async def _measure_disks(self, target: Target, limits: Limits) -> None:
+        """Looks now and then how full the disks of the watched host are."""
+        from cockpit.containers import disks
+        from cockpit.target.reading import read
+
+        await asyncio.sleep(disks.FIRST_S)
+        while self.limits is limits and self.watch is not None:
+            if target.link.state.usable:
+                leave = guard.answer(guard.ask(self.intent(disks.COMMAND, host=target.name)))
+                with contextlib.suppress(LinkLost, LinkDown, OSError):
+                    said = await read(target, leave, disks.WITHIN)
+                    if not said.cut:
+                        limits.measured(
+                            disks.read(said.output.decode("utf-8", "replace")), self.incident
+                        )
+                        self._tell_limits()
+                        self.changed()
+            await asyncio.sleep(disks.EVERY_S)
 
     def _containers_changed(self) -> None:
-        """Puts on the timeline of an open incident what crossed a limit, and what is back."""
         now = time.monotonic()
         if self.watch and self.engine and self.limits and self.limits.due(now):
             there = int(self.engine.now().timestamp() * 1e9)
             self.limits.look(self.watch.snapshot, self.incident, now, there)
-            if self.log.folder and not self.log.reading and not self._left:
-                for crossed in self.limits.news(self.incident):
-                    words = self.log.clean(crossed.words)
-                    self.log.append(msgspec.structs.replace(crossed, words=words))
+            self._tell_limits()
         self.changed()
+
+    def _tell_limits(self) -> None:
+        """Puts on the timeline of an open incident what crossed a limit, and what is back."""
+        if self.limits and self.log.folder and not self.log.reading and not self._left:
+            for crossed in self.limits.news(self.incident):
+                words = self.log.clean(crossed.words)
+                self.log.append(msgspec.structs.replace(crossed, words=words))
 
     def _engine_of(self, target: Target) -> Engine:
         from cockpit.containers.engine import Engine

@@ -10,11 +10,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from cockpit.containers.stats import stale
+from cockpit.incident.timeline import size
 from cockpit.text import Safe
 
 if TYPE_CHECKING:
     from cockpit.config import Thresholds
     from cockpit.containers.container import Container
+    from cockpit.containers.disks import Disk
 
 RESTARTS, MEMORY, ERRORS = "restarts", "memory", "errors"
 WINDOW: Final = 600.0
@@ -22,6 +24,8 @@ WINDOW: Final = 600.0
 MINUTE_NS: Final = 60 * 10**9
 QUIET: Final[Mapping[str, float]] = MappingProxyType({RESTARTS: WINDOW, MEMORY: 30.0, ERRORS: 60.0})
 """Seconds without a sign of it until something is said to be back."""
+ROOM: Final = 2
+"""Percent below the limit from which on a disk has room again."""
 NEAR: Final = 5
 """Percent of memory below the limit that still count as a sign of it."""
 
@@ -169,6 +173,36 @@ def _signs(
                 Safe(f"{name}: {rate} errors in its log in a minute (limit {limits.errors})"),
             ),
         )
+
+
+def full(
+    disks: Iterable[Disk], before: Mapping[Key, Over], limit: int
+) -> tuple[dict[Key, Over], tuple[Crossing, ...]]:
+    """The disks of a host that are over `limit` percent, and what of that is new or is back.
+
+    before: what was over at the last look. They have the name "" in place of a container's.
+    """
+    over: dict[Key, Over] = {}
+    told = []
+    percents = {}
+    for disk in disks:
+        key = ("", f"disk {disk.mount}")
+        percents[key] = disk.percent
+        was = before.get(key)
+        if disk.percent < limit - (ROOM if was else 0):
+            continue
+        short = Safe(f"{disk.mount} is {disk.percent}% full")
+        words = Safe(f"{short}, {size(disk.left)} left (limit {limit}%)")
+        over[key] = Over(short, was.words if was else words, 0.0)
+        if was is None:
+            told.append(Crossing(Safe(""), key[1], words))
+    for key in before.keys() - over.keys():
+        mount = key[1].removeprefix("disk ")
+        words = Safe(f"{mount} is not mounted any more")
+        if key in percents:
+            words = Safe(f"{mount} has room again: {percents[key]}% (limit {limit}%)")
+        told.append(Crossing(Safe(""), key[1], words, back=True))
+    return over, tuple(told)
 
 
 def memory_percent(row: Container, now: float) -> int | None:

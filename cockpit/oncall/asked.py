@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +16,7 @@ from cockpit.config import Config
 from cockpit.headless import Headless, Shut, Unreachable, choose, plainly
 from cockpit.target import guard
 from cockpit.target.hosts import THIS_MACHINE
+from cockpit.target.reading import Said, read
 from cockpit.target.target import LinkDown, LinkLost, LinkState, Target
 from cockpit.text import Safe, clean_line
 
@@ -32,14 +32,6 @@ AGAIN: Final = 3.0
 """Seconds in which one that refused may think better of it."""
 AT_ONCE: Final = 4
 """Commands at a time on one host: its sshd lets in ten sessions, and others want some too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a command printed, on stdout and stderr. cut: its time was up before its end."""
-
-    output: bytes
-    cut: bool = False
 
 
 class Host:
@@ -87,7 +79,10 @@ class Host:
             raise Shut(f"changes something: {asked.intent.because}")
         leave = guard.answer(asked)
         async with self._slots:
-            return await _read(responder.target, leave.command, seconds)
+            try:
+                return await read(responder.target, leave, seconds)
+            except (LinkLost, LinkDown, OSError) as lost:
+                raise Unreachable(f"{self.name}: the link was lost ({lost}).") from lost
 
     async def close(self) -> None:
         if self._reaching is not None:
@@ -109,25 +104,6 @@ async def _connected(target: Target) -> None:
         if link.state is LinkState.DOWN or refused or now > until:
             raise Unreachable(plainly(target.name, link.reason or "it does not answer"))
         await asyncio.sleep(0.05)
-
-
-async def _read(target: Target, command: str, seconds: float) -> Said:
-    output = b""
-    try:
-        async with asyncio.timeout(seconds):
-            channel = await target.shell()
-            try:
-                channel.stdin.write(f"( {command}\n) </dev/null 2>&1\n".encode())
-                channel.stdin.write_eof()
-                while chunk := await channel.stdout.read(1 << 16):
-                    output += chunk
-            finally:
-                channel.close()
-    except TimeoutError:
-        return Said(output, cut=True)
-    except (LinkLost, LinkDown, OSError) as lost:
-        raise Unreachable(f"{target.name}: the link was lost ({lost}).") from lost
-    return Said(output)
 
 
 class Hosts:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from cockpit.containers import disks as df
 from cockpit.incident.timeline import size
 from cockpit.oncall.asked import Host, Hosts, Shut, Unreachable
 from cockpit.oncall.result import Check, Found, Result, bad, carry_out, note, ok, warn
@@ -31,20 +32,8 @@ COMMAND_S: Final = 15.0
 FULL: Final = 98
 """Percent of a disk from which on writing fails any minute, whatever the threshold is."""
 _STATUS: Final = re.compile(r"(\d{3})\s*$")
-_DF: Final = "LC_ALL=C df -Pk"
-_NO_DISK: Final = frozenset({"tmpfs", "devtmpfs", "udev", "none", "overlay", "shm", "efivarfs"})
-_NO_PLACE: Final = ("/dev/", "/proc/", "/run/", "/snap/", "/sys/")
 
 Verdict = Callable[[str, str], Found]
-
-
-@dataclass(frozen=True, slots=True)
-class Disk:
-    """A line of df: where it is mounted, percent in use, bytes left."""
-
-    mount: Safe
-    percent: int
-    left: int
 
 
 def offline() -> bool:
@@ -117,8 +106,8 @@ async def clock(host: Host) -> Found:
 
 async def disks(host: Host, limit: int) -> Found:
     """How full its disks are. limit: percent from which on it is told."""
-    heard = await host.read(_DF, seconds=COMMAND_S)
-    found = read_df(heard.output.decode("utf-8", "replace"))
+    heard = await host.read(df.COMMAND, seconds=df.WITHIN)
+    found = df.read(heard.output.decode("utf-8", "replace"))
     if heard.cut:
         return bad("df does not end there.", "A network disk that hangs? Look with mount.")
     if not found:
@@ -131,21 +120,6 @@ async def disks(host: Host, limit: int) -> Found:
     mend = f"What fills it: du -xh {shlex.quote(full[0].mount)} | sort -h | tail"
     grave = any(one.percent >= FULL for one in full)
     return (bad if grave else warn)(f"{said} (limit {limit}%).", mend)
-
-
-def read_df(text: str) -> list[Disk]:
-    """The disks in the output of `df -P`, without what is no disk or can never be anything else."""
-    found: dict[str, Disk] = {}
-    for line in text.splitlines():
-        parts = line.split(None, 5)
-        if len(parts) < 6 or not parts[4].endswith("%") or not parts[4][:-1].isdigit():
-            continue
-        device, _, _, left, percent, mount = parts
-        real = mount == "/" or (device not in _NO_DISK and not mount.startswith(_NO_PLACE))
-        if not real or (device.startswith("/dev/loop") and percent == "100%") or not left.isdigit():
-            continue
-        found.setdefault(device, Disk(clean_line(mount), int(percent[:-1]), int(left) * 1024))
-    return list(found.values())
 
 
 # Containers

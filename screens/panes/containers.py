@@ -92,7 +92,7 @@ class ContainersPane(Lines):
         if not known.rows and known.trouble:
             self.say(known.trouble)
             return
-        rows = [*self._trouble(known), self._head()]
+        rows = [*self._trouble(known), *self._disks(), self._head()]
         now = time.monotonic()
         rows += [self._row(container, now) for container in shown]
         if not shown:
@@ -112,6 +112,11 @@ class ContainersPane(Lines):
             paint.row((Safe(f" {line}"), "bad"))
             for line in paint.fold(known.trouble, max(20, self.size.width - 2))
         ]
+
+    def _disks(self) -> list[Row]:
+        full = [one.short for key, one in self.over.items() if not key[0]]
+        words = Safe(f" Disk: {', '.join(full)}")
+        return [paint.row((words, "warn"))] if full else []
 
     def _shown(self, known: Containers) -> list[Container]:
         wanted = self.wanted.lower()

@@ -5,8 +5,21 @@ from __future__ import annotations
 import pytest
 
 from cockpit.config import Thresholds
+from cockpit.containers import disks
 from cockpit.containers.container import Container
-from cockpit.containers.limits import ERRORS, MEMORY, RESTARTS, Errors, Known, crossings, error
+from cockpit.containers.disks import Disk
+from cockpit.containers.limits import (
+    ERRORS,
+    MEMORY,
+    RESTARTS,
+    Errors,
+    Key,
+    Known,
+    Over,
+    crossings,
+    error,
+    full,
+)
 from cockpit.containers.stats import Sample
 from cockpit.text import Safe
 
@@ -141,3 +154,41 @@ def test_errors_are_counted_by_the_time_in_the_log() -> None:
 )
 def test_an_error_is_what_loggers_write_for_one(line: str, is_one: bool) -> None:
     assert error(line) is is_one
+
+
+DF = """\
+Filesystem     1024-blocks      Used Available Capacity Mounted on
+/dev/sda1         10000000   9100000    900000      91% /
+tmpfs               100000    100000         0     100% /run
+/dev/loop3           50000     50000         0     100% /snap/core/1
+overlay           10000000   9100000    900000      91% /var/lib/docker/overlay2/x/merged
+/dev/sdb1         20000000  19900000    100000      99% /srv/with a blank
+nas:/export       90000000   1000000  89000000       2% /mnt
+/dev/sda1         10000000   9100000    900000      91% /again
+"""
+
+
+def test_df_is_read_without_what_is_no_disk() -> None:
+    found = disks.read(DF)
+    assert [(disk.mount, disk.percent) for disk in found] == [
+        ("/", 91),
+        ("/srv/with a blank", 99),
+        ("/mnt", 2),
+    ]
+    assert found[0].left == 900_000 * 1024
+
+
+def test_a_disk_is_told_when_it_fills_and_when_there_is_room_again() -> None:
+    over: dict[Key, Over] = {}
+    said = []
+    for percent in (84, 85, 86, 84, 83, 82, 99):
+        over, told = full([Disk(Safe("/"), percent, 1 << 30)], over, 85)
+        said.append([(one.back, one.words) for one in told])
+    room = "/ has room again: 82% (limit 85%)"
+    assert said[1] == [(False, "/ is 85% full, 1.0 GiB left (limit 85%)")]
+    assert said[5] == [(True, room)]
+    assert said[6] == [(False, "/ is 99% full, 1.0 GiB left (limit 85%)")]
+    assert said[0] == said[2] == said[3] == said[4] == []
+    assert [one.short for one in over.values()] == ["/ is 99% full"]
+    over, told = full([], over, 85)
+    assert [one.back for one in told] == [True], "it is not mounted any more"

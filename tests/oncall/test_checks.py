@@ -197,28 +197,6 @@ def test_a_disk_for_journals_that_is_full_or_shut_is_said(tmp_path: Path) -> Non
     assert here.journals(shut).mark is Mark.BAD
 
 
-DF = """\
-Filesystem     1024-blocks      Used Available Capacity Mounted on
-/dev/sda1         10000000   9100000    900000      91% /
-tmpfs               100000    100000         0     100% /run
-/dev/loop3           50000     50000         0     100% /snap/core/1
-overlay           10000000   9100000    900000      91% /var/lib/docker/overlay2/x/merged
-/dev/sdb1         20000000  19900000    100000      99% /srv/with a blank
-nas:/export       90000000   1000000  89000000       2% /mnt
-/dev/sda1         10000000   9100000    900000      91% /again
-"""
-
-
-def test_df_is_read_without_what_is_no_disk() -> None:
-    found = there.read_df(DF)
-    assert [(disk.mount, disk.percent) for disk in found] == [
-        ("/", 91),
-        ("/srv/with a blank", 99),
-        ("/mnt", 2),
-    ]
-    assert found[0].left == 900_000 * 1024
-
-
 @pytest.mark.parametrize(
     ("url", "is_own"),
     [

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from cockpit.config import Thresholds, load
+from cockpit.containers import disks
 from cockpit.incident import events as e
 from cockpit.incident.events import Severity
 from cockpit.responder import Responder
@@ -97,11 +98,12 @@ async def test_health_is_operational_then_says_what_broke(ground: Ground, servic
 
 
 async def test_a_limit_that_is_crossed_is_on_the_timeline_of_an_open_incident_once(
-    tmp_path: Path, lab: Lab
+    tmp_path: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = msgspec.structs.replace(
-        load(lab.write_config(tmp_path)), thresholds=Thresholds(restarts=1, memory=10)
+        load(lab.write_config(tmp_path)), thresholds=Thresholds(restarts=1, memory=10, disk=1)
     )
+    monkeypatch.setattr(disks, "FIRST_S", 0.5)
     responder = Responder(tmp_path / "incidents", "sam", config)
     try:
         responder.choose_host("prod-1")
@@ -113,6 +115,7 @@ async def test_a_limit_that_is_crossed_is_on_the_timeline_of_an_open_incident_on
         await until(lambda: ("prod-1", "aggregator", "memory") in responder.incident.crossed)
         lab.run("kill -9 $(docker inspect -f '{{.State.Pid}}' receipts-worker)")
         await until(lambda: ("prod-1", "receipts-worker", "restarts") in responder.incident.crossed)
+        await until(lambda: ("prod-1", "", "disk /") in responder.incident.crossed)
         told = [
             entry.record.event
             for entry in responder.incident.entries

@@ -85,9 +85,11 @@ async def test_a_crossed_limit_stands_in_the_row_where_nothing_is_worse(tmp_path
         over = {
             (name, MEMORY): Over(Safe("MEMORY 93%"), Safe("words"), 0.0) for name in ("web", "db")
         }
+        over["", "disk /"] = Over(Safe("/ is 97% full"), Safe("words"), 0.0)
         known = Containers(rows, 0.0, Safe(""), "streams", Safe("20"))
         main.containers.show(known, Safe(""), over)
         text = shown(main.containers)
+        assert " Disk: / is 97% full\n" in text
         web, db = (
             next(line for line in text.split("\n") if name in line) for name in ("web", "db")
         )
