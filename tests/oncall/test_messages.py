@@ -177,7 +177,25 @@ def test_foreign_text_cannot_steer_a_terminal() -> None:
     assert "\x1b" not in said("{title} {impact}", impact="\x1b]52;c;ZXZpbA==\x07 \x1b[2J")
 
 
-_PIECES = """{impact} [ ] < > { } P SEV [X] {now} : __ HH:MM é min .""".split()
+_PIECES = [
+    "{impact}",
+    "[",
+    "]",
+    "<",
+    ">",
+    "{",
+    "}",
+    "P",
+    "SEV",
+    "[X]",
+    "{now}",
+    ":",
+    "__",
+    "HH:MM",
+    "é",
+    "min",
+    ".",
+]
 _WORDS = st.sampled_from(
     [*_PIECES, " UTC", "\n", "Next update: ", "\x1b[2J", f" {SECRET} ", "[brief description]"]
 )
