@@ -47,7 +47,8 @@ class TypedAhead:
 
     async def _go_on(self) -> None:
         self._waits = False
-        while self._held:
+        # The timer may outlive the screens, where the app ends right after a key.
+        while self._held and self._app.screen_stack:
             if self._something_opens():
                 self._waits = True
                 self._app.set_timer(_LOOK_S, self._go_on)

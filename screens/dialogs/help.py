@@ -21,6 +21,12 @@ _GROUPS = {
     "link": "Incident",
     "pane": "Panes",
     "move": "Moving",
+    "run": "Runbook",
+    "due": "Incident",
+    "outbox": "Incident",
+    "checks": "Incident",
+    "app": "Everywhere",
+    "cockpit": "Everywhere",
 }
 
 
@@ -33,10 +39,11 @@ def help_text(screen: Screen[object], display: Callable[[Binding], str]) -> Safe
             for binding in bindings:
                 if binding.id is None or not binding.description:
                     continue
-                group = _GROUPS.get(binding.id.partition(".")[0], "Everywhere")
+                group = _GROUPS.get(binding.id.partition(".")[0], "Here")
                 words = binding.tooltip or binding.description
                 groups.setdefault(group, {})[words] = display(binding)
     order = [
+        "Here",
         "Runbook",
         "Incident",
         "Containers",

@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 
 from screens.app import CockpitApp
 from screens.dialogs.answer import Answer
+from screens.dialogs.choose import Choose
 from screens.dialogs.find import Find
 from screens.dialogs.form import Form
 from screens.dialogs.gate import Gate
@@ -51,7 +52,7 @@ def line(pilot: Pilot[int]) -> str:
     ("keys", "dialog", "found"),
     [
         ("iqueue is full", Form, "queue is full"),
-        ("Uexport fix B", Form, "export fix B"),
+        ("Uexport fix B", Choose, "export fix B"),
         ("Bmemory", Find, "memory"),
         ("jsx is for later", Form, "x is for later"),
         ("\nqd", Form, "qd"),
