@@ -31,6 +31,7 @@ _MEANT = re.compile(
 )
 _BOX = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s*\Z")
 _CHOICE_OF_SEVERITY = re.compile(r"(?i)(?:(?:p|sev-?)?[0-4](?:\s*(?:[/|,-]|or)\s*|\Z)){2,}")
+_ANY_SEVERITY = re.compile(r"(?i)(?:p|sev-?)[?xn#]")
 # Words that say in what form, and not what.
 _FORM = re.compile(
     r"(?i)(?:(?:exact|your|the|a|n|x++|time|hh|mm|ss|yyyy|dd|date|timestamp|utc"
@@ -122,8 +123,11 @@ def _meaning(words: str, before: str) -> tuple[str, str]:
     plain = "_".join(re.findall(r"\w+", words.lower()))
     if plain in KNOWN:
         return plain, words
-    if _CHOICE_OF_SEVERITY.fullmatch(words) or re.search(r"(?i)\b(?:p|sev-?)\Z", before):
+    any_severity = _CHOICE_OF_SEVERITY.fullmatch(words) or _ANY_SEVERITY.fullmatch(words)
+    if any_severity or re.search(r"(?i)\b(?:p|sev-?)\Z", before):
         return "severity", words
+    if re.search(r"(?i)\bby\W*\Z", before) and not re.search(r"(?i)update", before):
+        return "who", words
     found = _LABEL.search(before)
     label = found["label"].strip() if found else ""
     name = _known(label)

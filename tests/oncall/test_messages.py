@@ -64,6 +64,9 @@ def said(text: str, incident: Incident = SLOW, **answers: str) -> str:
         ("Resolved - [brief description]", "title"),
         ("Fix: [brief description]", "fix"),
         ("SEV[1/2/3]", "severity"),
+        ("[P?] It is slow", "severity"),
+        ("acknowledged by [name]", "who"),
+        ("Next update by [time]", "next_update"),
         ("Status: [investigating / identified / fixed]", "state"),
         ("The [colour of the moon] is", "colour_of_the_moon"),
     ],
@@ -177,28 +180,9 @@ def test_foreign_text_cannot_steer_a_terminal() -> None:
     assert "\x1b" not in said("{title} {impact}", impact="\x1b]52;c;ZXZpbA==\x07 \x1b[2J")
 
 
-_PIECES = [
-    "{impact}",
-    "[",
-    "]",
-    "<",
-    ">",
-    "{",
-    "}",
-    "P",
-    "SEV",
-    "[X]",
-    "{now}",
-    ":",
-    "__",
-    "HH:MM",
-    "é",
-    "min",
-    ".",
-]
-_WORDS = st.sampled_from(
-    [*_PIECES, " UTC", "\n", "Next update: ", "\x1b[2J", f" {SECRET} ", "[brief description]"]
-)
+_PIECES = ["{impact}", "{now}", "[X]", "[brief description]", f" {SECRET} ", "\x1b[2J", "HH:MM"]
+_SIGNS = ["[", "]", "<", ">", "{", "}", "P", "SEV", ":", "__", "é", " min", " UTC", ".", "\n"]
+_WORDS = st.sampled_from([*_PIECES, *_SIGNS, "Next update: "])
 
 
 @given(st.lists(_WORDS, max_size=30).map("".join), st.text(max_size=20))
