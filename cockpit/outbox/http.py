@@ -1,18 +1,21 @@
-"""Sends one request and says how it ended: taken, refused for good, or to be tried again."""
+"""Sends one request and says how it ended: taken, refused for good, or to be tried again.
+
+It blocks, so it runs beside the loop.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
 import ssl
+import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from cockpit.incident.logbook import aside
+from cockpit.outbox.attempt import Attempt, GivenUp
 from cockpit.outbox.letter import End
 from cockpit.outbox.posts import Post
 from cockpit.text import Safe, clean_line
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
 
 CONNECT: Final = 10.0
 ANSWER: Final = 20.0
-IN_ALL: Final = 60.0
 LONGEST_WAIT: Final = 3600.0
 _REPLY_MAX: Final = 4096
 _AGAIN: Final = (408, 425, 429)
@@ -58,24 +60,34 @@ def _trust() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-async def send(kind: str, post: Post) -> End:
+def send(kind: str, post: Post, attempt: Attempt) -> End:
     """Sends it once, over the proxies that the environment names. Raises nothing."""
-    trust = await aside(_trust)
     import httpx
+
+    def trace(event: str, _: object) -> None:
+        if event == "http11.send_request_headers.started":
+            attempt.begin()
 
     limits = httpx.Limits(max_keepalive_connections=0)  # one that was idle may be half closed
     timeout = httpx.Timeout(ANSWER, connect=CONNECT, pool=CONNECT)
     try:
-        made = httpx.AsyncClient(verify=trust, timeout=timeout, limits=limits)
+        made = httpx.Client(verify=_trust(), timeout=timeout, limits=limits)
     except (ImportError, ValueError, httpx.InvalidURL):
         return End("the proxy that the environment names cannot be used; see $HTTPS_PROXY")
     try:
-        async with (
-            asyncio.timeout(IN_ALL),
+        with (
             made as client,
-            client.stream("POST", post.url, content=post.body, headers=post.headers) as reply,
+            client.stream(
+                "POST",
+                post.url,
+                content=post.body,
+                headers=post.headers,
+                extensions={"trace": trace},
+            ) as reply,
         ):
-            return judge(kind, post.host, reply.status_code, reply.headers, await _read(reply))
+            return judge(kind, post.host, reply.status_code, reply.headers, _read(reply))
+    except GivenUp:
+        return End("it was given up before anything was sent")
     except (
         httpx.ConnectError,
         httpx.ConnectTimeout,
@@ -86,23 +98,22 @@ async def send(kind: str, post: Post) -> End:
         return End(_no_connection(post.host, error))
     except (httpx.InvalidURL, httpx.LocalProtocolError, UnicodeError):
         return End("its URL cannot be used; correct it", final=True)
-    except (httpx.TimeoutException, TimeoutError):
+    except httpx.TimeoutException:
         return End(f"{post.host} has not answered in time", ambiguous=True)
     except httpx.HTTPError:
         return End(f"{post.host} closed the connection without an answer", ambiguous=True)
 
 
-async def _read(reply: httpx.Response) -> str:
+def _read(reply: httpx.Response) -> str:
     """The beginning of what it answers; it need not come."""
     import httpx
 
-    raw = b""
-    with contextlib.suppress(httpx.HTTPError, TimeoutError):
-        async with asyncio.timeout(2.0):
-            async for part in reply.aiter_raw():
-                raw += part
-                if len(raw) >= _REPLY_MAX:
-                    break
+    raw, until = b"", time.monotonic() + 2.0
+    with contextlib.suppress(httpx.HTTPError):
+        for part in reply.iter_raw():
+            raw += part
+            if len(raw) >= _REPLY_MAX or time.monotonic() > until:
+                break
     text = raw[:_REPLY_MAX].decode("utf-8", "replace").strip()
     return "" if text.startswith("<") or reply.headers.get("Content-Encoding") else text
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from cockpit.config import Destination
+from cockpit.outbox.attempt import Attempt, GivenUp
 from cockpit.outbox.http import reason
 from cockpit.outbox.letter import End, Letter
 from cockpit.outbox.posts import this_machine
@@ -38,12 +39,11 @@ def mail(destination: Destination, letter: Letter) -> EmailMessage:
     return made
 
 
-def send(destination: Destination, letter: Letter, password: str) -> End:
+def send(destination: Destination, letter: Letter, password: str, attempt: Attempt) -> End:
     """Hands it to the server; over TLS, except to a server on this machine. Raises nothing."""
     import smtplib
 
     host = urlsplit(destination.url).hostname or ""
-    told = _Told()
     try:
         server = _connected(destination)
         try:
@@ -51,7 +51,7 @@ def send(destination: Destination, letter: Letter, password: str) -> End:
                 if not isinstance(server.sock, ssl.SSLSocket):
                     return End(f"{host} offers no TLS, and no password goes without", final=True)
                 server.login(destination.user, password)
-            return _hand_over(server, host, destination, mail(destination, letter), told)
+            return _hand_over(server, host, destination, mail(destination, letter), attempt)
         finally:
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 server.quit()  # how that ends says nothing of the mail
@@ -60,16 +60,18 @@ def send(destination: Destination, letter: Letter, password: str) -> End:
         again = error.smtp_code < 500
         return End(_said(host, error, "renew what env or command gives"), final=not again)
     except smtplib.SMTPResponseException as error:
-        return End(_said(host, error), ambiguous=told.body, final=error.smtp_code >= 500)
+        return End(_said(host, error), final=error.smtp_code >= 500)
     except _NoTls:
         return End(
             f"{host} offers no TLS: give smtps://{host}, or a server on this machine", final=True
         )
     except smtplib.SMTPNotSupportedError:
         return End(f"{host} takes no login; leave user out", final=True)
+    except GivenUp:
+        return End("it was given up before anything was sent")
+    except _NoAnswer:
+        return End(f"{host} closed the connection without an answer", ambiguous=True)
     except (OSError, smtplib.SMTPException, UnicodeError) as error:
-        if told.body:
-            return End(f"{host} closed the connection without an answer", ambiguous=True)
         closed = isinstance(error, smtplib.SMTPServerDisconnected)
         how = "it closed the connection" if closed else reason(error)
         return End(str(clean_line(f"no connection to {host} ({how})")))
@@ -79,10 +81,8 @@ class _NoTls(Exception):
     """The server is elsewhere and does not encrypt."""
 
 
-class _Told:
-    """body: the mail itself has begun to go out."""
-
-    body = False
+class _NoAnswer(Exception):
+    """The mail is out, or a part of it, and the server has not said what it did with it."""
 
 
 def _connected(destination: Destination) -> smtplib.SMTP:
@@ -108,7 +108,7 @@ def _connected(destination: Destination) -> smtplib.SMTP:
 
 
 def _hand_over(
-    server: smtplib.SMTP, host: str, destination: Destination, made: EmailMessage, told: _Told
+    server: smtplib.SMTP, host: str, destination: Destination, made: EmailMessage, attempt: Attempt
 ) -> End:
     """The mail, step by step, so that it is known whether it may have arrived."""
     import smtplib
@@ -124,16 +124,18 @@ def _hand_over(
     if later or len(refused) == len(destination.to):
         server.rset()
         raise (later or [*refused.values()])[0]
+    attempt.begin()
     _must(server.docmd("DATA"))
-    told.body = True
-    server.send(re.sub(rb"(?m)^\.", b"..", made.as_bytes()) + b".\r\n")
-    answer = server.getreply()
-    told.body = False  # whatever it is, the server has said it
+    try:
+        server.send(re.sub(rb"(?m)^\.", b"..", made.as_bytes()) + b".\r\n")
+        answer = server.getreply()
+    except (OSError, smtplib.SMTPException) as error:
+        raise _NoAnswer from error
     _must(answer)
     if refused:
-        names, error = ", ".join(refused), next(iter(refused.values()))
-        why = _said(host, error, "correct `to` in cockpit.yaml")
-        return End(f"the others have it, {names} not: {why}", final=True)
+        names = ", ".join(refused)
+        why = _said(host, next(iter(refused.values())), "correct `to` in cockpit.yaml")
+        return End(f"the others have it, {names} not: {why}", ambiguous=True, final=True)
     return End()
 
 

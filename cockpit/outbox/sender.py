@@ -16,8 +16,9 @@ from typing import Final
 from cockpit import clock
 from cockpit.config import Config, Destination
 from cockpit.incident import events as e
-from cockpit.incident.logbook import Logbook, aside
+from cockpit.incident.logbook import Logbook
 from cockpit.incident.outgoing import Outgoing, Way, stale
+from cockpit.outbox.attempt import Attempt, beside
 from cockpit.outbox.letter import End, Letter, letter
 from cockpit.outbox.secret import NoSecret, pieces, secret
 from cockpit.target import network
@@ -188,23 +189,27 @@ class Sender:
 async def _deliver(destination: Destination, made: Letter, given: str) -> End:
     """By the way that the destination is reached. Raises nothing."""
     try:
-        if destination.kind == "smtp":
-            from cockpit.outbox import mail
-
-            return await aside(lambda: mail.send(destination, made, given))
-        if destination.kind == "apprise":
-            from cockpit.outbox import other
-
-            return await aside(lambda: other.send(made, given))
-        from cockpit.outbox import http, posts
-
-        try:
-            post = posts.post(destination, made, given)
-        except posts.Unfit as unfit:
-            return End(str(unfit), final=True)
-        return await http.send(destination.kind, post)
+        return await beside(lambda attempt: _sent(destination, made, given, attempt))
     except Exception as error:  # a mistake of ours must not end the sending
         return End(f"a fault in cockpit: {type(error).__name__}", ambiguous=True)
+
+
+def _sent(destination: Destination, made: Letter, given: str, attempt: Attempt) -> End:
+    if destination.kind == "smtp":
+        from cockpit.outbox import mail
+
+        return mail.send(destination, made, given, attempt)
+    if destination.kind == "apprise":
+        from cockpit.outbox import other
+
+        return other.send(made, given, attempt)
+    from cockpit.outbox import http, posts
+
+    try:
+        post = posts.post(destination, made, given)
+    except posts.Unfit as unfit:
+        return End(str(unfit), final=True)
+    return http.send(destination.kind, post, attempt)
 
 
 async def _either(event: asyncio.Event, seconds: float) -> None:

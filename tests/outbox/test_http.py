@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from cockpit.outbox import http
+from cockpit.outbox.attempt import Attempt, beside
 from cockpit.outbox.letter import End
 from cockpit.outbox.posts import Post
 from tests.outbox.flaky import Flaky, free_port
@@ -32,7 +33,7 @@ def direct(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def sent(url: str, kind: str = "webhook") -> End:
-    return await http.send(kind, Post(url, b"{}", HEADERS))
+    return await beside(lambda attempt: http.send(kind, Post(url, b"{}", HEADERS), attempt))
 
 
 def answered(status: int, kind: str = "webhook", reply: str = "", **headers: str) -> End:
@@ -183,3 +184,33 @@ async def test_the_loop_goes_on_meanwhile(monkeypatch: pytest.MonkeyPatch) -> No
             ticks += 1
         assert ticks > 5
         assert (await sending).ambiguous
+
+
+async def test_what_was_given_up_does_not_go_after_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a name is looked up for longer than anybody waits."""
+    looked_up, go_on = threading.Event(), threading.Event()
+    look_up = socket.getaddrinfo
+
+    def slow(*given: Any, **more: Any) -> Any:
+        looked_up.set()
+        go_on.wait(20)
+        return look_up(*given, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    monkeypatch.setattr("cockpit.outbox.attempt.IN_ALL", 0.3)
+    ended: list[End] = []
+
+    def work(attempt: Attempt) -> End:
+        ended.append(http.send("webhook", Post(server.url, b"{}", HEADERS), attempt))
+        return ended[0]
+
+    with Flaky() as server:
+        end = await beside(work)
+        assert looked_up.is_set()
+        assert end == End("it has not answered in time"), "and nothing of it may have arrived"
+        go_on.set()
+        async with asyncio.timeout(20):
+            while not ended:
+                await asyncio.sleep(0.01)
+        assert "given up" in ended[0].why
+        assert not server.got
