@@ -127,7 +127,7 @@ class RolloutKeys(StepKeys):
         else:
             touched = any(intent.names and intent.risk != "read" for intent in intents)
             told = self.too_early(asked.intent)
-            saved = self.saved_first(saving()) if touched else None
+            saved = self.saved_first(saving(), told) if touched else None
             gate = Gate(asked, saved, _where(ready), told)
             passes = await self.app.push_screen_wait(gate)
             if passes and told:

@@ -306,11 +306,11 @@ class StepKeys(Asking):
 
         # Before a change the logs of its containers are saved.
         saving = None
+        told = self.too_early(intent)
         if intent.names and intent.risk != "read":
             saving = self.saved_first(
-                self.responder.save_evidence(intent.command, intent.names, intent.host)
+                self.responder.save_evidence(intent.command, intent.names, intent.host), told
             )
-        told = self.too_early(intent)
         passes = await self.app.push_screen_wait(Gate(asked, saving, told=told))
         if passes and told:
             self.responder.warn("diagnosis", told)
@@ -325,13 +325,16 @@ class StepKeys(Asking):
             return Safe("")
         return pitfalls.sentence("diagnosis", self.responder.handbook)
 
-    async def saved_first(self, saving: Awaitable[str]) -> str:
-        """What was saved first; where it could not be, with what is said of that once."""
+    async def saved_first(self, saving: Awaitable[str], beside: Safe) -> str:
+        """What was saved first; where it could not be, with what is said of that once.
+
+        beside: what the gate says anyway, which is not said twice.
+        """
         said = await saving
-        if NOT_SAVED not in said:
-            return said
         words = pitfalls.sentence("logs", self.responder.handbook)
-        return f"{words} {said}" if self.responder.warn("logs", words) else said
+        if NOT_SAVED not in said or words in beside or not self.responder.warn("logs", words):
+            return said
+        return f"{said.rstrip('.')}. {words}"
 
     @work(exit_on_error=False)
     async def action_stop_run(self) -> None:
