@@ -8,18 +8,22 @@ import re
 import shutil
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cockpit.cli import main
 from cockpit.config import Config
-from cockpit.oncall import paper
+from cockpit.oncall import paper, paper_page
 from cockpit.oncall.model import Contact, Handbook, Level, Vendor
 from cockpit.oncall.paper_page import BOX
 from cockpit.runbook import parse
@@ -28,6 +32,7 @@ from cockpit.text import Safe
 from tests.lab.fixtures import not_tested
 
 MADE = datetime(2026, 11, 22, 3, 4, tzinfo=UTC)
+EXAMPLES = int(os.environ.get("COCKPIT_PAPER_EXAMPLES", "100"))
 BOOKS = int(os.environ.get("COCKPIT_PAPER_BOOKS", "1"))
 """How many of the shipped runbooks are made a PDF of; there are 7."""
 LADDER = (
@@ -49,11 +54,20 @@ class Parts(HTMLParser):
         self.tags: set[str] = set()
         self.attributes: set[tuple[str, str]] = set()
         self.texts: list[str] = []
+        self.broken: list[str] = []
+        self._open: list[str] = []
         self.feed(html)
+        self.broken += self._open
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
+        if tag not in ("meta", "br", "hr"):
+            self._open.append(tag)
         self.attributes |= {(name, value or "") for name, value in attrs}
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self._open or self._open.pop() != tag:
+            self.broken.append(f"/{tag}")
 
     def handle_data(self, data: str) -> None:
         self.texts.append(data)
@@ -130,6 +144,33 @@ def test_nothing_in_a_runbook_can_run_load_or_leave_its_place(tmp_path: Path) ->
     (style,) = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
     assert "display:none" not in squeezed(style)
     assert not re.search(r"url\((?!\)| ?page)", style.replace("attr(href url)", ""))
+
+
+PIECES = st.sampled_from(
+    ["# ", "## ", "- ", "- [ ] ", "1. ", "0. ", "> ", "```bash\n", "```\n", "~~~\n", "    ", "\t",
+     "| a | b |\n", "|---|---|\n", "<div>", "</section>", "<!--", "-->", "<br>", "[x](#x)",
+     "![p](q)", "[y](", ")", "`", "**", "docker restart <X>\n", "rm -rf / \\\n", "cat <<END\n",
+     "END\n", "$ ls\n", "&#x202e;", "&lt;", "\n", "\n\n", "---\n", "title: x\n", "____",
+     "\x1b[31m", "\u202e", "é", "API_KEY=.*", "password: hunter22x"]
+)  # fmt: skip
+
+
+@given(st.lists(st.one_of(PIECES, st.text(max_size=8)), max_size=30).map("".join))
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_any_text_becomes_whole_html_that_shows_it_and_does_nothing(text: str) -> None:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "any.md"
+        file.write_bytes(text.encode("utf-8", "replace"))
+        try:
+            found = paper_page.read(file, "p1", paper_page.Secrets(b"salt"))
+        except parse.Unreadable:
+            return
+        html = paper_page.page(found, {}).html
+    parts = Parts(html)
+    assert parts.broken == [], html
+    assert {name for name, _ in parts.attributes} <= {"id", "class", "href", "start"}
+    assert not parts.tags & {"section", "script"}
+    assert not any(unicodedata.category(char) in ("Cc", "Cf") for char in html if char != "\n")
 
 
 def test_every_link_inside_leads_to_a_place(tmp_path: Path) -> None:
