@@ -23,11 +23,14 @@ _GAP = re.compile(
     r"|(?P<time>\b(?:YYYY-MM-DD[ T])?(?:HH:MM|XX:XX)(?::SS)?\b)"
     r"|(?P<blank>_{3,})"
 )
-# What stands in brackets and is meant: the mark of a message, a box to tick, an address, HTML.
-_MEANT = re.compile(
+# What stands in brackets and is meant: the mark of a message; an address, HTML.
+_MARK = re.compile(
     r"(?i)resolved|update\s*\d*|investigating|monitoring|identified|acknowledged|ack|escalation"
     r"|mitigated|outage|incident|alert|maintenance|recovered|down|up|p[0-4]|sev-?[0-5]|\W*"
-    r"|https?:.*|mailto:.*|/?(?:br|b|i|p|u|hr|ul|li|code|pre|em|strong|table|tr|td|th)\b[^>]*"
+)
+_TAG = re.compile(
+    r"(?i)https?:.*|mailto:.*|a\s+href=.*"
+    r"|(?:br|b|i|p|u|hr|ul|li|code|pre|em|strong|table|tr|td|th)(?:/|\s+\w+=.*)?"
 )
 _BOX = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s*\Z")
 _CHOICE_OF_SEVERITY = re.compile(r"(?i)(?:(?:p|sev-?)?[0-4](?:\s*(?:[/|,-]|or)\s*|\Z)){2,}")
@@ -101,7 +104,8 @@ def find(template: str) -> Iterator[Gap]:
         begin = template.rfind("\n", 0, start) + 1
         before = template[begin:start]
         words = (found[found.lastgroup] if found.lastgroup else "").strip()
-        if found.lastgroup in ("square", "angle") and _is_meant(words, before):
+        bracket = found.lastgroup in ("square", "angle")
+        if bracket and _is_meant(words, before, angle=found.lastgroup == "angle"):
             continue
         if found.lastgroup == "blank":
             words = ""
@@ -111,11 +115,13 @@ def find(template: str) -> Iterator[Gap]:
         yield Gap(name, clean_line(said), clean_line(line.strip()), start, end)
 
 
-def _is_meant(words: str, before: str) -> bool:
+def _is_meant(words: str, before: str, *, angle: bool) -> bool:
     """Whether what stands in brackets is no gap: `[RESOLVED]`, `- [x]`, `<https://...>`."""
+    if angle:
+        return _TAG.fullmatch(words) is not None
     if words in ("x", "X"):
         return _BOX.match(before) is not None
-    return _MEANT.fullmatch(words) is not None
+    return _MARK.fullmatch(words) is not None
 
 
 def _meaning(words: str, before: str) -> tuple[str, str]:

@@ -66,6 +66,7 @@ def said(text: str, incident: Incident = SLOW, **answers: str) -> str:
         ("SEV[1/2/3]", "severity"),
         ("[P?] It is slow", "severity"),
         ("acknowledged by [name]", "who"),
+        ("the [i am sure that it is a gap]", "who"),
         ("Next update by [time]", "next_update"),
         ("Status: [investigating / identified / fixed]", "state"),
         ("The [colour of the moon] is", "colour_of_the_moon"),
@@ -84,6 +85,7 @@ def test_a_gap_is_known_in_every_style(line: str, name: str) -> None:
         "[runbook](https://wiki.example.net/x)",
         "<https://status.example.net>",
         "line<br>break",
+        "<li>one",
         "see <@U0423> <!here>",
     ],
 )
