@@ -26,7 +26,7 @@ _GAP = re.compile(
 # What stands in brackets and is meant: the mark of a message; an address, HTML.
 _MARK = re.compile(
     r"(?i)resolved|update\s*\d*|investigating|monitoring|identified|acknowledged|ack|escalation"
-    r"|mitigated|outage|incident|alert|maintenance|recovered|down|up|p[0-4]|sev-?[0-5]|\W*"
+    r"|mitigated|outage|incident|alert|maintenance|recovered|down|up|\W*"
 )
 _TAG = re.compile(
     r"(?i)https?:.*|mailto:.*|a\s+href=.*"
@@ -34,7 +34,7 @@ _TAG = re.compile(
 )
 _BOX = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s*\Z")
 _CHOICE_OF_SEVERITY = re.compile(r"(?i)(?:(?:p|sev-?)?[0-4](?:\s*(?:[/|,-]|or)\s*|\Z)){2,}")
-_ANY_SEVERITY = re.compile(r"(?i)(?:p|sev-?)[?xn#]")
+_ANY_SEVERITY = re.compile(r"(?i)(?:p|sev-?)[?xn#0-5]")
 # Words that say in what form, and not what.
 _FORM = re.compile(
     r"(?i)(?:(?:exact|your|the|a|n|x++|time|hh|mm|ss|yyyy|dd|date|timestamp|utc"

@@ -65,6 +65,7 @@ def said(text: str, incident: Incident = SLOW, **answers: str) -> str:
         ("Fix: [brief description]", "fix"),
         ("SEV[1/2/3]", "severity"),
         ("[P?] It is slow", "severity"),
+        ("[P0] the example of the author", "severity"),
         ("acknowledged by [name]", "who"),
         ("the [i am sure that it is a gap]", "who"),
         ("Next update by [time]", "next_update"),
