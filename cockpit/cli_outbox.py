@@ -20,7 +20,7 @@ def outbox() -> None:
     """List, send, release and cancel messages that wait to be sent."""
 
 
-@outbox.command("list")
+@outbox.command("list", short_help="What waits, asks first, or has failed.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with the texts.")
 def outbox_list(as_json: bool) -> None:
     """The messages of all incidents that wait, ask first, or have failed; oldest first."""
@@ -35,7 +35,7 @@ def outbox_list(as_json: bool) -> None:
         click.echo("Nothing waits to be sent.")
 
 
-@outbox.command("send")
+@outbox.command("send", short_help="Send what waits, once.")
 @with_config
 def outbox_send(config: Path | None) -> None:
     """Send what waits, once; an incident that is open elsewhere is left to that cockpit.
@@ -48,7 +48,7 @@ def outbox_send(config: Path | None) -> None:
     sys.exit(boxes.send(load_config(config), who(), _say))
 
 
-@outbox.command("release")
+@outbox.command("release", short_help="Send a message all the same.")
 @click.argument("message")
 @with_config
 def outbox_release(message: str, config: Path | None) -> None:

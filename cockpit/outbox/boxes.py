@@ -129,8 +129,15 @@ def send(config: Config, who: str, say: Callable[[str], None]) -> int:
     where it could not be written down.
     """
     status = SENT
-    for folder in dict.fromkeys(each.folder for each in held() if each.one.waits):
-        status = max(status, asyncio.run(_send(folder, config, who, say)))
+    waits = [each for each in held() if each.one.waits]
+    for folder in dict.fromkeys(each.folder for each in waits):
+        there = [each for each in waits if each.folder == folder]
+        if all(each.asks for each in there):  # nothing to open the incident for
+            for each in there:
+                say(_outcome(folder, each.one, each.asks))
+            status = max(status, WAITS)
+        else:
+            status = max(status, asyncio.run(_send(folder, config, who, say)))
     return status
 
 

@@ -13,7 +13,6 @@ from cockpit.config import Destination
 from cockpit.text import Safe, clean_line
 
 PATIENCE: Final = 20.0
-_MAX: Final = 8192
 
 
 class NoSecret(Exception):
@@ -60,9 +59,10 @@ async def _printed(name: str, command: str) -> str:
     assert process.stdout is not None
     try:
         async with asyncio.timeout(PATIENCE):
-            out = await process.stdout.read(_MAX)
+            # Not to its end: something that it left running may hold that open.
+            line = await process.stdout.readline()
             status = await process.wait()
-    except TimeoutError:
+    except (TimeoutError, ValueError):
         raise NoSecret(
             _line(
                 f"outbox.{name}: its command has not ended within {PATIENCE:.0f} s. Run it in "
@@ -70,10 +70,11 @@ async def _printed(name: str, command: str) -> str:
             )
         ) from None
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-    found = out.decode("utf-8", "replace").partition("\n")[0].strip()
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    found = line.decode("utf-8", "replace").strip()
     if status or not found:
         how = f"ended with {status}" if status else "printed nothing on its first line"
         raise NoSecret(_line(f"outbox.{name}: its command {how}. Run it in another terminal"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -364,6 +365,22 @@ async def test_a_command_that_fails_is_named_and_not_quoted(
     why = messages(at_work)[0].why
     assert said in why and "outbox.hook" in why and "hunter2secret" not in why
     await at_work.close()
+
+
+async def test_a_command_that_asks_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cockpit.outbox.secret.PATIENCE", 0.3)
+    at_work = responder(
+        tmp_path, hook("http://127.0.0.1:9", command="echo $$ >pid; exec sleep 600")
+    )
+    monkeypatch.chdir(tmp_path)
+    at_work.tell("one", to=["hook"])
+    await until(lambda: messages(at_work)[0].why)
+    assert "has not ended within" in messages(at_work)[0].why
+    await at_work.close()
+    with pytest.raises(ProcessLookupError):
+        os.killpg(int((tmp_path / "pid").read_text()), 0)
 
 
 async def test_a_destination_that_is_not_known_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
