@@ -48,7 +48,9 @@ def person(
     ]
     to_do = mend(rung, handbook)
     if not rung.contact.reachable:
-        nobody = Safe(f"Nobody has filled in level {level.number}: {level.role}")
+        lacks = "Nobody has filled in a number of" if rung.contact.name else "Nobody has filled in"
+        whom = f"{rung.contact.name}, level" if rung.contact.name else "level"
+        nobody = Safe(f"{lacks} {whom} {level.number}: {level.role}")
         rows = [*_folded(nobody, "bad", width), *_folded(to_do, "", width)]
         if level.number == ladder.own:
             words = Safe(f"Level {level.number}, {level.role}: you, as long as nobody else has it.")

@@ -260,9 +260,9 @@ class Escalate(Screen[None]):
             self.responder.escalate(vendor.name, how=how)
             self._say(f"Noted: {vendor.name}, {how}.")
         elif rung is not None and not rung.contact.reachable:
-            self._say(
-                f"Nobody is filled in for level {rung.level.number}: w notes whom you called."
-            )
+            name, level = rung.contact.name, rung.level.number
+            lacks = f"{name} has no number" if name else f"Nobody is filled in for level {level}"
+            self._say(f"{lacks}: w notes whom you called.")
         elif rung is not None:
             level = rung.level.number
             ticked = [one.words for one, on in self.reasons(level) if on]
@@ -366,7 +366,8 @@ def _who(rung: Rung, *, mine: bool) -> Part:
     if not rung.contact.reachable and mine:
         return Safe("you"), "faint"
     if not rung.contact.reachable:
-        return Safe("nobody filled in"), "bad"
+        name = rung.contact.name
+        return Safe(f"{name}: no number" if name else "nobody filled in"), "bad"
     return (rung.contact.name, "") if rung.contact.name else (Safe("no name"), "warn")
 
 

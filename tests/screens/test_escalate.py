@@ -88,6 +88,21 @@ def card(screen: Escalate) -> str:
     return shown(screen.query_one("#card", Lines))
 
 
+async def test_who_has_a_name_and_no_number_is_named(tmp_path: Path) -> None:
+    book = (
+        "# On Call\n## Escalation\n### Level 1: Primary\n- **Name:** Sam Hopper\n"
+        "- **Phone:** +49 30 901820\n### Level 2: Senior Engineer\n- **Name:** Ana Ruiz\n"
+        "- **Phone:** UPDATE THIS!\n### Level 3: Lead\n- **Name:** Bo Li\n"
+        "- **Phone:** +49 30 901822\n"
+    )
+    async with opened(tmp_path, book) as (pilot, responder, screen):
+        assert "Ana Ruiz: no number" in rungs(screen)
+        await press(pilot, "k", "r")
+        assert "Ana Ruiz has no number: w notes whom you called" in said(screen)
+        assert "Nobody has filled in a number of Ana Ruiz" in " ".join(card(screen).split())
+        assert not noted(responder)
+
+
 async def test_the_one_to_call_stands_there_with_the_number(tmp_path: Path) -> None:
     async with opened(tmp_path) as (pilot, responder, screen):
         assert said(screen) == "Call Ana Ruiz, level 2."
