@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,11 @@ from cockpit.text import Safe, clean_line
 
 NAMES = ("ON_CALL.md", "docs/ON_CALL.md")
 """Where a team's handbook is looked for when cockpit.yaml names none."""
+LINES, CHARACTERS = 3_000, 200_000
+"""Of a handbook that are read: a second's work. Those that were seen have a tenth of it."""
+_ENOUGH = 5 * CHARACTERS
+"""Bytes: more than are read, in any encoding."""
+_HALF = re.compile(rb"[\xc0-\xff][\x80-\xbf]{0,2}\Z")
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 
 
@@ -36,7 +42,10 @@ def load(config: Config) -> Handbook:
 def read(path: Path) -> Handbook:
     """The handbook in a file; one that cannot be read is empty, with an oddity that says why."""
     try:
-        if path.stat().st_size > source.LIMIT:
+        status = path.stat()
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+            return _unread(path, "is no file. Name a markdown file")
+        if status.st_size > source.LIMIT:
             return _unread(path, "is over 5 MB. Is it the right file?")
         data = path.read_bytes()
     except FileNotFoundError:
@@ -48,21 +57,25 @@ def read(path: Path) -> Handbook:
         return _unread(path, f"cannot be read: {why}. See ls -l {path}")
     if not data.strip():
         return _unread(path, "is empty. cockpit init writes one to start from")
+    sha256 = hashlib.sha256(data).hexdigest()
     if not mended.is_text(data):
         return _unread(path, "is no text. Is it the right file?")
-    text, odd = mended.decode(data)
-    found = parse(text, str(path), hashlib.sha256(data).hexdigest())
+    kept = data if len(data) <= _ENOUGH else _HALF.sub(b"", data[:_ENOUGH])
+    text, odd = mended.decode(kept)
+    if len(kept) < len(data) and not _short(text)[1]:
+        odd = (*odd, _unread_from(text.count("\n") + 1))
+    found = parse(text, str(path), sha256)
     return replace(found, oddities=(*odd, *found.oddities)) if odd else found
 
 
 def _unread(path: Path, why: str) -> Handbook:
-    what = clean_line(f"The handbook {path} {why}.")
+    what = clean_line(f"The handbook {path} {why}" + ("" if why.endswith("?") else "."))
     return Handbook(path=str(path), oddities=(Oddity(0, what),))
 
 
 def parse(text: str, path: str = "ON_CALL.md", sha256: str = "") -> Handbook:
     """The handbook in a text; any text at all gives one."""
-    text = source.normal(text)
+    text, cut = _short(source.normal(text))
     match = _FRONT_MATTER.match(text)
     body = "\n" * match[0].count("\n") + text[match.end() :] if match else text
     parts = outline(blocks.read(body))
@@ -85,9 +98,23 @@ def parse(text: str, path: str = "ON_CALL.md", sha256: str = "") -> Handbook:
         access=access,
         dashboards=boards,
         pitfalls=lists.pitfalls(parts),
-        oddities=(*odd, *open_),
+        oddities=(*cut, *odd, *open_),
         runbook=runbook,
     )
+
+
+def _short(text: str) -> tuple[str, tuple[Oddity, ...]]:
+    """As much of a text as is read."""
+    kept = text[:CHARACTERS]
+    lines = kept.split("\n", LINES)
+    if len(kept) == len(text) and len(lines) <= LINES:
+        return text, ()
+    return "\n".join(lines[:LINES]), (_unread_from(min(len(lines), LINES)),)
+
+
+def _unread_from(line: int) -> Oddity:
+    what = f"what follows line {line} was not read: the file is longer than any handbook"
+    return Oddity(line, Safe(what))
 
 
 def with_contacts(handbook: Handbook, persons: Sequence[Person]) -> Handbook:
@@ -108,6 +135,8 @@ def with_contacts(handbook: Handbook, persons: Sequence[Person]) -> Handbook:
         )
     spoken = {n: level.respond for n, level in levels.items() if level.respond is not None}
     rules = replace(handbook.rules, ladder={**handbook.rules.ladder, **spoken})
+    if rules.top_level == max((level.number for level in handbook.levels), default=rules.top_level):
+        rules = replace(rules, top_level=max(levels))
     return replace(handbook, levels=tuple(levels[n] for n in sorted(levels)), rules=rules)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from cockpit.runbook.blocks import Block, Kind
 from cockpit.runbook.headings import plain
 
+_LONGEST = 1_000
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _CELL = re.compile(r"(?<!\\)\|")
 _SIGNS = re.compile(r"\*+(?=\S)|(?<=\S)\*+|`+|(?<![\w_])__(?=[^\W_])|(?<=[^\W_])__(?![\w_])|~~")
@@ -76,7 +77,7 @@ def outline(blocks: Sequence[Block]) -> list[Part]:
             continue
         while stack[-1].level >= block.level:
             stack.pop()
-        title = plain(re.sub(r"<!--.*?-->", "", block.text))
+        title = plain(re.sub(r"<!--.*?-->", "", block.text[:_LONGEST]))
         part = Part(title, block.level, block.first, stack[-1])
         stack[-1].children.append(part)
         stack.append(part)
@@ -104,7 +105,7 @@ def lines(blocks: Sequence[Block], depth: int = 0, item: bool = False) -> Iterat
                         item = False
             case Kind.FENCE | Kind.INDENTED:
                 for number, text in enumerate(block.text.split("\n"), block.body):
-                    yield Line(text.strip(), number, depth=depth, code=True)
+                    yield Line(text.strip()[:_LONGEST], number, depth=depth, code=True)
             case Kind.LIST:
                 for child in block.children:
                     yield from lines(child.children, depth + 1, item=True)
@@ -171,7 +172,11 @@ def rows(table: Block) -> list[tuple[int, list[str]]]:
 
 
 def readable(text: str) -> str:
-    """A line of markdown as it reads; a link is its text and, where that says less, its address."""
+    """A line of markdown as it reads; a link is its text and, where that says less, its address.
+
+    What is longer than any line that a person writes is cut.
+    """
+    text = text[:_LONGEST]
     if "](" in text:
         text = _LINK.sub(_link, text)
     return _SIGNS.sub("", text).strip() if any(sign in text for sign in "*`_~") else text.strip()

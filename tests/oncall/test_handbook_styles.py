@@ -25,6 +25,11 @@ def people(book: Handbook) -> dict[int, list[tuple[str, str, str]]]:
     }
 
 
+def told(one: Contact) -> tuple[tuple[str, ...], str, int]:
+    who = (one.name, one.phone, one.slack, one.email, one.timezone)
+    return who, one.availability, one.line
+
+
 def roles(book: Handbook) -> dict[int, tuple[str, float | None]]:
     return {
         level.number: (level.role, level.respond and level.respond / MINUTE)
@@ -51,12 +56,8 @@ def test_bullets_with_several_people_on_a_level_and_sev_numbers() -> None:
         2: [("Ana Prieto", "+34 912 66 80 00", "")],
     }
     assert roles(book) == {1: ("on-call developer", 5), 2: ("Backend lead", 30)}
-    assert book.levels[1].contacts[0] == Contact(
-        "Ana Prieto",
-        "+34 912 66 80 00",
-        "",
-        "ana@webshop.test.org",
-        "CET",
+    assert told(book.levels[1].contacts[0]) == (
+        ("Ana Prieto", "+34 912 66 80 00", "", "ana@webshop.test.org", "CET"),
         "Mon-Fri 09:00-17:00",
         41,
     )
@@ -214,9 +215,12 @@ def test_what_nobody_has_filled_in_is_missing() -> None:
     one, two, three = (level.contacts[0] for level in book.levels)
     assert one.missing == two.missing == every
     assert not one.reachable and not two.reachable
-    assert three == Contact(
-        "Inge Dahl", "+47 22 24 90 90", "@inge", "inge@dahl.no", "", "24/7", line=22
+    assert told(three) == (
+        ("Inge Dahl", "+47 22 24 90 90", "@inge", "inge@dahl.no", ""),
+        "24/7",
+        22,
     )
+    assert three.missing == ()
     assert book.vendors[0].missing == ("dashboard", "support", "have_ready")
     assert book.dashboards == ()
 
@@ -300,5 +304,7 @@ def test_every_line_that_is_named_is_in_the_file(name: str) -> None:
     lines = [contact.line for level in book.levels for contact in level.contacts]
     lines += [level.line for level in book.levels]
     lines += [line for one in book.checklists for _, line in one.items]
-    lines += [one.line for one in (*book.templates, *book.vendors, *book.oddities)]
+    lines += [template.line for template in book.templates]
+    lines += [vendor.line for vendor in book.vendors]
+    lines += [oddity.line for oddity in book.oddities]
     assert lines and all(1 <= line <= last for line in lines)
