@@ -25,6 +25,8 @@ from cockpit.target import network
 
 FIRST_PAUSE: Final = 2.0
 LONGEST_PAUSE: Final = 60.0
+SETTLING: Final = 1.0
+"""Seconds between two attempts although a network comes and goes, as where containers start."""
 LEAVING: Final = 1.0
 """Seconds that leaving waits for the end of an attempt, which would otherwise not be known."""
 NOT_WRITTEN: Final = (
@@ -43,6 +45,7 @@ class Sender:
         self._busy: set[str] = set()
         self._failures: dict[str, int] = {}
         self._not_before: dict[str, float] = {}
+        self._tried: dict[str, float] = {}
         self._hurried = asyncio.Event()
         self._unwatch: Callable[[], None] | None = None
         self._once = self._left = False
@@ -56,14 +59,18 @@ class Sender:
             if (lane is None or lane.done()) and self._next(name):
                 self._lanes[name] = asyncio.get_running_loop().create_task(self._lane(name))
         if self._unwatch is None and self._lanes:
-            self._unwatch = network.watch(self.hurry)
+            self._unwatch = network.watch(self._network_back)
 
     def hurry(self) -> None:
-        """Tries at once, except where a destination asked to wait: the network may be back."""
+        """Tries at once, except where a destination asked to wait."""
         self._not_before.clear()
         self._failures.clear()
         self._hurried.set()
         self.wake()
+
+    def _network_back(self) -> None:
+        self.hurry()
+        self._not_before = {name: at + SETTLING for name, at in self._tried.items()}
 
     async def drain(self) -> None:
         """Sends what can be sent now: each destination until it fails, or asks to wait."""
@@ -113,6 +120,7 @@ class Sender:
                 end = await self._send(one)
             finally:
                 self._busy.discard(name)
+                self._tried[name] = asyncio.get_running_loop().time()
             if end.why and not end.final:
                 self._back_off(name)
                 if self._once:

@@ -155,7 +155,7 @@ class OutboxScreen(Screen[None]):
         one = self._here()
         if one is None or not self._may_change():
             return
-        if not one.waits:
+        if not one.open:
             self._say(f"It does not wait: it is {_SIGNS[one.way][2]}.")
             return
         title = clean_line(f"Never send it to {one.queued.to}")
