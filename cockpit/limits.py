@@ -95,19 +95,19 @@ class Limits:
         if not incident.open or incident.started is None:
             return []
         told = self._told(incident)
-        new = [
-            ThresholdCrossed(host=self._host, what=what, words=str(over.words), container=container)
-            for (container, what), over in self.over.items()
-            if (container, what) not in told
+        new = {key: one.words for key, one in self.over.items() if key not in told}
+        back = {key: words for key, words in self._back.items() if key in told}
+        return [
+            *(self._event(key, words) for key, words in new.items()),
+            *(self._event(key, words, back=True) for key, words in back.items()),
         ]
-        back = [
-            ThresholdCrossed(
-                host=self._host, what=what, words=str(words), container=container, back=True
-            )
-            for (container, what), words in self._back.items()
-            if (container, what) in told
-        ]
-        return new + back
+
+    def _event(self, key: Key, words: Safe, *, back: bool = False) -> ThresholdCrossed:
+        container, what = key
+        said = words if container else f"{self._host}: {words}"
+        return ThresholdCrossed(
+            host=self._host, what=what, words=said, container=container, back=back
+        )
 
     def _from(self, incident: Incident, now: float) -> dict[Key, Over]:
         """What was over when this cockpit took the incident up; there may be a sign of it again."""

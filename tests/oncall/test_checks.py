@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -24,6 +26,7 @@ from cockpit.oncall.model import Handbook
 from cockpit.oncall.result import Check, Found, Mark, Result, carry_out, ok, worst
 from cockpit.responder import Responder
 from cockpit.text import Safe
+from tests.lab.fixtures import not_tested
 from tests.plain_cli import COCKPIT
 from tests.screens.pty_terminal import Terminal
 
@@ -257,8 +260,8 @@ async def test_what_the_handbook_has_verified_is_run_where_it_only_reads(home: P
 async def test_a_server_that_never_answers_is_said_at_the_deadline() -> None:
     async with serving("200 OK", after=60) as url:
         config = Config(services={"slow": Service(health=url)})
-        found = await asked(config, Handbook(), seconds=3.0)
-    assert found["slow: health"].said == "no answer within 3 s."
+        found = await asked(config, Handbook(), seconds=2.0)
+    assert found["slow: health"].said == "no answer within 2 s."
     assert found["disk for journals"].mark is Mark.OK
 
 
@@ -336,6 +339,28 @@ def test_on_a_terminal_the_items_are_asked_one_by_one(home: Path) -> None:
     assert last is not None
     assert "Laptop is charged: not so, you say" in last.wrong
     assert not any(one.startswith(("Phone is", "Grafana: http")) for one in last.wrong)
+
+
+@pytest.mark.root
+def test_without_a_network_it_says_what_was_not_asked(
+    home: Path, request: pytest.FixtureRequest
+) -> None:
+    if os.geteuid() or not shutil.which("unshare"):
+        not_tested(request, "a check without a network", ["not root, or no unshare"])
+    (home / "cockpit.yaml").write_text(
+        "hosts: {far: {ssh: 192.0.2.1}}\nservices: {web: {health: 'https://192.0.2.1/'}}\n"
+    )
+    command = ["unshare", "-n", COCKPIT]
+    done = subprocess.run([*command, "check", "--json"], capture_output=True, check=False)
+    found = {one["name"]: one for one in json.loads(done.stdout)["checks"]}
+    assert done.returncode == 2
+    for name in ("far: SSH", "web: health"):
+        assert (found[name]["mark"], found[name]["said"]) == ("bad", "not asked: no network.")
+    assert found["far: Docker"]["said"] == "not asked: no network"
+    (home / "cockpit.yaml").write_text("services: {web: {health: 'https://192.0.2.1/'}}\n")
+    done = subprocess.run([*command, "health", "-q"], capture_output=True, check=False)
+    assert done.returncode == 1, "whoever asks is offline: that is not the services' fault"
+    assert done.stdout.startswith(b"warn  ")
 
 
 def test_check_contacts_is_for_pre_commit(home: Path) -> None:

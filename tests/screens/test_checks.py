@@ -27,14 +27,13 @@ HANDBOOK = """\
 """
 
 
-@pytest.mark.parametrize("size", [(120, 40), (60, 20)])
 async def test_c_asks_all_and_space_ticks_what_is_yours(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COCKPIT_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("TERM", "xterm")
     (tmp_path / "ON_CALL.md").write_text(HANDBOOK)
-    async with opened(tmp_path, size=size) as (pilot, responder, _):
+    async with opened(tmp_path, size=(60, 20)) as (pilot, responder, _):
         await until(pilot, lambda: responder.handbook is not None)
         responder.config = Config(services={"api": Service(health="http://127.0.0.1:9/")})
         responder.handbook = handbook(HANDBOOK, str(tmp_path / "ON_CALL.md"), "")
@@ -58,6 +57,10 @@ async def test_c_asks_all_and_space_ticks_what_is_yours(
         await press(pilot, "escape")
         await until(pilot, lambda: not isinstance(pilot.app.screen, ChecksScreen))
         assert responder.folder is None, "a check begins no incident"
+        await press(pilot, "C")
+        await dialog(pilot, ChecksScreen)
+        await press(pilot, "escape")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, ChecksScreen))
 
 
 def container(name: str, health: str) -> Container:
