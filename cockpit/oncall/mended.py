@@ -233,13 +233,14 @@ def _certain(unit: str, before: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _alike(run: str) -> bool:
-    """Whether a run turns back into several letters of one script."""
+    """Whether a run turns back into several letters of one script, other than Latin."""
     units = _units(run)
     if units is None or len(units) < (3 if len(units[0]) == 2 else 2) or len(units[0]) > 3:
         return False
     good = _back(run) or ""
     scripts = {unicodedata.name(char, "?").split()[0].split("-")[0] for char in good}
-    return len(scripts) == 1 and good.isalpha() and len({len(unit) for unit in units}) == 1
+    sizes = {len(unit) for unit in units}
+    return len(scripts) == len(sizes) == 1 and good.isalpha() and "LATIN" not in scripts
 
 
 # What lost a byte on its way, where a program had no character for it.
