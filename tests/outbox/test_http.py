@@ -214,3 +214,27 @@ async def test_what_was_given_up_does_not_go_after_all(monkeypatch: pytest.Monke
                 await asyncio.sleep(0.01)
         assert "given up" in ended[0].why
         assert not server.got
+
+
+async def test_an_attempt_has_begun_once_it_was_sent_also_over_a_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By an event of the library below, which must not go by another name one day."""
+    attempts: list[Attempt] = []
+
+    def work(attempt: Attempt) -> End:
+        attempts.append(attempt)
+        end = http.send("webhook", Post(url, b"{}", HEADERS), attempt)
+        assert attempt.give_up() == (not end.why)
+        return end
+
+    with Flaky() as server:
+        url = server.url
+        assert await beside(work) == End()
+        monkeypatch.setenv("http_proxy", server.url)
+        monkeypatch.setenv("no_proxy", "")
+        url = "http://hooks.example.net/in"
+        assert await beside(work) == End()
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+        assert "no connection" in (await beside(work)).why
+    assert len(attempts) == 3

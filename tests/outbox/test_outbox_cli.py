@@ -156,3 +156,20 @@ def test_a_mistake_in_the_configuration() -> None:
     done = call("send")
     assert done.exit_code == 2
     assert "cockpit.yaml:2: outbox.hook must have env or command" in done.output
+
+
+def test_who_leaves_is_told_what_is_not_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    from screens.app import _say_goodbye
+
+    async def left(folder: Path) -> None:
+        responder = Responder(paths.incidents(), "sam", Config())
+        responder.take_up(folder)
+        await responder.close()
+        _say_goodbye(responder, 0, 0)
+
+    asyncio.run(left(incident("one", "two")))
+    assert "2 messages are not sent yet. To send without opening it: cockpit outbox send" in (
+        capsys.readouterr().err
+    )
+    asyncio.run(left(incident()))
+    assert "not sent" not in capsys.readouterr().err
