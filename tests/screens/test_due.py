@@ -10,6 +10,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+from textual.binding import Binding
 from textual.pilot import Pilot
 from textual.widgets import Static
 
@@ -20,7 +21,7 @@ from cockpit.incident.events import Severity
 from cockpit.oncall import pitfalls
 from cockpit.responder import Responder
 from cockpit.text import Safe
-from screens import status
+from screens import due_words, status
 from screens.cockpit import CockpitScreen
 from screens.dialogs.answer import Answer
 from screens.dialogs.due import DuePanel
@@ -116,7 +117,26 @@ async def test_the_key_is_the_one_that_is_bound(tmp_path: Path) -> None:
     await responder.close()
 
 
+def test_the_keys_that_are_named_are_those_of_the_screen() -> None:
+    bound = {one.id: one.key for one in CockpitScreen.BINDINGS if isinstance(one, Binding)}
+    assert due_words.KEYS.items() <= bound.items()
+
+
 # What is overdue
+
+
+async def test_who_only_reads_along_sees_it_and_hears_no_bell(tmp_path: Path) -> None:
+    async with opened(tmp_path, size=(80, 24)) as (pilot, responder, main):
+        bells: list[str] = []
+        pilot.app.bell = lambda: bells.append("bell")  # type: ignore[method-assign]
+        declared(responder)
+        ago(responder, 40)
+        responder.log.reading = "Another cockpit has this incident open."
+        main.mind_the_clocks()
+        assert "OVERDUE" in line(responder, 80)
+        await pilot.pause(1.2)
+        assert not bells and not happened(responder, e.PitfallTold)
+        responder.log.reading = ""
 
 
 async def test_what_is_overdue_is_said_and_takes_no_key_and_no_focus(tmp_path: Path) -> None:
