@@ -17,6 +17,9 @@ _EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d
 _EXTENSION = re.compile(r"\s*(?:ext(?:ension)?\.?|x|durchwahl|#)\s*\d{1,6}\s*\Z", re.IGNORECASE)
 _NUMBER = re.compile(r"(?:\+|00|\()?\d[\d\s().\u00a0/–-]{4,24}\d")
 
+_LONGEST = 16
+"""A + and the fifteen digits that E.164 allows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -60,7 +63,8 @@ def _number(text: str) -> tuple[str | None, str]:
             return None, f"begins with {country}, which is no country's code"
         case _ if not phonenumbers.is_valid_number(number):
             return None, f"is no number that {country} gives out"
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), ""
+    told = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return (told, "") if len(told) <= _LONGEST else (None, f"is too long for {country}")
 
 
 def there(contact: Contact, now: datetime) -> Safe:

@@ -217,6 +217,8 @@ def _certain(unit: str, before: str) -> bool:
     lead, rest = unit[0], unit[1:]
     if any("\x80" <= char <= "\x9f" for char in rest):
         return True
+    if unicodedata.category(good) == "Cc":
+        return False
     odd = [char for char in rest if char not in _BEHIND and char not in _LETTERS]
     if len(unit) == 4:
         return lead == "ð" and rest[0] == "Ÿ"
