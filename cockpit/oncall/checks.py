@@ -16,7 +16,7 @@ from cockpit import paths
 from cockpit.oncall import here, there
 from cockpit.oncall.asked import Host
 from cockpit.oncall.model import Handbook, Occasion
-from cockpit.oncall.result import Check, Found, Mark, Result, bad, note, ok, warn
+from cockpit.oncall.result import Check, Found, Mark, Result, bad, note, ok, redacted, warn
 from cockpit.oncall.there import Ground, Web
 from cockpit.text import Safe, clean_line
 
@@ -208,13 +208,14 @@ def _somebodys(host: str) -> bool:
 
 async def _dashboard(url: str, web: Web) -> Found:
     """Any answer that is no failure of theirs will do: a login is for a browser."""
+    shown = redacted(url)
     if _GAP.search(url) or there.loopback(url) or not _somebodys(urlsplit(url).hostname or ""):
-        return warn(f"missing: {url} is nobody's address.", "Fill it in, in the handbook.")
+        return warn(f"missing: {shown} is nobody's address.", "Fill it in, in the handbook.")
     if there.offline():
         return warn("not asked: no network.", "Connect this machine, then check again.")
     status = await web.status(url)
     if isinstance(status, str):
-        return warn(f"{url} cannot be reached: {status}.", "Open it in a browser.")
+        return warn(f"{shown} cannot be reached: {status}.", "Open it in a browser.")
     if status >= 500:
-        return warn(f"{url} answers {status}.", "See whether they have trouble themselves.")
+        return warn(f"{shown} answers {status}.", "See whether they have trouble themselves.")
     return ok(f"answers {status}")

@@ -12,9 +12,9 @@ from cockpit.containers import limits
 from cockpit.incident.timeline import size
 from cockpit.oncall import there
 from cockpit.oncall.asked import Host
-from cockpit.oncall.result import Check, Found, note, ok, warn
+from cockpit.oncall.result import Check, Found, note, ok, redacted, warn
 from cockpit.oncall.there import Ground
-from cockpit.text import Safe, clean_line
+from cockpit.text import Safe
 
 if TYPE_CHECKING:
     from cockpit.config import Thresholds
@@ -27,6 +27,8 @@ MINUTES: Final = 5
 """Of a log, in which errors are counted."""
 READ: Final = 20_000
 """Lines of it at most."""
+SHOWN: Final = 120
+"""Characters of the last error."""
 RESTARTS_MIN: Final = 10
 
 Judge = Callable[["Engine", "Container", "Thresholds"], Coroutine[Any, Any, Found]]
@@ -128,7 +130,7 @@ async def _errors(engine: Engine, row: Container, thresholds: Thresholds) -> Fou
         minutes = max(1 / 60, (messages[-1].at - messages[0].at) / limits.MINUTE_NS)
     rate = len(wrong) / minutes
     if rate >= thresholds.errors:
-        last = clean_line(wrong[-1].body.strip(), max_chars=120)
+        last = redacted(wrong[-1].body.decode("utf-8", "replace").strip())[:SHOWN]
         return warn(
             f"{rate:.0f} errors a minute (limit {thresholds.errors}), the last: {last}.",
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from cockpit import paths
+from cockpit.text import clean_line
 
 if TYPE_CHECKING:
     from cockpit.oncall.result import Result
@@ -51,7 +52,11 @@ def last() -> Kept | None:
         found = msgspec.json.decode(raw, type=Kept)
     except (OSError, ValueError, msgspec.MsgspecError):
         return None
-    return found if found.at.tzinfo else None
+    if found.at.tzinfo is None:
+        return None
+    return Kept(
+        found.at, clean_line(found.outcome), tuple(clean_line(words) for words in found.wrong)
+    )
 
 
 def worth_saying(kept: Kept | None, now: datetime) -> Kept | None:

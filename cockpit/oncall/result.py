@@ -106,6 +106,11 @@ def bad(said: str, mend: str = "") -> Found:
     return Found(Mark.BAD, clean_line(said), clean_line(mend))
 
 
+def redacted(text: str) -> Safe:
+    """Foreign text, as a URL or a line of a log, for an answer: they are printed, mailed, kept."""
+    return Redactor(_SALT)(clean_line(text))
+
+
 async def carry_out(
     checks: Sequence[Check],
     seconds: float,
@@ -147,7 +152,7 @@ async def _one(
     try:
         found = await check.ask()
     except Exception as fault:
-        found = bad(f"cockpit itself failed: {fault!r}.", "Look at it by hand.")
+        found = bad(f"cockpit itself failed: {redacted(repr(fault))}.", "Look at it by hand.")
     _tell(number, check, found, time.monotonic() - began, results, told)
 
 
@@ -160,9 +165,7 @@ def _tell(
     told: Callable[[int, Result], None],
 ) -> None:
     if number not in results:
-        # It is printed, mailed by cron, and kept: URLs and commands may have secrets in them.
-        redact = Redactor(_SALT)
-        made = Result(check.name, found.mark, redact(found.said), redact(found.mend), seconds)
+        made = Result(check.name, found.mark, found.said, found.mend, seconds)
         results[number] = made
         told(number, made)
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from cockpit.containers import disks as df
 from cockpit.incident.timeline import size
 from cockpit.oncall.asked import Host, Hosts, Shut, Unreachable
-from cockpit.oncall.result import Check, Found, Result, bad, carry_out, note, ok, warn
+from cockpit.oncall.result import Check, Found, Result, bad, carry_out, note, ok, redacted, warn
 from cockpit.runs import CannotRun
 from cockpit.text import Safe, clean_line
 
@@ -130,6 +130,11 @@ class Engines:
 
     def __init__(self) -> None:
         self._rows: dict[str, asyncio.Task[list[tuple[Container, frozenset[str]]]]] = {}
+
+    async def close(self) -> None:
+        for task in self._rows.values():
+            task.cancel()
+        await asyncio.gather(*self._rows.values(), return_exceptions=True)
 
     async def named(self, host: Host, name: str) -> list[Container]:
         """Those that go by a name or Compose service. Raises Unreachable, EngineTrouble."""
@@ -263,7 +268,7 @@ async def health(host: Host, url: str, web: Web, *, offline_is: Verdict = bad) -
     if isinstance(status, int) and 200 <= status < 300:
         return ok(f"answers {status}")
     said_so = f"answers {status}" if isinstance(status, int) else f"does not answer: {status}"
-    return bad(f"{url} {said_so}{where}.", "See what its log says, and its runbook.")
+    return bad(redacted(f"{url} {said_so}{where}."), "See what its log says, and its runbook.")
 
 
 def _asking(url: str) -> str:
@@ -355,11 +360,12 @@ async def ask_all(
 
     begun: called with what is asked before the first answer.
     """
-    web = Web()
+    engines, web = Engines(), Web()
     async with Hosts(config, who) as hosts:
         try:
-            checks = plan(Ground(config, hosts, Engines(), web))
+            checks = plan(Ground(config, hosts, engines, web))
             begun(checks)
             return await carry_out(checks, seconds, told)
         finally:
+            await engines.close()
             await web.close()
