@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import work
@@ -32,7 +34,7 @@ _ORDER = (Way.FAILED, Way.SENDING, Way.WAITING, Way.SENT, Way.CANCELLED)
 
 
 class _Messages(Lines):
-    """Two rows and more a message."""
+    """Two rows and more a message. draw: draws them again, for the pointer that moved."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "screen.send", "send", id="outbox.send",
@@ -41,6 +43,13 @@ class _Messages(Lines):
         Binding("y", "screen.copy", "copy", id="outbox.copy", tooltip="Copy the message"),
         Binding("enter", "screen.read", "read", id="outbox.read", tooltip="Read all of it"),
     ]  # fmt: skip
+
+    def __init__(self, draw: Callable[[], None]) -> None:
+        super().__init__(id="messages")
+        self._draw_again = draw
+
+    def moved(self) -> None:
+        self._draw_again()
 
 
 class OutboxScreen(Screen[None]):
@@ -56,7 +65,7 @@ class OutboxScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield Static("", markup=False, id="title", classes="bar")
-        yield _Messages(id="messages")
+        yield _Messages(self._draw)
         how = " enter reads · s sends now · x cancels · y copies · esc back"
         yield Static(paint.text((Safe(how), "faint")), markup=False, classes="bar")
 
@@ -73,11 +82,10 @@ class OutboxScreen(Screen[None]):
     def _draw(self) -> None:
         lines = self.query_one(_Messages)
         outbox = self.responder.incident.outbox
-        counts = [
-            f"{count} {_SIGNS[way][2]}"
-            for way in _ORDER
-            if (count := sum(one.way is way for one in outbox.values()))
-        ]
+        asks = {id: why for id, one in outbox.items() if (why := self._asks(one))}
+        ways = Counter(one.way for one in outbox.values() if one.id not in asks)
+        counts = [f"{len(asks)} for your word"] if asks else []
+        counts += [f"{ways[way]} {_SIGNS[way][2]}" for way in _ORDER if ways[way]]
         title = Safe(f" Outbox: {', '.join(counts) or 'empty'}")
         self.query_one("#title", Static).update(paint.text((title, "title")))
         if not outbox:
@@ -85,14 +93,15 @@ class OutboxScreen(Screen[None]):
                 Safe("Nothing goes out. U tells others; where to, `outbox` in cockpit.yaml says.")
             )
             return
-        asks = {one.id: self._asks(one) for one in outbox.values()}
         order = sorted(
-            outbox.values(), key=lambda one: (not asks[one.id], _ORDER.index(one.way), -one.seq)
+            outbox.values(), key=lambda one: (one.id not in asks, _ORDER.index(one.way), -one.seq)
         )
         if lines.at not in outbox:
             lines.at = order[0].id
         width = max(20, self.size.width - 2)
-        lines.show_rows([row for one in order for row in self._rows(one, asks[one.id], width)])
+        lines.show_rows(
+            [row for one in order for row in self._rows(one, asks.get(one.id, ""), width)]
+        )
 
     def _asks(self, one: Outgoing) -> str:
         """Why it waits for the responder's word; empty where it goes by itself."""
@@ -101,14 +110,12 @@ class OutboxScreen(Screen[None]):
     def _rows(self, one: Outgoing, asks: str, width: int) -> list[Row]:
         sign, look, word = ("??", "warn", "WAITS FOR YOU") if asks else _SIGNS[one.way]
         here = one.id == self.query_one(_Messages).at
-        tried = (
-            f" · tried {_times(one.attempts)}" if one.attempts and one.way is not Way.SENT else ""
-        )
+        tried = f" · tried {one.attempts}x" if one.attempts and one.way is not Way.SENT else ""
         head: tuple[Part, ...] = (
             (pointer(here), "key"),
             (Safe(f"{sign} {word:<13} "), f"{look} strong"),
             (clean_line(one.queued.to), "strong" if here else ""),
-            (clean_line(f" · {one.queued.about} · written {one.at:%H:%M}{tried}"), ""),
+            (clean_line(f" · {one.queued.about} · {one.at:%H:%M}{tried}"), ""),
         )
         said = [_first(one)]
         why = asks or one.why
@@ -143,6 +150,7 @@ class OutboxScreen(Screen[None]):
             return
         if one.way is Way.FAILED or self._asks(one):
             self.responder.release(one.id)
+            self.query_one(_Messages).at = None  # to what needs a word next
             self._say(f"It goes to {one.queued.to} all the same.")
         elif one.waits:
             self.responder.send_now()
@@ -156,12 +164,16 @@ class OutboxScreen(Screen[None]):
         if one is None or not self._may_change():
             return
         if not one.open:
-            self._say(f"It does not wait: it is {_SIGNS[one.way][2]}.")
+            self._say(f"Too late: it is {_SIGNS[one.way][2]}.")
             return
         title = clean_line(f"Never send it to {one.queued.to}")
         form = Form(title, (Field("why", Safe("Why? (may stay empty)")),), hint=_first(one))
         values = await self.app.push_screen_wait(form)
-        if values is not None and not self.responder.cancel(one.id, values["why"]):
+        if values is None:
+            return
+        if self.responder.cancel(one.id, values["why"]):
+            self.query_one(_Messages).at = None
+        else:
             self._say("Too late: it is not waiting any more.")
 
     @work(exit_on_error=False)

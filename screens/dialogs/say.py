@@ -157,12 +157,19 @@ class Going:
 
 
 class _Places(Lines):
-    """One row a destination."""
+    """One row a destination. draw: draws them again, for the pointer that moved."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "screen.tick", "tick", id="say.tick",
                 tooltip="Send it there, or not"),
     ]  # fmt: skip
+
+    def __init__(self, draw: Callable[[], None]) -> None:
+        super().__init__(id="places")
+        self._draw_again = draw
+
+    def moved(self) -> None:
+        self._draw_again()
 
 
 class Where(ModalScreen[Going | None]):
@@ -194,7 +201,7 @@ class Where(ModalScreen[Going | None]):
         with Vertical(classes="box"):
             yield Static(paint.text((Safe("Where does it go?"), "title")), markup=False)
             yield Static("", markup=False, id="preview")
-            yield _Places(id="places")
+            yield _Places(self._draw)
             yield Static("", markup=False, id="of-it")
             yield Static("", markup=False, id="keys-here")
 

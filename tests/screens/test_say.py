@@ -301,7 +301,12 @@ async def test_messages_wait_in_the_outbox_until_they_are_sent_or_cancelled(
         await dialog(pilot, Write)
         await to_where(pilot)
         # An update would call whoever is on call: only the responder's own tick does that.
-        assert "[ ] pager" in shown(pilot.app.screen.query_one("#places"))  # type: ignore[arg-type]
+        places = pilot.app.screen.query_one("#places")
+        assert "  [ ] pager" in shown(places)  # type: ignore[arg-type]
+        await press(pilot, "j", "space")
+        assert "> [x] pager" in shown(places)  # type: ignore[arg-type]
+        await press(pilot, "space")
+        assert "> [ ] pager" in shown(places)  # type: ignore[arg-type]
         await press(pilot, "enter")
         await until(pilot, lambda: len(responder.incident.outbox) == 1)
         (one,) = responder.incident.outbox.values()
