@@ -106,7 +106,7 @@ class Limits:
         container, what = key
         said = words if container else f"{self._host}: {words}"
         return ThresholdCrossed(
-            host=self._host, what=what, words=said, container=container, back=back
+            host=self._host, what=what, words=str(said), container=container, back=back
         )
 
     def _from(self, incident: Incident, now: float) -> dict[Key, Over]:

@@ -54,9 +54,9 @@ def last() -> Kept | None:
         return None
     if found.at.tzinfo is None:
         return None
-    return Kept(
-        found.at, clean_line(found.outcome), tuple(clean_line(words) for words in found.wrong)
-    )
+    # Plain str: a journal takes no other.
+    words = tuple(str(clean_line(one)) for one in found.wrong)
+    return Kept(found.at, str(clean_line(found.outcome)), words)
 
 
 def worth_saying(kept: Kept | None, now: datetime) -> Kept | None:
