@@ -175,7 +175,9 @@ def _level(level: Level, rules: Rules) -> str:
     ]
     out += [_contact(one) for one in level.contacts or (Contact(),)]
     if level.when:
-        out.append(f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in level.when)}</ul>")
+        out.append(
+            f'<p class="ways">For:</p><ul>{"".join(f"<li>{escape(one)}</li>" for one in level.when)}</ul>'
+        )
     return "".join([*out, "</div>\n"])
 
 
@@ -214,7 +216,7 @@ def _clocks(rules: Rules) -> str:
         f"<p>Acknowledge within {_long(rules.acknowledge)}. A P0 of"
         f" {_long(rules.top_after)}: call level {rules.top_level}.</p><table><thead><tr>"
         "<th></th><th>work on it within</th><th>update every</th><th>not better: escalate after"
-        f"</th><th></th></tr></thead><tbody>{rows}</tbody></table></div>"
+        f"</th><th>it is</th></tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
