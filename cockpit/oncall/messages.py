@@ -15,8 +15,9 @@ from cockpit.oncall.facts import Fact, facts
 from cockpit.oncall.filling import put
 from cockpit.oncall.gaps import Gap, find
 from cockpit.oncall.model import Handbook, Template
+from cockpit.oncall.next_step import next_step
 from cockpit.oncall.own_messages import OURS
-from cockpit.runbook.model import Phase, Runbook
+from cockpit.runbook.model import Runbook
 from cockpit.text import Redactor, Safe, clean
 
 NOT_KNOWN = Safe("not known yet")
@@ -215,15 +216,8 @@ def _whole(template: Template, given: Mapping[str, str]) -> Safe:
 def _offers(incident: Incident, runbook: Runbook | None, handbook: Handbook) -> dict[str, str]:
     """What may be meant, to be looked at before it is said: the next step, the first dashboard."""
     offers = {"dashboard": str(handbook.dashboards[0])} if handbook.dashboards else {}
-    if runbook is None:
-        return offers
-    wanted = (Phase.RECOVERY, Phase.VERIFICATION) if incident.diagnosed else (Phase.DIAGNOSIS,)
-    left = (
-        str(step.title)
-        for _, step in runbook.steps()
-        if step.phase in wanted and e.StepRef(runbook.path, step.id) not in incident.steps
-    )
-    return {**offers, "next_step": next(left, "")}
+    found = next_step(incident, runbook) if runbook else None
+    return {**offers, "next_step": str(found[1].title)} if found else offers
 
 
 def _wanted(gap: Gap, offer: str) -> Wanted:

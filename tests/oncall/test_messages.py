@@ -295,6 +295,7 @@ async def test_an_update_tells_what_was_found_and_done(tmp_path: Path) -> None:
         steps = [step for _, step in responder.runbook.steps()]
         await run(responder, 0)
         responder.done(steps[0])
+        responder.done(steps[1])
         responder.note("The log grew since 02:00")
         await run(responder, 2)
         responder.done(steps[2])
@@ -306,7 +307,7 @@ async def test_an_update_tells_what_was_found_and_done(tmp_path: Path) -> None:
             given={"impact": "no orders"},
         )  # fmt: skip
         lines = dict(line.partition(": ")[::2] for line in draft.text.split("\n")[1:])
-        assert lines["Found"] == "Step 1: Look: 97% used; The log grew since 02:00."
+        assert lines["Found"] == "Step 1: Look: 97% used; Step 2: Ask; The log grew since 02:00."
         assert lines["Done"] == (
             "Option 1: Free some (done, exit 0); Option 2: Make room (failed: not allowed, exit 1)."
         )
