@@ -113,7 +113,7 @@ class Sender:
                 return
             if pause > 0:
                 self._hurried.clear()
-                await _either(self._hurried, pause)
+                await _set_or_after(self._hurried, pause)
                 continue
             self._busy.add(name)
             try:
@@ -160,6 +160,9 @@ class Sender:
             return self._not_begun(one, str(error))
         for piece in pieces(given):
             log.hide(piece)
+        one = log.incident.outbox[one.id]
+        if not one.waits or stale(one, log.incident, clock.moment()):  # since it was looked at
+            return End()
         duplicate = one.ambiguous or one.way is Way.SENDING
         attempt = log.append(
             e.MessageAttempted(message=one.id, attempt=one.attempts + 1, duplicate=duplicate)
@@ -178,7 +181,7 @@ class Sender:
         return self._ended(one, End(why, ambiguous=one.way is Way.SENDING))
 
     def _ended(self, one: Outgoing, end: End) -> End:
-        log = self._log
+        log, before = self._log, one.ambiguous or one.way is Way.SENDING
         if not end.why:
             log.append(e.MessageSent(message=one.id))
         else:
@@ -186,7 +189,8 @@ class Sender:
                 e.MessageFailed(
                     message=one.id,
                     why=log.clean(end.why),
-                    ambiguous=end.ambiguous,
+                    # Refused for good now; an attempt before may have arrived all the same.
+                    ambiguous=end.ambiguous or (end.final and before),
                     wait=end.wait,
                     final=end.final,
                 )
@@ -220,7 +224,7 @@ def _sent(destination: Destination, made: Letter, given: str, attempt: Attempt) 
     return http.send(destination.kind, post, attempt)
 
 
-async def _either(event: asyncio.Event, seconds: float) -> None:
+async def _set_or_after(event: asyncio.Event, seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

@@ -17,6 +17,7 @@ import pytest
 from cockpit.config import Config, Destination
 from cockpit.incident import events as e
 from cockpit.incident.outgoing import Outgoing, Way
+from cockpit.incident.timeline import line
 from cockpit.outbox import sender
 from cockpit.responder import Responder
 from tests.lab.fixtures import not_tested
@@ -114,6 +115,19 @@ async def test_what_may_have_arrived_is_marked_when_it_goes_again(
         await at_work.close()
     assert texts == ["one", "(possible duplicate) one"]
     assert len(ids) == 1
+
+
+async def test_a_refusal_of_what_may_have_arrived_before_says_so(tmp_path: Path) -> None:
+    answers = [None, (409, {}, b"known already")]
+    with Flaky(lambda path, body: answers.pop(0)) as server:
+        at_work = responder(tmp_path, hook(server.url))
+        at_work.tell("one", to=["hook"])
+        await until(lambda: messages(at_work)[0].way is Way.FAILED)
+        assert line(at_work.incident.entries[-1].record.event, at_work.incident) == (
+            "Message to hook (update): not sent, not tried again:"
+            " 127.0.0.1 answered 409 (known already); it may have arrived"
+        )
+        await at_work.close()
 
 
 async def test_what_was_refused_or_never_left_is_not_marked(tmp_path: Path) -> None:
@@ -296,6 +310,25 @@ async def test_a_cancelled_message_is_not_sent(tmp_path: Path) -> None:
         assert [got.body["text"] for got in server.got] == ["right"]
     assert messages(at_work)[0].way is Way.CANCELLED
     await at_work.close()
+
+
+@pytest.mark.parametrize("how", ["cancelled", "resolved"])
+async def test_what_is_decided_while_the_secret_is_read_counts(tmp_path: Path, how: str) -> None:
+    with Flaky() as server:
+        asks = f"echo >{tmp_path}/asked; while ! [ -e {tmp_path}/go ]; do sleep 0.02; done; echo x"
+        at_work = responder(tmp_path, hook(server.url, command=asks))
+        at_work.tell("one", to=["hook"])
+        await until((tmp_path / "asked").exists)
+        if how == "cancelled":
+            assert at_work.cancel(messages(at_work)[0].id)
+        else:
+            at_work.resolve("disk", "freed")
+        (tmp_path / "go").touch()
+        at_work.tell("two", "resolved", to=["hook"])
+        await until(lambda: messages(at_work)[1].way is Way.SENT)
+        assert [got.body["text"] for got in server.got] == ["two"]
+        assert messages(at_work)[0].attempts == 0
+        await at_work.close()
 
 
 async def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
