@@ -118,7 +118,7 @@ async def test_what_may_have_arrived_is_marked_when_it_goes_again(
 
 
 async def test_a_refusal_of_what_may_have_arrived_before_says_so(tmp_path: Path) -> None:
-    answers = [None, (409, {}, b"known already")]
+    answers: list[tuple[int, dict[str, str], bytes] | None] = [None, (409, {}, b"known already")]
     with Flaky(lambda path, body: answers.pop(0)) as server:
         at_work = responder(tmp_path, hook(server.url))
         at_work.tell("one", to=["hook"])
