@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 SHIPPED = sorted(path.name for path in (ROOT / "runbooks").glob("*.md"))
 DATA = [
     "cockpit/cockpit.tcss",
+    "cockpit/oncall/paper.css",
     "cockpit/py.typed",
     "cockpit/target/job.sh",
     "screens/py.typed",

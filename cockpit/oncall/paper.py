@@ -175,9 +175,8 @@ def _level(level: Level, rules: Rules) -> str:
     ]
     out += [_contact(one) for one in level.contacts or (Contact(),)]
     if level.when:
-        out.append(
-            f'<p class="ways">For:</p><ul>{"".join(f"<li>{escape(one)}</li>" for one in level.when)}</ul>'
-        )
+        said = "".join(f"<li>{escape(one)}</li>" for one in level.when)
+        out.append(f'<p class="ways">For:</p><ul>{said}</ul>')
     return "".join([*out, "</div>\n"])
 
 
