@@ -170,6 +170,7 @@ def _phone(handbook: Handbook, who: str) -> Safe | None:
 
 
 def _is(contact: Contact, who: str) -> bool:
-    name = contact.name.lower()
-    given = who.strip().lower()
-    return bool(given) and (name == given or name.split()[:1] == [given])
+    """By name, first name, or what stands before the @ of the address."""
+    name = contact.name.casefold()
+    mail = contact.email.partition("@")[0].casefold()
+    return bool(who.strip()) and who.strip().casefold() in (name, name.partition(" ")[0], mail)
