@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from cockpit.incident import events as e
 from cockpit.incident.incident import Incident, Mark, Run, RunState, StepState
+from cockpit.incident.notes import kind
 from cockpit.incident.rollouts import counted, standings
 from cockpit.incident.timeline import beginning, outcome
 from cockpit.oncall.model import Contact, Handbook
@@ -82,7 +83,8 @@ def found(incident: Incident, runbook: Runbook | None) -> Safe:
     said: list[tuple[datetime, str]] = []
     for entry in incident.entries:
         note = entry.record.event
-        if isinstance(note, e.NoteAdded):
+        # A note of another kind is for the handoff or the review, not for those who wait.
+        if isinstance(note, e.NoteAdded) and kind(note.text) is None:
             said.append((entry.at, note.text))
     for ref, step in _steps(incident, runbook, lambda phase: phase in _LOOKS):
         if step.mark is Mark.SKIPPED:

@@ -51,13 +51,15 @@ def next_step(incident: Incident, book: Runbook) -> tuple[Section, Step] | None:
         (section, step)
         for section in procedure.sections
         for step in section.steps
-        if step.phase in _FOLLOWED
-        and (step.phase is not Phase.ROLLBACK or _begun(section, marks))
-        and not _needless(section, step, marks)
+        if step.phase in _FOLLOWED and (step.phase is not Phase.ROLLBACK or _begun(section, marks))
     ]
     touched = [number for number, (_, step) in enumerate(order) if step.id in marks]
     after = touched[-1] + 1 if touched else 0
-    left = (one for one in (*order[after:], *order[:after]) if one[1].id not in marks)
+    left = (
+        (section, step)
+        for section, step in (*order[after:], *order[:after])
+        if step.id not in marks and not _needless(section, step, marks)
+    )
     return next(left, None)
 
 
