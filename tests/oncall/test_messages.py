@@ -297,6 +297,7 @@ async def test_an_update_tells_what_was_found_and_done(tmp_path: Path) -> None:
         responder.done(steps[0])
         responder.done(steps[1])
         responder.note("The log grew since 02:00")
+        responder.note("put back: the limit that was raised")
         await run(responder, 2)
         responder.done(steps[2])
         await run(responder, 3)
