@@ -14,8 +14,8 @@ from cockpit.text import clean_line
 
 AREA = re.compile(
     r"escalat|\bcontacts?\b|who (?:to|should|do) (?:call|contact|i)|\bladder\b|call ?(?:tree|list)"
-    r"|on-?call (?:team|engineers?|rota(?:tion)?|roster|people|staff|schedule)|\brota\b|\broster\b"
-    r"|ansprechpartner|eskalation|rufbereitschaft",
+    r"|\bon-?call\Z|on-?call (?:team|engineers?|rota(?:tion)?|roster|people|staff|schedule)"
+    r"|\brota\b|\broster\b|ansprechpartner|eskalation|rufbereitschaft",
     re.IGNORECASE,
 )
 _ELSEWHERE = re.compile(
@@ -26,6 +26,9 @@ _ELSEWHERE = re.compile(
 _NEVER = re.compile(r"vendor|third[- ]part|external|supplier|template|severit", re.IGNORECASE)
 _WITHIN = re.compile(
     r"\b(?:respon\w+|answers?|reacts?|reagiert) (?:within|in|innerhalb)\b", re.IGNORECASE
+)
+_SILENCE = re.compile(
+    r"\((?P<said>\d+[^()]{1,12}?) (?:no (?:response|answer)|without an answer)", re.IGNORECASE
 )
 _NUMBERS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5,
@@ -43,6 +46,12 @@ _NUMBERED = re.compile(
     r"(?P<after>[\s:：–—|/.,)-]*)",
     re.IGNORECASE,
 )
+_LAST = re.compile(
+    r"(?:\A|[→>:]|\bto\b)\s*(?:escalate to |call |page )?(?P<role>[A-Z][^()→:]{1,40}?)\s*"
+    r"\((?:level|tier|L)\s?(?P<n>[1-9])\)\s*\Z",
+    re.IGNORECASE,
+)
+"""A level at the end of a line: "Not better in 10 min → Escalate to Lead (Level 2)"."""
 _NAMED = re.compile(
     r"(?:the\s+)?(?P<role>(?P<one>primary|first responder)|(?P<two>secondary|backup|back-up)"
     r"|(?P<three>tertiary))(?!\w)(?:[ -]*(?:on-?call|contact|responder|engineer|escalation)\b)*",
@@ -239,6 +248,9 @@ class _Reader:
         text = without_sign(line.text)
         if not text:
             return
+        if area and self._of is None and (last := _LAST.search(text)):
+            self._open(None, int(last["n"]), last["role"].strip(), line=line.number)
+            return
         if self._of is None:
             short = line.item or line.strong or line.code or (len(text) < 50 and text[-1] != ".")
             started = _started(text, loose=area and short)
@@ -306,6 +318,9 @@ class _Reader:
             self._when = None
             return
         if pair and not _any(text) and (line.item or line.code or len(pair[0].split()) < 4):
+            return
+        if (silent := _SILENCE.search(text)) and rung.respond is None:
+            rung.respond = span(silent["said"])
             return
         within = _WITHIN.search(text)
         if within and rung.respond is None:
@@ -456,7 +471,7 @@ def _parts(text: str) -> dict[str, str]:
         head,
     )
     name = re.split(r"\s*[(,;|]\s*|\s[–—-]\s", head.strip(" ,;|–—-:("))[0].strip()
-    if re.search(r"[^\W\d_]{2,}", name) and len(name) < 60:
+    if re.search(r"[^\W\d_]{2,}", name) and len(name) < 60 and not re.search(r"\d", name):
         found["name"] = name
     return found
 

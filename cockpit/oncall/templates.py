@@ -38,6 +38,7 @@ _SAID = re.compile(
 )
 _NOT_SAID = re.compile(r"command|check ?list|access|contact|file locations?|vendor", re.IGNORECASE)
 _GAP = re.compile(r"\{[\w .'/|-]+\}|\[[^\]\n]{2,60}\](?!\()|<[A-Za-z][^<>\n]{1,60}>")
+_QUOTES = tuple("\"“„«'")
 _PROSE = frozenset(
     {"", "text", "txt", "plain", "plaintext", "markdown", "md", "message", "slack", "none"}
 )
@@ -78,7 +79,8 @@ def _of(part: Part, label: str, block: Block, area: bool) -> Iterator[Template]:
     elif block.kind is Kind.LIST and area:
         for item in block.children:
             name, colon, text = "\n".join(each.text for each in lines(item.children)).partition(":")
-            if colon and len(name) < 40 and text.strip() and _about(name):
+            meant = _GAP.search(text) or text.strip()[:1] in _QUOTES
+            if colon and len(name) < 40 and text.strip() and meant and _about(name):
                 yield _template(part, [name], text.strip(), item.first)
     elif block.kind is Kind.PARAGRAPH and area:
         name, colon, text = readable(block.text).partition(":")
@@ -109,7 +111,7 @@ def _about(text: str) -> str | None:
 
 def _template(part: Part, labels: Sequence[str], text: str, line: int) -> Template:
     """A message; what it is about says the nearest of its labels and headings."""
-    if text[:1] in "\"“„«'" and text[-1:] in "\"”“»'" and len(text) > 2:
+    if text[:1] in _QUOTES and text[-1:] in "\"”“»'" and len(text) > 2:
         text = text[1:-1].strip()
     titles = [*labels, *(each.title for each in part.sections())]
     about = next((known for title in titles if title and (known := _about(title))), None)

@@ -39,12 +39,14 @@ _EVERY = re.compile(
 )
 _STUCK = re.compile(
     r"\bfail|\bnot\b|n['’]t\b|\bunresolved|\bno (?:progress|luck|fix|improvement)|\bstuck\b"
-    r"|\bstill\b|\bpersist|\bwithout (?:progress|success|a fix)|\balone\b|\bexceed"
+    r"|\bstill\b|\bpersist|\bongoing\b|\bwithout (?:progress|success|a fix)|\balone\b|\bexceed"
     r"|\blonger than\b|\bmore than\b|\bafter\b",
     re.IGNORECASE,
 )
 _ESCALATE = re.compile(
-    r"escalat|ask for help|call (?:for help|level|the next)|eskalier", re.IGNORECASE
+    r"escalat|ask for help|call (?:for help|level|the next)|page (?:the )?(?:secondary|backup|next)"
+    r"|eskalier",
+    re.IGNORECASE,
 )
 _LONG = re.compile(
     r"extended|outage|\bdown\b|last(?:s|ing)\b|longer|exceed|more than|over\b|>|prolonged",
@@ -55,9 +57,14 @@ _BARE = re.compile(
     r"(?<![\w.:-])(\d{1,3})(?=\s*(?:\(|on\b|for\b|bei\b|in\b)\s*(?:an?\s+)?(?:P|SEV)\d)",
     re.IGNORECASE,
 )
+_SILENT = re.compile(
+    r"\brespond|\bresponse\b|\banswer|\bsla\b|unresponsive|\b(?:no|not|nobody|without|un)[ -]?ack|n['’]t ack",
+    re.IGNORECASE,
+)
+"""What is said of people who do not answer, or should: not of a recovery that does not work."""
 _ABOUT = re.compile(
     r"\b(?:impact|description|definition)\W{1,4}(?P<said>.+)"
-    r"|\A\W*\w+(?:[ -]?\d)?(?:\s[–—-]|:)\s(?P<after>[^.;]+)",
+    r"|\A\W*\w+(?:[ -]?\d)?(?:\s*\([^)]*\))?(?:\s[–—-]|:)\s(?P<after>[^.;]+)",
     re.IGNORECASE,
 )
 _COLUMNS = (
@@ -216,29 +223,52 @@ def _sentences(said: _Said, part: Part, zero: bool, top: int) -> None:
     )
     area = part.under(_AREA)
     escalating = part.under(_ESCALATE)
-    context = False
+    context = ""
     whole = [Line(part.title, part.line)] if part.title else []
-    taken = {
-        line.number
-        for line in [*whole, *lines(part.body)]
-        if area and _headed(said, part, line.text, line.number, zero)
-    }
+    below = _starts(part.title, zero)
+    of_title, depth = below, 0
+    taken: set[int] = set()
+    for line in (*whole, *lines(part.body)) if area else ():
+        if line.depth <= depth:
+            below = of_title
+        own = _starts(line.text, zero)
+        if own is not None:
+            below, depth = own, line.depth
+        if below is not None:
+            taken.add(line.number)
+            _headed(said, below, line, own is not None and line not in whole)
     texts = [*((line, line.text) for line in whole), *sentences(part.body)]
     for line, text in texts:
         if text.endswith(":"):
-            context = bool(_ESCALATE.search(text))
-        if line.number not in taken:
-            _sentence(said, text, zero, level, top, escalating or context)
+            context = text
+        own = _starts(text, zero)
+        if own is not None and re.search(r"\brespon", context, re.IGNORECASE):
+            if span(text) is not None:
+                _time(said, said.respond, own, text, line.number)
+        elif line.number not in taken:
+            told = escalating or bool(_ESCALATE.search(context))
+            _sentence(said, text, zero, level, top, told, general=of_title in (None, Severity.P0))
     _breath(said, [text for _, text in texts])
 
 
-def _sentence(said: _Said, text: str, zero: bool, level: int, top: int, escalating: bool) -> None:
+def _starts(text: str, zero: bool) -> Severity | None:
+    """The severity that a line begins with."""
+    found = _severities(without_sign(text)[:24], zero)
+    return found[0][0] if found and found[0][1] < 3 else None
+
+
+def _sentence(
+    said: _Said, text: str, zero: bool, level: int, top: int, escalating: bool, *, general: bool
+) -> None:
     times = spans(text)
     if not times:
         return
     ack = re.search(r"\back(?:nowledg\w*)?\b", text, re.IGNORECASE)
+    if ack and _SILENT.search(text):
+        return
     if (
         ack
+        and general
         and said.acknowledge is None
         and times[0][1] <= 3600
         and re.search(r"\b(?:within|in|under|<|innerhalb)\b", text, re.IGNORECASE)
@@ -260,7 +290,7 @@ def _sentence(said: _Said, text: str, zero: bool, level: int, top: int, escalati
         and _STUCK.search(text)
         and level < 3
         and low <= 4 * 3600
-        and not re.search(r"respond|answer|\bsla\b", text, re.IGNORECASE)
+        and not _SILENT.search(text)
     ):
         if high > low:
             said.escalate.setdefault(Severity.P0, low)
@@ -306,19 +336,9 @@ def _by_severity(
             current = mark
 
 
-def _headed(said: _Said, part: Part, text: str, line: int, zero: bool) -> bool:
-    """A severity that is a heading or the start of a line, and what is said of it there.
-
-    False where no severity is.
-    """
-    own = _severities(without_sign(part.title)[:24], zero)
-    start = _severities(without_sign(text)[:24], zero)
-    if start and start[0][1] < 3 and text != part.title:
-        severity = start[0][0]
-    elif own and own[0][1] < 3:
-        severity = own[0][0]
-    else:
-        return False
+def _headed(said: _Said, severity: Severity, line: Line, starts: bool) -> None:
+    """What a line says of a severity that it begins with, or that it stands below."""
+    text = line.text
     found = re.search(
         r"respon\w*(?: time| within| in)?\W{0,4}(?P<said>[^;.|]*)", text, re.IGNORECASE
     )
@@ -327,15 +347,14 @@ def _headed(said: _Said, part: Part, text: str, line: int, zero: bool) -> bool:
         and severity not in said.respond
         and (span(found["said"]) is not None or is_open(found["said"]))
     ):
-        _time(said, said.respond, severity, found["said"], line)
+        _time(said, said.respond, severity, found["said"], line.number)
     found = re.search(r"updat\w*\W{0,4}(?P<said>[^;.|]*)", text, re.IGNORECASE)
     if found and severity not in said.update and span(found["said"]) is not None:
-        _time(said, said.update, severity, found["said"], line)
+        _time(said, said.update, severity, found["said"], line.number)
     found = _ABOUT.search(text)
-    about = (found["said"] or (found["after"] if start else "")) if found else ""
-    if about and severity not in said.about and text != part.title:
+    about = (found["said"] or (found["after"] if starts else "")) if found else ""
+    if about and severity not in said.about:
         said.about[severity] = clean_line(about)
-    return True
 
 
 def _breath(said: _Said, texts: Sequence[str]) -> None:

@@ -308,3 +308,23 @@ def test_every_line_that_is_named_is_in_the_file(name: str) -> None:
     lines += [vendor.line for vendor in book.vendors]
     lines += [oddity.line for oddity in book.oddities]
     assert lines and all(1 <= line <= last for line in lines)
+
+
+def test_a_chain_that_ends_in_levels_and_times_below_their_severity() -> None:
+    book = read("chain")
+    assert people(book) == {
+        1: [("Ola Berg", "+47 22 24 90 90", "@ola")],
+        2: [("", "+47 22 24 91 91", "@per")],
+        3: [],
+    }
+    assert [level.role for level in book.levels] == ["Cartographer", "Chief of tiles", "Owner"]
+    assert paces(book) == {
+        "P0": (3, 10, 8),
+        "P1": (120, 30, 8),
+        "P2": (300, None, None),
+        "P3": (None, None, None),
+    }
+    assert book.rules.paces[Severity.P0].about == "no tile is served"
+    # Neither who was silent nor what holds for a P2 alone is the rule for every alert.
+    assert book.rules.acknowledge == 5 * MINUTE
+    assert book.templates == ()
