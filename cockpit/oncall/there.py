@@ -32,18 +32,18 @@ COMMAND_S: Final = 15.0
 FULL: Final = 98
 """Percent of a disk from which on writing fails any minute, whatever the threshold is."""
 _STATUS: Final = re.compile(r"(\d{3})\s*$")
+_INSIDE: Final = ("br-", "docker", "lo", "veth", "virbr")
 
 Verdict = Callable[[str, str], Found]
 
 
 def offline() -> bool:
-    """Whether no network interface but loopback is up; False where that cannot be told."""
+    """Whether no interface is up that leads out of this machine; False where nobody can tell."""
     try:
-        names = [name for _, name in socket.if_nameindex()]
+        names = [name for _, name in socket.if_nameindex() if not name.startswith(_INSIDE)]
         states = [
             Path(f"/sys/class/net/{name}/operstate").read_text(encoding="ascii").strip()
             for name in names
-            if Path(f"/sys/class/net/{name}/flags").read_text() != "0x9\n"
         ]
     except OSError:
         return False
@@ -86,6 +86,7 @@ async def clock(host: Host) -> Found:
     """Whether it has the same time as this machine, as far as its answer is quick enough to say."""
     import time
 
+    await host.reached()  # which takes its time, and is no part of the answer
     before = time.time()
     heard = await host.read("date +%s", seconds=COMMAND_S)
     after = time.time()
