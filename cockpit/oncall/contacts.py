@@ -23,10 +23,14 @@ _LONGEST = 16
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with the people of a handbook, in a sentence; line 0 is in cockpit.yaml."""
+    """What is wrong with the people of a handbook, in a sentence; line 0 is in cockpit.yaml.
+
+    gap: it is something that nobody has filled in yet.
+    """
 
     line: int
     what: Safe
+    gap: bool = False
 
 
 @lru_cache(maxsize=512)
@@ -106,6 +110,11 @@ def problems(handbook: Handbook, now: datetime) -> tuple[Problem, ...]:
     return (*found, *_nobody(handbook, now))
 
 
+def faults(handbook: Handbook) -> tuple[Problem, ...]:
+    """What is wrong with the people who are named; gaps, and where nobody is, are left out."""
+    return tuple(one for one in _of_levels(handbook) if handbook.levels and not one.gap)
+
+
 def _of_levels(handbook: Handbook) -> Iterator[Problem]:
     if not handbook.levels:
         yield Problem(
@@ -132,7 +141,7 @@ def _of_contact(place: str, contact: Contact) -> Iterator[Problem]:
     if contact.missing:
         gaps = ", ".join(contact.missing)
         is_ = "is" if len(contact.missing) == 1 else "are"
-        yield _problem(line, f"{who}: {gaps} {is_} not filled in.")
+        yield _problem(line, f"{who}: {gaps} {is_} not filled in.", gap=True)
     if not contact.reachable:
         if not contact.missing:
             yield _problem(line, f"{who}: no phone, Slack or e-mail to reach them by.")
@@ -158,7 +167,7 @@ def _of_vendor(vendor: Vendor) -> Iterator[Problem]:
     if vendor.missing:
         gaps = ", ".join(gap.replace("_", " ") for gap in vendor.missing)
         is_ = "is" if len(vendor.missing) == 1 else "are"
-        yield _problem(vendor.line, f"Vendor {vendor.name}: {gaps} {is_} not filled in.")
+        yield _problem(vendor.line, f"Vendor {vendor.name}: {gaps} {is_} not filled in.", gap=True)
 
 
 def _nobody(handbook: Handbook, now: datetime) -> Iterator[Problem]:
@@ -177,5 +186,5 @@ def _nobody(handbook: Handbook, now: datetime) -> Iterator[Problem]:
             return
 
 
-def _problem(line: int, what: str) -> Problem:
-    return Problem(line, clean_line(what, max_chars=300))
+def _problem(line: int, what: str, *, gap: bool = False) -> Problem:
+    return Problem(line, clean_line(what, max_chars=300), gap)

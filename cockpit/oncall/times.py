@@ -58,7 +58,8 @@ _BARE = re.compile(
     re.IGNORECASE,
 )
 _SILENT = re.compile(
-    r"\brespond|\bresponse\b|\banswer|\bsla\b|unresponsive|\b(?:no|not|nobody|without|un)[ -]?ack|n['’]t ack",
+    r"\brespond|\bresponse\b|\banswer|\bsla\b|unresponsive|n['’]t ack"
+    r"|\b(?:no|not|nobody|without|un)[ -]?ack",
     re.IGNORECASE,
 )
 """What is said of people who do not answer, or should: not of a recovery that does not work."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from cockpit.oncall import contacts, handbook
 from cockpit.oncall.model import Contact
+from cockpit.runbook.lint import lint
 from cockpit.text import Safe
 
 NOW = datetime(2026, 11, 18, 2, 12, tzinfo=UTC)  # a Wednesday
@@ -223,3 +225,17 @@ def test_the_handbook_that_ships_lacks_everything_and_says_so() -> None:
         "are not filled in."
     )
     assert len(told) == 4 + 3
+
+
+def test_lint_tells_what_is_wrong_with_people_and_leaves_gaps_to_the_rule_that_has_them(
+    tmp_path: Path,
+) -> None:
+    book = tmp_path / "ON_CALL.md"
+    book.write_text(
+        "# On-call\n\n## Contacts\n\n### Level 1\n\n- Name: Ada Moss\n- Phone: 030 901820\n"
+        "- Slack: UPDATE THIS!\n"
+    )
+    assert [(one.rule, one.line) for one in lint([book])] == [("contact", 7), ("placeholder", 9)]
+    runbook = tmp_path / "01_disk.md"
+    book.rename(runbook)
+    assert "contact" not in {one.rule for one in lint([runbook])}

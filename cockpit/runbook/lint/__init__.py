@@ -6,7 +6,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cockpit.runbook import parse
-from cockpit.runbook.lint import commands, gaps, links, marks, names, ran, secrets, shape, syntax
+from cockpit.runbook.lint import (
+    commands,
+    gaps,
+    links,
+    marks,
+    names,
+    people,
+    ran,
+    secrets,
+    shape,
+    syntax,
+)
 from cockpit.runbook.lint.finding import Finding, Level
 from cockpit.runbook.lint.ground import NOTHING, Ground, OnHost
 from cockpit.runbook.lint.page import Page, page, read
@@ -43,6 +54,7 @@ _OF_THE_PAGE: tuple[Callable[[Page], Iterator[Finding]], ...] = (
     marks.open_fence,
     marks.mangled,
     marks.as_read,
+    people.people,
 )
 _ON_GROUND: tuple[Callable[[Page, Ground], Iterator[Finding]], ...] = (
     names.unknown,
