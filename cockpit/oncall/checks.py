@@ -17,7 +17,8 @@ from cockpit.oncall import here, there
 from cockpit.oncall.asked import Host
 from cockpit.oncall.model import Handbook, Occasion
 from cockpit.oncall.result import Check, Found, Mark, Result, bad, note, ok, redacted, warn
-from cockpit.oncall.there import Ground, Web
+from cockpit.oncall.there import Ground
+from cockpit.oncall.web import Web, loopback, offline
 from cockpit.text import Safe, clean_line
 
 if TYPE_CHECKING:
@@ -209,9 +210,9 @@ def _somebodys(host: str) -> bool:
 async def _dashboard(url: str, web: Web) -> Found:
     """Any answer that is no failure of theirs will do: a login is for a browser."""
     shown = redacted(url)
-    if _GAP.search(url) or there.loopback(url) or not _somebodys(urlsplit(url).hostname or ""):
+    if _GAP.search(url) or loopback(url) or not _somebodys(urlsplit(url).hostname or ""):
         return warn(f"missing: {shown} is nobody's address.", "Fill it in, in the handbook.")
-    if there.offline():
+    if offline():
         return warn("not asked: no network.", "Connect this machine, then check again.")
     status = await web.status(url)
     if isinstance(status, str):

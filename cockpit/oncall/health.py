@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from cockpit.containers.container import Container
     from cockpit.containers.engine import Engine
 
-DEADLINE: Final = 30.0
 OUTCOMES: Final = ("operational", "degraded", "critical")
 MINUTES: Final = 5
 """Of a log, in which errors are counted."""

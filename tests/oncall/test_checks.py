@@ -24,6 +24,7 @@ from cockpit.oncall import checks, here, kept, there
 from cockpit.oncall.handbook import parse as handbook
 from cockpit.oncall.model import Handbook
 from cockpit.oncall.result import Check, Found, Mark, Result, carry_out, ok, worst
+from cockpit.oncall.web import loopback
 from cockpit.responder import Responder
 from cockpit.text import Safe
 from tests.lab.fixtures import not_tested
@@ -212,7 +213,7 @@ def test_a_disk_for_journals_that_is_full_or_shut_is_said(tmp_path: Path) -> Non
     ],
 )
 def test_loopback_is_the_machine_that_asks(url: str, is_own: bool) -> None:
-    assert there.loopback(url) is is_own
+    assert loopback(url) is is_own
 
 
 # A whole round, without a host
