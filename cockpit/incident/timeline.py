@@ -123,7 +123,8 @@ def _words(event: e.Event, incident: Incident) -> str:
             where = f", for {', '.join(to)}" if to else ""
             return f"{named}{where}: {text}"
         case e.Snoozed(what=what, seconds=seconds, reason=reason):
-            return f"Put off for {in_words(seconds)}, {what}{_because(reason)}"
+            named = _CLOCKS.get(what, what)
+            return f"Put off for {in_words(seconds)}: {named}{_because(reason)}"
         case e.PitfallTold(text=text):
             return f"Reminded: {text}"
         case e.ThresholdCrossed(words=words):
@@ -250,6 +251,17 @@ def _command_words(event: e.Event, incident: Incident) -> str:
             return f"A record of kind {name}, which this version does not know"
         case _:
             return type(event).__name__
+
+
+_CLOCKS = {
+    "acknowledge": "acknowledging",
+    "respond": "beginning to work on it",
+    "update": "the next update",
+    "escalate": "escalating",
+    "ladder": "the answer of whom was called",
+    "top level": "calling the top level",
+    "breath": "taking a breath",
+}
 
 
 def _message_words(event: e.Event, incident: Incident) -> str:
