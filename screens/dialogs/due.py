@@ -145,7 +145,8 @@ class DuePanel(ModalScreen[Choice | None]):
             self._ask(one, SNOOZES[event.key])
 
     def _ask(self, one: Due, seconds: float) -> None:
-        """Asks why a clock is put off: the others will read it. From when it is due, or from now."""
+        """Asks why a clock is put off: the others will read it."""
+        # From when it is due, where that is still to come.
         seconds += max(0.0, one.left)
         self._asked_of, self._seconds = one, seconds
         question = self.query_one("#question", Static)
