@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.style import Style
@@ -209,6 +209,28 @@ class Lines(ScrollView, can_focus=True):
         ]
         if list(self.rows) != rows:
             self.show_rows(rows)
+
+
+class Drawn(Lines):
+    """Rows that their screen draws: again for another width, and when the cursor moved.
+
+    draw: draws them, as a rule with the pointer before the one under the cursor.
+    """
+
+    def __init__(self, draw: Callable[[], None], *, id: str) -> None:
+        super().__init__(id=id)
+        self._draw_rows = draw
+
+    def moved(self) -> None:
+        self._draw_rows()
+
+    def refill(self) -> None:
+        self._draw_rows()
+
+
+def pointer(here: bool) -> Safe:
+    """What stands before a row: the one under the cursor has it."""
+    return Safe("> " if here else "  ")
 
 
 def _spans(rows: Sequence[Row], start: int = 0) -> dict[object, tuple[int, int]]:

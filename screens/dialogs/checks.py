@@ -20,9 +20,9 @@ from cockpit.oncall.result import Check, Found, Mark, Result, count, worst
 from cockpit.responder import Responder
 from cockpit.text import Safe, clean_line
 from screens import paint
-from screens.dialogs.host_rows import REFRESH, Words, keys_line
+from screens.bars import REFRESH, Words, keys_line
 from screens.driver import when_shown
-from screens.lines import Lines
+from screens.lines import Lines, pointer
 from screens.paint import Row
 
 _LOOKS = {
@@ -56,16 +56,16 @@ class CheckRows(Lines):
         self.show_rows([row for n in range(len(self.names)) for row in self._rows(n, width)])
 
     def _rows(self, number: int, width: int) -> list[Row]:
-        pointer = (Safe("> " if self.at == number else "  "), "key")
+        lead = (pointer(self.at == number), "key")
         name = self.names[number]
         result = self.results.get(number)
         if result is None:
             waits = (Safe(f"...   {name}"), "faint")
-            return [paint.row(pointer, (paint.fit(waits[0], width - 2), waits[1]), stop=number)]
+            return [paint.row(lead, (paint.fit(waits[0], width - 2), waits[1]), stop=number)]
         look = _LOOKS[result.mark]
         wrong = result.mark in _WRONG
         parts = [
-            pointer,
+            lead,
             (Safe(f"{result.mark.sign}  "), look),
             (name, "strong" if wrong else ""),
             (Safe(f": {result.said}"), "" if wrong else "faint"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -14,26 +14,11 @@ from textual.widgets import Static
 from cockpit.oncall.criteria import Criterion
 from cockpit.text import Safe
 from screens import paint
-from screens.dialogs.host_rows import pointer
-from screens.lines import Lines
+from screens.lines import Drawn, pointer
 from screens.paint import Row
 
 MOST_ROWS = 16
 _HOW = Safe("space ticks · j k move · enter, esc back")
-
-
-class _Items(Lines):
-    """The criteria, each on as many lines as it takes."""
-
-    def __init__(self, draw: Callable[[], None]) -> None:
-        super().__init__(id="offers")
-        self.draw = draw
-
-    def moved(self) -> None:
-        self.draw()
-
-    def refill(self) -> None:
-        self.draw()
 
 
 class Criteria(ModalScreen[frozenset[Safe]]):
@@ -52,17 +37,17 @@ class Criteria(ModalScreen[frozenset[Safe]]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="box"):
             yield Static(paint.text((Safe("What speaks for it?"), "title")), markup=False)
-            yield _Items(self._draw)
+            yield Drawn(self._draw, id="offers")
             yield Static(paint.text((_HOW, "faint")), markup=False)
 
     def on_mount(self) -> None:
-        items = self.query_one(_Items)
+        items = self.query_one(Drawn)
         items.focus()
         items.at = 0
         self._draw()
 
     def _draw(self) -> None:
-        items = self.query_one(_Items)
+        items = self.query_one(Drawn)
         width = max(20, (items.size.width or self.size.width - 4) - 8)
         rows: list[Row] = []
         for index, one in enumerate(self.items):
@@ -80,7 +65,7 @@ class Criteria(ModalScreen[frozenset[Safe]]):
         items.reveal()
 
     def action_tick(self) -> None:
-        at = self.query_one(_Items).at
+        at = self.query_one(Drawn).at
         if isinstance(at, int):
             self.ticked ^= {self.items[at].words}
             self._draw()

@@ -16,8 +16,10 @@ from cockpit.responder import Responder
 from cockpit.rollout_plan import Plan, Planned
 from cockpit.text import Safe, clean, clean_line
 from screens import paint
-from screens.dialogs.host_rows import REFRESH, HostRows, Words, keys_line, pointer
+from screens.bars import REFRESH, Words, keys_line
+from screens.dialogs.host_rows import HostRows
 from screens.dialogs.reader import Reader
+from screens.lines import pointer
 from screens.paint import Part, Row
 
 MOST = 100

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,7 +20,7 @@ from cockpit.text import Safe, clean_line
 from screens import due_words, paint
 from screens.dialogs.answer import Answer
 from screens.driver import when_shown
-from screens.lines import Lines
+from screens.lines import Drawn, pointer
 from screens.paint import Part, Row
 
 SNOOZES = {"5": 5 * MINUTE, "1": 15 * MINUTE, "3": 30 * MINUTE}
@@ -37,14 +36,6 @@ class Choice:
     key: str
     seconds: float = 0.0
     reason: str = ""
-
-
-class _Clocks(Lines):
-    """The list of clocks, which is drawn anew as the cursor moves."""
-
-    def __init__(self, draw: Callable[[], None]) -> None:
-        super().__init__(id="clocks")
-        self.moved = draw  # type: ignore[method-assign]
 
 
 class DuePanel(ModalScreen[Choice | None]):
@@ -68,7 +59,7 @@ class DuePanel(ModalScreen[Choice | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="box"):
             yield Static(paint.text((Safe("What is due"), "title")), markup=False)
-            yield _Clocks(self._fill)
+            yield Drawn(self._fill, id="clocks")
             yield Static("", markup=False, id="question")
             answer = Answer("", {"enter": self._put_off}, id="answer")
             answer.display = False
@@ -77,7 +68,7 @@ class DuePanel(ModalScreen[Choice | None]):
 
     def on_mount(self) -> None:
         self.query_one("#question").display = False
-        self.query_one(_Clocks).focus()
+        self.query_one(Drawn).focus()
         self._fill()
         self.call_after_refresh(self._fill)
         self.set_interval(_LOOK, self._fill)
@@ -93,7 +84,7 @@ class DuePanel(ModalScreen[Choice | None]):
         """Draws the clocks as they stand now."""
         now = clock.moment()
         self._due = due_words.now_due(self.responder, now)
-        lines = self.query_one(_Clocks)
+        lines = self.query_one(Drawn)
         width = max(20, (lines.size.width or self.size.width) - 2)
         rows = [row for one in self._due for row in self._rows(one, now, width)]
         if not rows:
@@ -115,9 +106,9 @@ class DuePanel(ModalScreen[Choice | None]):
 
     def _rows(self, one: Due, now: clock.Moment, width: int) -> list[Row]:
         """A clock: its time and how long until then, its key, and what it wants, in a sentence."""
-        under = self.query_one(_Clocks).at in (one.name, None)
+        under = self.query_one(Drawn).at in (one.name, None)
         name = Safe(f"{one.short[:1].upper()}{one.short[1:]}")
-        head: list[Part] = [(Safe("> " if under else "  "), "key"), (name, "strong")]
+        head: list[Part] = [(pointer(under), "key"), (name, "strong")]
         when = due_words.clock_time(one, now.ts)
         if one.left <= 0:
             late = f" OVERDUE {due_words.overdue(-one.left)}, since {when} UTC"
@@ -131,7 +122,7 @@ class DuePanel(ModalScreen[Choice | None]):
         return [paint.row(*line, stop=one.name) for line in paint.fold_parts(head, width, hang=4)]
 
     def on_key(self, event: events.Key) -> None:
-        lines = self.query_one(_Clocks)
+        lines = self.query_one(Drawn)
         if self.focused is not lines:
             return
         one = next((one for one in self._due if one.name == lines.at), None)

@@ -21,12 +21,12 @@ from cockpit.oncall.model import Handbook, Vendor
 from cockpit.responder import Responder
 from cockpit.text import Safe, clean_line
 from screens import paint
+from screens.bars import Words, keys_line
 from screens.dialogs import call_card
 from screens.dialogs.call_card import Frame
 from screens.dialogs.form import Field, Form
-from screens.dialogs.host_rows import Words, keys_line, pointer
 from screens.driver import when_shown
-from screens.lines import Lines
+from screens.lines import Drawn, pointer
 from screens.paint import Part, Row
 
 CLOCK = 1.0
@@ -41,28 +41,14 @@ _AFTER = ("After the call:  r reached", "n no answer", "l left message")
 _DASHBOARDS = "dashboards"
 
 
-class _Card(Lines, can_focus=False):
+class _Card(Drawn, can_focus=False):
     """Who is under the cursor, large."""
 
-    def __init__(self, draw: Callable[[], None]) -> None:
-        super().__init__(id="card")
-        self.draw = draw
 
-    def refill(self) -> None:
-        self.draw()
-
-
-class _Rungs(Lines):
+class _Rungs(Drawn):
     """Who is there to be called."""
 
     bold_under_cursor = False
-
-    def __init__(self, draw: Callable[[], None]) -> None:
-        super().__init__(id="rungs")
-        self.draw = draw
-
-    def moved(self) -> None:
-        self.draw()
 
     def action_page(self, by: int) -> None:
         self.screen.query_one(_Card).action_page(by)
@@ -111,8 +97,8 @@ class Escalate(Screen[None]):
         yield Words(id="title", classes="bar")
         yield Words(id="said")
         with Container(id="ladder"):
-            yield _Rungs(self._draw)
-            yield _Card(self._draw)
+            yield _Rungs(self._draw, id="rungs")
+            yield _Card(self._draw, id="card")
         yield Words(id="after-the-call", classes="bar")
         yield Words(id="keys-here", classes="bar")
 

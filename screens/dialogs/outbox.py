@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from typing import ClassVar
 
 from textual import work
@@ -17,10 +16,10 @@ from cockpit.incident.outgoing import Outgoing, Way, stale
 from cockpit.responder import Responder
 from cockpit.text import Safe, clean, clean_line
 from screens import clipboard, paint
+from screens.bars import REFRESH
 from screens.dialogs.form import Field, Form
-from screens.dialogs.host_rows import REFRESH, pointer
 from screens.dialogs.reader import Reader
-from screens.lines import Lines
+from screens.lines import Drawn, pointer
 from screens.paint import Part, Row
 
 _SIGNS = {
@@ -33,8 +32,8 @@ _SIGNS = {
 _ORDER = (Way.FAILED, Way.SENDING, Way.WAITING, Way.SENT, Way.CANCELLED)
 
 
-class _Messages(Lines):
-    """Two rows and more a message. draw: draws them again, for the pointer that moved."""
+class _Messages(Drawn):
+    """Two rows and more a message."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "screen.send", "send", id="outbox.send",
@@ -43,13 +42,6 @@ class _Messages(Lines):
         Binding("y", "screen.copy", "copy", id="outbox.copy", tooltip="Copy the message"),
         Binding("enter", "screen.read", "read", id="outbox.read", tooltip="Read all of it"),
     ]  # fmt: skip
-
-    def __init__(self, draw: Callable[[], None]) -> None:
-        super().__init__(id="messages")
-        self._draw_again = draw
-
-    def moved(self) -> None:
-        self._draw_again()
 
 
 class OutboxScreen(Screen[None]):
@@ -65,7 +57,7 @@ class OutboxScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield Static("", markup=False, id="title", classes="bar")
-        yield _Messages(self._draw)
+        yield _Messages(self._draw, id="messages")
         how = " enter reads · s sends now · x cancels · y copies · esc back"
         yield Static(paint.text((Safe(how), "faint")), markup=False, classes="bar")
 

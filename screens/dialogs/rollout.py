@@ -17,8 +17,10 @@ from cockpit.incident.timeline import duration
 from cockpit.responder import Responder
 from cockpit.text import Safe, clean, clean_line
 from screens import paint
-from screens.dialogs.host_rows import REFRESH, HostRows, Words, keys_line, pointer
+from screens.bars import REFRESH, Words, keys_line
+from screens.dialogs.host_rows import HostRows
 from screens.dialogs.reader import Reader
+from screens.lines import pointer
 from screens.paint import Part, Row
 
 Retry = Literal["failed", "rest"]

@@ -18,9 +18,8 @@ from textual.widgets import Static, TextArea
 from cockpit.oncall import messages
 from cockpit.text import Safe, clean
 from screens import paint
-from screens.dialogs.host_rows import pointer
 from screens.driver import when_shown
-from screens.lines import Lines
+from screens.lines import Drawn, pointer
 from screens.paint import Part
 
 PREVIEW_LINES = 8
@@ -156,20 +155,13 @@ class Going:
     to: tuple[str, ...] = ()
 
 
-class _Places(Lines):
-    """One row a destination. draw: draws them again, for the pointer that moved."""
+class _Places(Drawn):
+    """One row a destination."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "screen.tick", "tick", id="say.tick",
                 tooltip="Send it there, or not"),
     ]  # fmt: skip
-
-    def __init__(self, draw: Callable[[], None]) -> None:
-        super().__init__(id="places")
-        self._draw_again = draw
-
-    def moved(self) -> None:
-        self._draw_again()
 
 
 class Where(ModalScreen[Going | None]):
@@ -201,7 +193,7 @@ class Where(ModalScreen[Going | None]):
         with Vertical(classes="box"):
             yield Static(paint.text((Safe("Where does it go?"), "title")), markup=False)
             yield Static("", markup=False, id="preview")
-            yield _Places(self._draw)
+            yield _Places(self._draw, id="places")
             yield Static("", markup=False, id="of-it")
             yield Static("", markup=False, id="keys-here")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -13,20 +12,13 @@ from textual.screen import Screen
 from cockpit.oncall import phone
 from cockpit.text import Safe
 from screens import paint
+from screens.bars import Words
 from screens.dialogs.call_card import scannable
-from screens.dialogs.host_rows import Words
-from screens.lines import Lines
+from screens.lines import Drawn
 
 
-class _Code(Lines, can_focus=False):
+class _Code(Drawn, can_focus=False):
     """The code, in the middle."""
-
-    def __init__(self, draw: Callable[[], None]) -> None:
-        super().__init__(id="card")
-        self.draw = draw
-
-    def refill(self) -> None:
-        self.draw()
 
 
 class Scan(Screen[None]):
@@ -46,7 +38,7 @@ class Scan(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield Words(id="title", classes="bar")
-        yield _Code(self._draw)
+        yield _Code(self._draw, id="card")
         yield Words(id="keys-here", classes="bar")
 
     def _draw(self) -> None:

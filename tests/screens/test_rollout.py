@@ -15,12 +15,13 @@ from cockpit.config import Config, Host
 from cockpit.incident.rollouts import Stand
 from cockpit.responder import Responder
 from screens.app import CockpitApp, Opening
+from screens.bars import keys_line
 from screens.cockpit import CockpitScreen
 from screens.dialogs.choose import Choose
 from screens.dialogs.dry_list import DryList
 from screens.dialogs.form import Form
 from screens.dialogs.gate import Gate
-from screens.dialogs.host_rows import HostRows, keys_line
+from screens.dialogs.host_rows import HostRows
 from screens.dialogs.reader import Reader
 from screens.dialogs.rollout import RolloutScreen
 from tests.screens.test_cockpit import dialog, press, shown, until
