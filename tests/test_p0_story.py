@@ -381,14 +381,14 @@ def mind_the_clocks(terminal: Terminal, desk: Desk) -> None:
     terminal.keys("D")
     terminal.wait("What is due")
     terminal.wait(r"> Update \d\d:\d\d UTC, in 1\d min · U")
-    press(terminal, "5", r"Put off for (1\d|20) min: update. Why")
+    press(terminal, "5", r"Put off for \d+ min: update. Why")
     terminal.type("Bo writes it")
     terminal.keys("Enter")
-    terminal.wait(r"not reminded of that for (1\d|20) min")
+    terminal.wait(r"not reminded of that for \d+ min")
     (snoozed,) = desk.events("clock.snoozed")
     # Five minutes after it would have been due.
     assert snoozed["what"] == "update"
-    assert 300 + 600 < snoozed["seconds"] <= 300 + 900
+    assert 300 + 600 < snoozed["seconds"] <= 300 + 1020
     assert snoozed["reason"] == "Bo writes it"
     tell(terminal, "Update")
     terminal.wait("2 to send")
