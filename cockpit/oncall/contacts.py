@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +16,10 @@ from cockpit.text import Safe, clean_line
 
 _EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_][\w-]{1,62}")
 _EXTENSION = re.compile(r"\s*(?:ext(?:ension)?\.?|x|durchwahl|#)\s*\d{1,6}\s*\Z", re.IGNORECASE)
-_NUMBER = re.compile(r"(?:\+|00|\()?\d[\d\s().\u00a0/–-]{4,24}\d")
+_NUMBER = re.compile(r"[+(]*\d[\d\s().\u00a0/–-]{4,28}")
+_ENOUGH = 7
+"""Digits from which on what follows in brackets, behind a slash or in a word is something else."""
+_ELSE = re.compile(r"\s*\(|\s+/|/\s|\s24\s?/\s?7\b")
 
 _LONGEST = 16
 """A + and the fifteen digits that E.164 allows."""
@@ -42,19 +46,44 @@ def dialled(text: str) -> str | None:
     return _number(text)[0]
 
 
+def written(text: str) -> str:
+    """The first number in a text, in plain digits, without the hours or the number behind it.
+
+    Empty where there is none, and where letters are a part of it.
+    """
+    plain = unicodedata.normalize("NFKC", _EXTENSION.sub("", text))
+    plain = "".join(str(unicodedata.decimal(char, char)) for char in plain)
+    found = _NUMBER.search(plain)
+    if found is None:
+        return ""
+    number = found[0]
+    if number[-1] not in " \u00a0)" and plain[found.end() :][:1].isalpha():
+        number = re.sub(r"\S+\Z", "", number)  # "2nd floor", "1-800-FLOWERS"
+    for other in _ELSE.finditer(number):
+        if _digits(number[: other.start()]) >= _ENOUGH:
+            number = number[: other.start()]
+            break
+    whole = len(number) == len(found[0]) or _digits(number) >= _ENOUGH
+    return re.sub(r"\D+\Z", "", number) if whole else ""
+
+
+def _digits(text: str) -> int:
+    return sum(char.isdecimal() for char in text)
+
+
 def _number(text: str) -> tuple[str | None, str]:
     """The number in a text, or what is wrong with it as the end of a sentence."""
     import phonenumbers
 
-    found = _NUMBER.search(_EXTENSION.sub("", text))
-    if found is None:
+    said = written(text)
+    if not said:
         return None, "is no phone number"
-    written = re.sub(r"\(0\)", "", found[0])
-    written = "+" + written[2:] if written.startswith("00") else written
-    if not written.startswith("+"):
+    said = re.sub(r"\(0\)", "", said)
+    said = "+" + said[2:] if said.startswith("00") else said
+    if not said.startswith("+"):
         return None, "lacks the country's code: write it with +, as in +49 30 901820"
     try:
-        number = phonenumbers.parse(written, None)
+        number = phonenumbers.parse(said, None)
     except phonenumbers.NumberParseException:
         return None, "begins with no country's code: write it as in +49 30 901820"
     country = f"+{number.country_code}"

@@ -74,7 +74,7 @@ def could_ring(text: str) -> bool:
         return True
     home = digits[1:] if digits.startswith("1") and len(digits) in (8, 11) else digits
     fictional = (home.startswith("555") and len(home) in (7, 10)) or (
-        len(home) == 10 and home[3:6] == "555"
+        len(home) == 10 and home[3:6] == "555" and home[0] not in "01"
     )
     return not fictional
 

@@ -29,7 +29,6 @@ _GLYPHS = {
     "+": "... .#. ### .#. ...",
 }
 _HALVES = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
-_NUMBER = re.compile(r"[+(]*\d[\d\s().\u00a0/–-]{4,28}")
 _AT_HOME = re.compile(r"(\+\d+)\s*\(0\)")
 _LONG_GROUP = 8
 
@@ -40,10 +39,7 @@ def groups(number: str) -> tuple[str, ...]:
     Only what is dialled at first: no extension, and not the (0) that is dialled at home. Empty
     where there is no number in the text.
     """
-    written = _NUMBER.search(number)
-    if written is None:
-        return ()
-    found = re.findall(r"\+?\d+", _AT_HOME.sub(r"\1 ", written[0]))
+    found = re.findall(r"\+?\d+", _AT_HOME.sub(r"\1 ", contacts.written(number)))
     return tuple(part for group in found for part in _parts(group))
 
 

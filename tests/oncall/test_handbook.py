@@ -161,8 +161,8 @@ def test_a_placeholder_says_nothing(text: str) -> None:
     [
         "Anna Schmidt", "O’Neill", "Xi Xu", "Tod", "+49 30 901820", "+44 20 7946 0958", "@anna",
         "@example_fan", "anna@firma.de", "<anna@firma.de>", "https://status.stripe.com", "24/7",
-        "Europe/Berlin", "emergency only", "Exampleton Ltd", "+49 555 123456", "Noname GmbH",
-        "#incidents", "Nina", "x.team", "[@anna](https://chat.firma.de)",
+        "Europe/Berlin", "emergency only", "Exampleton Ltd", "+49 555 123456", "030 5551234",
+        "Noname GmbH", "#incidents", "Nina", "x.team", "[@anna](https://chat.firma.de)",
     ],
 )  # fmt: skip
 def test_what_is_filled_in_stays(text: str) -> None:
