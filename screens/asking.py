@@ -29,6 +29,10 @@ class Asking(Screen[None]):
             clean_line(words), severity="error" if bad else "information", markup=False, timeout=6
         )
 
+    def on_screen_suspend(self) -> None:
+        # What was said before stands over the keys of what is opened now.
+        self.app.clear_notifications()
+
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         # A mistake of ours must not take the screen away in the middle of an incident.
         if event.state is WorkerState.ERROR:
