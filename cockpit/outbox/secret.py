@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 from typing import Final
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from cockpit.config import Destination
 from cockpit.text import Safe, clean_line
 
 PATIENCE: Final = 20.0
+_TELLS: Final = re.compile(r"(?=.*(?:\d|[a-z].*[A-Z]|[^\W_]{14})).{8,}")
+"""A part of a path that nobody wrote as a word: `services` and `webhooks` are in any report."""
 
 
 class NoSecret(Exception):
@@ -89,8 +92,8 @@ def pieces(secret: str) -> set[str]:
             parts = urlsplit(secret)
         except ValueError:
             return found
-        words = [parts.path, parts.query, *parts.path.split("/")]
-        found.update(word for word in words if len(word) >= 8)
+        found.update(word for word in (parts.path, parts.query) if len(word) >= 8)
+        found.update(word for word in parts.path.split("/") if _TELLS.fullmatch(word))
     return found
 
 

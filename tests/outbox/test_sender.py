@@ -363,6 +363,9 @@ async def test_a_secret_is_read_when_it_is_sent_and_stands_nowhere(
         await until(lambda: messages(at_work)[0].way is Way.FAILED)
         assert server.got[0].path == path
         assert server.got[0].body["text"] == "one"
+        at_work.note("all services are slow")  # which is a word of that URL as well
+        noted = at_work.incident.entries[-1].record.event
+        assert "all services are slow" in line(noted, at_work.incident)
         folder = at_work.folder
         await at_work.close()
     assert folder
