@@ -54,6 +54,7 @@ def shift_start(until: str, config: Path | None) -> None:
     from cockpit.incident.review_parts import stamp
     from cockpit.oncall import shift as shifts
     from cockpit.oncall.handbook import load
+    from cockpit.oncall.kept import last
     from cockpit.oncall.model import Occasion
 
     settings = load_config(config)
@@ -80,8 +81,9 @@ def shift_start(until: str, config: Path | None) -> None:
         if before:
             waits |= desk.handed_over(*before)
         waits |= desk.open_incidents(handbook, settings.timezone)
-        waits |= desk.last_check(now)
-        desk.walk(pen, listed)
+        check = last()
+        waits |= desk.last_check(check, now)
+        desk.walk(pen, listed, check.ticked if check and not check.old(now) else ())
     sys.exit(int(waits))
 
 

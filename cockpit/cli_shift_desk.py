@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from cockpit.oncall.kept import Kept
     from cockpit.oncall.model import Handbook
     from cockpit.oncall.period import Period
     from cockpit.oncall.shift import Listed, Pen, Shift
@@ -67,16 +68,14 @@ def open_incidents(handbook: Handbook, zone: str) -> bool:
     return bool(real)
 
 
-def last_check(now: datetime) -> bool:
+def last_check(kept: Kept | None, now: datetime) -> bool:
     """Shows how the last check ended; whether it is missing, old, or was not all well."""
-    from cockpit.oncall.kept import OLD, last
     from cockpit.text import clean_line
 
-    kept = last()
     if kept is None:
         click.echo("\nNo check was made on this machine: cockpit check")
         return True
-    old = now - kept.at > OLD
+    old = kept.old(now)
     again = ", more than a day ago; again: cockpit check" if old else ""
     click.echo(f"\nLast check, {kept.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC:"
                f" {clean_line(kept.outcome)}{again}")  # fmt: skip
@@ -90,16 +89,23 @@ def asks() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def walk(pen: Pen, lists: Sequence[Listed]) -> None:
-    """Goes through checklists; each tick is written as it is made. Enter leaves one for later."""
+def walk(pen: Pen, lists: Sequence[Listed], ticked: Collection[str] = ()) -> None:
+    """Goes through checklists; each tick is written as it is made. Enter leaves one for later.
+
+    ticked: what a person has said is done, in a check; it is not asked again.
+    """
     asking = asks()
     for checklist in lists:
-        done = len(checklist.items) - len(checklist.left)
+        for item in checklist.left:
+            if item in ticked:
+                pen.tick(checklist, item)
+        left = [item for item in checklist.left if item not in ticked]
+        done = len(checklist.items) - len(left)
         click.echo(f"\n{checklist.title} ({done} of {len(checklist.items)} done)")
-        if asking and checklist.left:
+        if asking and left:
             click.echo("y done, enter later, ctrl+d all later")
         for item in checklist.items:
-            if item not in checklist.left:
+            if item not in left:
                 click.echo(f"  [x] {item}")
             elif not asking:
                 click.echo(f"  [ ] {item}")

@@ -18,7 +18,7 @@ from cockpit.cli_given import Mistake
 from cockpit.cli_shift import moment
 from cockpit.incident import events as e
 from cockpit.incident.journal import Journal
-from cockpit.oncall import kept
+from cockpit.oncall import checks, kept, result
 from cockpit.oncall import shift as shifts
 from cockpit.oncall.model import Checklist, Occasion
 from cockpit.oncall.shift import Shift
@@ -74,6 +74,17 @@ def newest() -> Shift:
 def all_well(home: Path) -> None:
     """The last check said so, a moment ago."""
     assert kept.keep("ready", [], clock.now()) == ""
+
+
+def test_what_was_ticked_in_the_check_is_not_asked_again(home: Path) -> None:
+    items = [result.Result(Safe("Phone: charged"), result.Mark.YOURS, checks.TODO)]
+    ticked, unknown = checks.ticked(items, ["phone"])
+    assert not unknown
+    assert kept.keep("ready", ticked, clock.now()) == ""
+    said = told("start").output
+    assert "Before Your Shift (1 of 2 done)" in said
+    assert "[x] Phone: charged" in said and "[ ] Laptop: charged" in said
+    assert newest().lists[0].left == ("Laptop: charged",)
 
 
 @pytest.mark.usefixtures("all_well")
