@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
-import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from cockpit import clock, paths
 from cockpit.config import Config
@@ -26,14 +22,13 @@ from cockpit.incident.timeline import beginning, outcome
 from cockpit.links import Links
 from cockpit.runs import CannotRun, Chosen, Hand, Runs
 from cockpit.target import guard, hosts, sudo
-from cockpit.target.target import Link, LinkDown, LinkLost, Target
+from cockpit.target.target import Link, Target
 from cockpit.text import Safe
 
 if TYPE_CHECKING:
     from cockpit.containers.engine import Engine
-    from cockpit.containers.watch import Watch
+    from cockpit.host_watch import HostWatch
     from cockpit.incident.output import Output
-    from cockpit.limits import Limits
     from cockpit.oncall.model import Handbook
     from cockpit.outbox.sender import Sender
     from cockpit.rollout import Rollout
@@ -86,7 +81,7 @@ class Responder:
         self.runbook: Runbook | None = None
         self.handbook: Handbook | None = None
         self.engine: Engine | None = None
-        self.watch: Watch | None = None
+        self.watch: HostWatch | None = None
         self.log = Logbook(home, who, training=training)
         self.log.opening = self._opening
         self.log.rules = lambda: self.rules
@@ -95,7 +90,6 @@ class Responder:
         self.runs = Runs(self.log, self.links.to)
         self._texts: dict[Wanted, tuple[str, str]] = {}
         self.rollouts: dict[str, Rollout] = {}
-        self.limits: Limits | None = None
         self._sudo = sudo.Asked()
         self._sender: Sender | None = None
         self._background: set[asyncio.Task[object]] = set()
@@ -430,52 +424,21 @@ class Responder:
         return self.target
 
     def _observe(self) -> None:
-        """Watches the containers of the chosen host, and no others."""
-        from cockpit.containers.watch import Watch
-        from cockpit.limits import Limits
+        """Watches the chosen host, and no others."""
+        from cockpit.containers import disks
+        from cockpit.host_watch import HostWatch
+
+        def df() -> guard.Pass:
+            return guard.answer(guard.ask(self.intent(disks.COMMAND, host=target.name)))
 
         for old in (self.watch, self.engine):
             if old is not None:
                 self._in_background(old.close())
-        self.engine = self._engine_of(self.target)
-        self.limits = Limits(self.target.name, self.config.thresholds)
-        self.watch = Watch(self.engine, on_change=self._containers_changed)
-        self.watch.start()
-        self._in_background(self._measure_disks(self.target, self.limits))
-
-    async def _measure_disks(self, target: Target, limits: Limits) -> None:
-        """Looks now and then how full the disks of the watched host are."""
-        from cockpit.containers import disks
-        from cockpit.target.reading import read
-
-        await asyncio.sleep(disks.FIRST_S)
-        while self.limits is limits and self.watch is not None:
-            if target.link.state.usable:
-                leave = guard.answer(guard.ask(self.intent(disks.COMMAND, host=target.name)))
-                with contextlib.suppress(LinkLost, LinkDown, OSError):
-                    said = await read(target, leave, disks.WITHIN)
-                    if not said.cut:
-                        limits.measured(
-                            disks.read(said.output.decode("utf-8", "replace")), self.incident
-                        )
-                        self._tell_limits()
-                        self.changed()
-            await asyncio.sleep(disks.EVERY_S)
-
-    def _containers_changed(self) -> None:
-        now = time.monotonic()
-        if self.watch and self.engine and self.limits and self.limits.due(now):
-            there = int(self.engine.now().timestamp() * 1e9)
-            self.limits.look(self.watch.snapshot, self.incident, now, there)
-            self._tell_limits()
-        self.changed()
-
-    def _tell_limits(self) -> None:
-        """Puts on the timeline of an open incident what crossed a limit, and what is back."""
-        if self.limits and self.log.folder and not self.log.reading and not self._left:
-            for crossed in self.limits.news(self.incident):
-                words = self.log.clean(crossed.words)
-                self.log.append(msgspec.structs.replace(crossed, words=words))
+        target = self.target
+        self.engine = self._engine_of(target)
+        self.watch = HostWatch(
+            self.engine, self.config.thresholds, self.log, df, lambda: self.changed()
+        )
 
     def _engine_of(self, target: Target) -> Engine:
         from cockpit.containers.engine import Engine
@@ -755,6 +718,8 @@ class Responder:
         if self._left:
             return self.log.unsaved
         self._left = self.links.over = True
+        if self.watch is not None:
+            self.watch.hush()
         await asyncio.gather(*(rollout.leave() for rollout in self.rollouts.values()))
         if self.log.folder:
             self.log.append(e.CockpitClosed(running=len(self.incident.running())))

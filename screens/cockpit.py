@@ -159,8 +159,8 @@ class CockpitScreen(
         self._seen = tail.total
         lines = list(islice(reversed(tail.lines), fresh))[::-1]
         self.logs.add(lines, tail.rate)
-        if self.responder.limits:
-            self.responder.limits.heard(self.logs.of, lines)
+        if self.responder.watch:
+            self.responder.watch.limits.heard(self.logs.of, lines)
         self.logs.note(tail.note)
 
     def redraw(self) -> None:
@@ -171,10 +171,8 @@ class CockpitScreen(
         self._banner()
         self._tell_who_is_back()
         asked = Safe("Docker: asked in a moment.")
-        limits = self.responder.limits
-        self.containers.show(
-            watch.snapshot if watch else None, asked, limits.over if limits else NOTHING_OVER
-        )
+        over = watch.limits.over if watch else NOTHING_OVER
+        self.containers.show(watch.snapshot if watch else None, asked, over)
         self.checklist.update()
         self.timeline.update()
 

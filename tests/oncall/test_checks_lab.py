@@ -107,9 +107,9 @@ async def test_a_limit_that_is_crossed_is_on_the_timeline_of_an_open_incident_on
     responder = Responder(tmp_path / "incidents", "sam", config)
     try:
         responder.choose_host("prod-1")
-        limits = responder.limits
-        assert limits is not None
-        await until(lambda: ("aggregator", "memory") in limits.over)
+        watch = responder.watch
+        assert watch is not None
+        await until(lambda: ("aggregator", "memory") in watch.limits.over)
         assert responder.folder is None, "no incident, so nothing is written"
         responder.declare("slow", Severity.P2)
         await until(lambda: ("prod-1", "aggregator", "memory") in responder.incident.crossed)

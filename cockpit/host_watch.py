@@ -1,0 +1,93 @@
+"""What is watched on the chosen host: its containers and its disks, against their limits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cockpit.containers import disks
+from cockpit.containers.watch import Containers, Watch
+from cockpit.limits import Limits
+from cockpit.target.reading import read
+from cockpit.target.target import LinkDown, LinkLost
+
+if TYPE_CHECKING:
+    from cockpit.config import Thresholds
+    from cockpit.containers.engine import Engine
+    from cockpit.incident.logbook import Logbook
+    from cockpit.target.guard import Pass
+
+
+class HostWatch:
+    """Watches one host from its making until it is closed; the engine is not its own.
+
+    What crosses a limit is put on the timeline of an open incident. df: lets the command through
+    that asks for the disks. changed: called on the loop when there is something new to show.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        thresholds: Thresholds,
+        log: Logbook,
+        df: Callable[[], Pass],
+        changed: Callable[[], None],
+    ) -> None:
+        self.limits = Limits(engine.target.name, thresholds)
+        self._engine = engine
+        self._log = log
+        self._df = df
+        self._changed = changed
+        self._tells = True
+        self._containers = Watch(engine, on_change=self._look)
+        self._containers.start()
+        self._disks = asyncio.get_running_loop().create_task(self._measure())
+
+    @property
+    def snapshot(self) -> Containers:
+        """The containers as they are now."""
+        return self._containers.snapshot
+
+    def hush(self) -> None:
+        """Puts nothing on the timeline any more."""
+        self._tells = False
+
+    async def close(self) -> None:
+        self.hush()
+        self._disks.cancel()
+        await asyncio.gather(self._disks, self._containers.close(), return_exceptions=True)
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if self.limits.due(now):
+            there = int(self._engine.now().timestamp() * 1e9)
+            self.limits.look(self.snapshot, self._log.incident, now, there)
+            self._tell()
+        self._changed()
+
+    async def _measure(self) -> None:
+        """Looks now and then how full the disks are."""
+        target = self._engine.target
+        await asyncio.sleep(disks.FIRST_S)
+        while True:
+            if target.link.state.usable:
+                with contextlib.suppress(LinkLost, LinkDown, OSError):
+                    said = await read(target, self._df(), disks.WITHIN)
+                    if not said.cut:
+                        found = disks.read(said.output.decode("utf-8", "replace"))
+                        self.limits.measured(found, self._log.incident)
+                        self._tell()
+                        self._changed()
+            await asyncio.sleep(disks.EVERY_S)
+
+    def _tell(self) -> None:
+        """What crossed a limit, and what is back."""
+        if self._tells and self._log.folder and not self._log.reading:
+            for crossed in self.limits.news(self._log.incident):
+                words = self._log.clean(crossed.words)
+                self._log.append(msgspec.structs.replace(crossed, words=words))
