@@ -198,8 +198,17 @@ def _of_dashboards(ground: Ground, handbook: Handbook) -> Iterator[Check]:
             url = url.rstrip(".,;:>]}*_")
             if url not in seen:
                 seen.add(url)
-                label = f"dashboard {urlsplit(url).hostname}" if name == "dashboard" else name
+                label = f"dashboard {_named(url) or redacted(url)}" if name == "dashboard" else name
                 yield Check(Safe(clean_line(label)), partial(_dashboard, url, ground.web))
+
+
+def _named(url: str) -> str:
+    """The machine that a URL names; empty where it cannot be one, as `https://[host]/`."""
+    try:
+        parts = urlsplit(url)
+        return (parts.hostname or "") if parts.port != 0 else ""
+    except ValueError:
+        return ""
 
 
 def _somebodys(host: str) -> bool:
@@ -210,7 +219,7 @@ def _somebodys(host: str) -> bool:
 async def _dashboard(url: str, web: Web) -> Found:
     """Any answer that is no failure of theirs will do: a login is for a browser."""
     shown = redacted(url)
-    if _GAP.search(url) or loopback(url) or not _somebodys(urlsplit(url).hostname or ""):
+    if _GAP.search(url) or not _somebodys(_named(url)) or loopback(url):
         return warn(f"missing: {shown} is nobody's address.", "Fill it in, in the handbook.")
     if offline():
         return warn("not asked: no network.", "Connect this machine, then check again.")

@@ -206,6 +206,9 @@ def _time(
     said: _Said, told: dict[Severity, float | None], severity: Severity, text: str, line: int
 ) -> None:
     seconds = span(text)
+    if seconds == 0.0 and told is said.update:
+        # "Immediately, then every 15 min": what comes once is not how often it comes.
+        seconds = next((high for _, high, *_ in spans(text) if high), None)
     bare = re.fullmatch(r"\W*(\d{1,3})\W*", text)
     if seconds is not None and not (re.search(r"business day", text, re.IGNORECASE)):
         told[severity] = seconds

@@ -248,6 +248,15 @@ async def test_a_round_on_this_machine(home: Path) -> None:
     assert not (home / "state/trials").exists(), "no journal is left behind"
 
 
+async def test_addresses_that_are_none_are_told_and_end_nothing(home: Path) -> None:
+    urls = ["https://[grafana]/d", "https://logs.acme.com:PORT/", "http://[::1"]
+    items = "".join(f"- [ ] dashboard: {url}\n" for url in urls)
+    found = await asked(Config(), handbook(f"# On-call\n\n## Pre-shift checklist\n\n{items}"))
+    told = [one for one in found.values() if "nobody's address" in one.said]
+    assert len(told) == len(urls)
+    assert {one.mark for one in told} == {Mark.WARN}
+
+
 async def test_what_the_handbook_has_verified_is_run_where_it_only_reads(home: Path) -> None:
     found = await asked(Config(), handbook(HANDBOOK, "ON_CALL.md", ""))
     access = {name: one for name, one in found.items() if name.startswith("this machine: ")}

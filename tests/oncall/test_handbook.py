@@ -217,6 +217,14 @@ def test_a_table_that_says_a_time_in_words_of_its_own_is_told() -> None:
     ]
 
 
+def test_an_update_that_is_due_at_once_says_nothing_of_the_next() -> None:
+    paces = handbook.parse(
+        "## Severity\n\n| Severity | Update |\n|---|---|\n"
+        "| P0 | Immediately, then every 20 min |\n| P1 | Immediate |\n"
+    ).rules.paces
+    assert (paces[Severity.P0].update, paces[Severity.P1].update) == (1200, 1800)
+
+
 def test_sev0_is_the_worst_where_there_is_one_and_else_sev1() -> None:
     rows = "| Severity | Respond |\n|---|---|\n"
     with_zero = handbook.parse(f"{rows}| SEV0 | 1 min |\n| SEV1 | 2 min |\n").rules.paces
