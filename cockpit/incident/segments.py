@@ -133,6 +133,19 @@ def files(folder: Path, incident: str) -> list[Path]:
     return found + [path for _, path in sorted(others)]
 
 
+def elsewhere_too(folders: Sequence[Path]) -> set[Path]:
+    """Those of several folders whose journals may go on in other files; each place is read once."""
+    by_name = {folder.name: folder for folder in folders}
+    found = set()
+    for place in dict.fromkeys(place for folder in folders for place in places(folder)):
+        with contextlib.suppress(OSError):
+            for path in place.iterdir():
+                parts = path.name.rsplit(".", 3)
+                if len(parts) == 4 and parts[3] == "jsonl" and parts[0] in by_name:
+                    found.add(by_name[parts[0]])
+    return found
+
+
 def places(folder: Path) -> list[Path]:
     """Where files of this journal may be, the folder itself first."""
     return [folder, *(place for place in paths.fallbacks() if place not in folder.parents)]

@@ -13,7 +13,7 @@ from cockpit.config import Config
 from cockpit.incident.history import read
 from cockpit.incident.incident import Incident, fold
 from cockpit.incident.outgoing import Outgoing, Way, stale
-from cockpit.incident.segments import MAIN, Busy
+from cockpit.incident.segments import MAIN, Busy, elsewhere_too
 from cockpit.incident.summary import folders
 from cockpit.text import Safe, clean_line
 
@@ -91,14 +91,17 @@ def _held(folder: Path, incident: Incident) -> Iterator[Held]:
 
 def _incidents() -> Iterator[tuple[Path, Incident]]:
     """Those that may hold a message, by the bytes of their journals: to read one costs far more."""
-    for folder in folders(paths.incidents()):
+    found = folders(paths.incidents())
+    elsewhere = elsewhere_too(found)
+    for folder in found:
         try:
             raw = (folder / MAIN).read_bytes()
         except OSError:
             raw = b""
         last = raw[raw.rstrip(b"\n").rfind(b"\n") + 1 :]
-        # One that does not end with its cockpit's leaving may go on in another file.
-        if b'"message.queued"' in raw or b'"cockpit.closed"' not in last:
+        # One that does not end with its cockpit's leaving may be torn.
+        left = b'"cockpit.closed"' in last and folder not in elsewhere
+        if b'"message.queued"' in raw or not left:
             yield folder, fold(read(folder).records)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from cockpit.cli import main
 from cockpit.config import Config
 from cockpit.incident import events as e
 from cockpit.incident.journal import Journal
+from cockpit.incident.segments import MAIN, Segment
 from cockpit.responder import Responder
 from tests.outbox.flaky import Flaky
 
@@ -88,6 +90,32 @@ def test_what_waits_is_listed_and_sent() -> None:
     assert "Nothing waits" in call("list").output
     shown = CliRunner().invoke(main, ["incident", "show", folder.name]).output
     assert "Message to hook (update): sent" in shown
+
+
+def test_what_was_queued_when_the_disk_failed_is_listed_too(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(home))
+    monkeypatch.setattr(paths, "VAR_TMP", home / "spare")
+    folder = incident()
+    written = Segment.write
+
+    def write(self: Segment, bodies: Sequence[bytes]) -> None:
+        if self.path.name == MAIN:
+            raise OSError(errno.EIO, "the disk is dying")
+        written(self, bodies)
+
+    async def on() -> None:
+        responder = Responder(paths.incidents(), "sam", Config())
+        responder.take_up(folder)
+        responder.log.append(e.MessageQueued(message="0MSG", to="hook", about="update", text="x"))
+        assert await responder.close() == 0
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Segment, "write", write)
+        asyncio.run(on())
+    assert b"0MSG" not in (folder / MAIN).read_bytes()
+    assert "0MSG" in call("list").output
 
 
 def test_what_cannot_be_sent_says_why_and_waits() -> None:
