@@ -51,7 +51,7 @@ def shift_start(until: str, config: Path | None) -> None:
     """
     from cockpit import clock
     from cockpit.incident.events import ShiftStarted
-    from cockpit.incident.review_parts import stamp
+    from cockpit.incident.timeline import stamp
     from cockpit.oncall import shift as shifts
     from cockpit.oncall.handbook import load
     from cockpit.oncall.kept import last
@@ -313,7 +313,7 @@ def _to_hand_off(known: Sequence[tuple[Path, Shift]]) -> Path:
 
 def _others(known: Sequence[tuple[Path, Shift]]) -> list[str]:
     """Shifts of others that were never handed off."""
-    from cockpit.incident.review_parts import stamp
+    from cockpit.incident.timeline import stamp
 
     return [
         f"The shift of {one.who}, since {stamp(one.started)} UTC, was never handed off."

@@ -21,7 +21,7 @@ _MOST = 1 << 20
 
 def handed_over(folder: Path, left: Shift) -> bool:
     """Shows what the last shift handed over; whether that needs somebody still."""
-    from cockpit.incident.review_parts import stamp
+    from cockpit.incident.timeline import stamp
 
     click.echo(f"\nHanded over by {left.who}, {stamp(left.handed_at)} UTC")
     if left.damaged:
@@ -70,6 +70,7 @@ def open_incidents(handbook: Handbook, zone: str) -> bool:
 
 def last_check(kept: Kept | None, now: datetime) -> bool:
     """Shows how the last check ended; whether it is missing, old, or was not all well."""
+    from cockpit.incident.timeline import stamp
     from cockpit.text import clean_line
 
     if kept is None:
@@ -77,7 +78,7 @@ def last_check(kept: Kept | None, now: datetime) -> bool:
         return True
     old = kept.old(now)
     again = ", more than a day ago; again: cockpit check" if old else ""
-    click.echo(f"\nLast check, {kept.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC:"
+    click.echo(f"\nLast check, {stamp(kept.at.astimezone(UTC))} UTC:"
                f" {clean_line(kept.outcome)}{again}")  # fmt: skip
     for line in kept.wrong:
         click.echo(f"  {clean_line(line)}")

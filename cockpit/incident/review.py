@@ -9,6 +9,7 @@ from cockpit.incident.clocks import Rules
 from cockpit.incident.events import IncidentResolved
 from cockpit.incident.incident import Incident
 from cockpit.incident.review_parts import Case, gap
+from cockpit.incident.timeline import stamp
 from cockpit.text import Redactor
 
 _Part = Callable[[Case], str]
@@ -61,7 +62,7 @@ def _facts(case: Case) -> str:
         ("Incident", incident.id),
         ("Severity", incident.severity.value if incident.severity else "not set"),
         ("Service", case.prose(incident.service) or "not named"),
-        ("Began", parts.stamp(incident.started)),
+        ("Began", stamp(incident.started)),
         ("Status", incident.status.value),
         ("Responders", ", ".join(parts.people(case)) or "not known"),
         ("Owner of this document", gap("who sees to it that it is finished, and by when")),

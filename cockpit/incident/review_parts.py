@@ -12,14 +12,14 @@ from itertools import pairwise
 
 from cockpit.incident import events as e
 from cockpit.incident import notes
-from cockpit.incident.clocks import Rules
+from cockpit.incident.clocks import REACHED, Rules
 from cockpit.incident.incident import Incident, Mark
 from cockpit.incident.notes import Kind
 from cockpit.incident.outgoing import Way
 from cockpit.incident.report import cell, ended, prose, spans
 from cockpit.incident.review_facts import badly, ending, failed_runs, well
 from cockpit.incident.rollouts import counted, standings
-from cockpit.incident.timeline import duration, line
+from cockpit.incident.timeline import duration, line, stamp
 from cockpit.text import Redactor, Safe, clean_line, code_span
 
 _COMMAND_CHARS = 70
@@ -352,7 +352,7 @@ def people(case: Case) -> list[str]:
     )
     for entry in case.incident.entries:
         event = entry.record.event
-        if isinstance(event, e.EscalationNoted) and event.how in ("", "reached"):
+        if isinstance(event, e.EscalationNoted) and event.how in ("", REACHED):
             names.setdefault(clean_line(event.who))
     return [case.prose(name) for name in names]
 
@@ -401,8 +401,3 @@ def _span(text: str, redact: Redactor) -> str:
 def _sentence(text: str) -> str:
     """With a full stop, where there is any text."""
     return text if not text or text[-1] in ".!?" else f"{text}."
-
-
-def stamp(at: datetime | None) -> str:
-    """A time to the minute."""
-    return f"{at:%Y-%m-%d %H:%M}" if at else "not known"

@@ -59,6 +59,11 @@ def going_on(running: int) -> str:
     return f"{running} commands go on on their hosts"
 
 
+def stamp(at: datetime | None) -> str:
+    """A time to the minute."""
+    return f"{at:%Y-%m-%d %H:%M}" if at else "not known"
+
+
 def line(event: e.Event, incident: Incident) -> Safe:
     """What happened, in one line. Pure; a kind that is not known says its name."""
     return clean_line(_words(event, incident))
@@ -131,7 +136,7 @@ def _words(event: e.Event, incident: Incident) -> str:
             return words
         case e.ChecksKnown(at=at, outcome=outcome, wrong=wrong):
             what = f": {'; '.join(wrong)}" if wrong else ""
-            return f"Check before the shift, {_stamp(at)} UTC: {outcome}{what}"
+            return f"Check before the shift, {stamp(at)} UTC: {outcome}{what}"
         case e.MessageSent() | e.MessageFailed() | e.MessageReleased() | e.MessageCancelled():
             return _message_words(event, incident)
         case e.HostChosen(host=host):
@@ -221,20 +226,8 @@ def _command_words(event: e.Event, incident: Incident) -> str:
             return f"Saved {what} to {file} ({size(count)})"
         case e.EvidenceMissed(what=what, why=why):
             return f"Could not save {what}: {why}"
-        case e.ShiftStarted(until=until):
-            return "Shift started" + (f", until {_stamp(until)}" if until else "")
-        case e.ChecklistOpened(title=title, items=items):
-            return f"Checklist: {title}, {len(items)} items"
-        case e.ItemTicked(item=item):
-            return f"Done: {item}"
-        case e.ShiftHandedOff(to=to):
-            return "Handed off" + (f" to {to}" if to else "")
-        case e.ShiftReceived(by=by, words=words):
-            return f"Received by {by}: {words}"
-        case e.HandoffTaken(words=words, document=document):
-            return f"Took over what {document} says: {words}"
         case e.TimeCorrected(seq=seq, at=at, reason=reason):
-            return f"Time of entry {seq} corrected to {_stamp(at)}{_because(reason)}"
+            return f"Time of entry {seq} corrected to {stamp(at)}{_because(reason)}"
         case e.MarkdownSaved(path=path):
             return f"Incident log saved to {path}"
         case e.CockpitOpened(resumed=resumed):
@@ -249,6 +242,24 @@ def _command_words(event: e.Event, incident: Incident) -> str:
             return f"Journal goes on in a new file: {why}"
         case e.Unreadable(name=name):
             return f"A record of kind {name}, which this version does not know"
+        case _:
+            return _shift_words(event)
+
+
+def _shift_words(event: e.Event) -> str:
+    match event:
+        case e.ShiftStarted(until=until):
+            return "Shift started" + (f", until {stamp(until)}" if until else "")
+        case e.ChecklistOpened(title=title, items=items):
+            return f"Checklist: {title}, {len(items)} items"
+        case e.ItemTicked(item=item):
+            return f"Done: {item}"
+        case e.ShiftHandedOff(to=to):
+            return "Handed off" + (f" to {to}" if to else "")
+        case e.ShiftReceived(by=by, words=words):
+            return f"Received by {by}: {words}"
+        case e.HandoffTaken(words=words, document=document):
+            return f"Took over what {document} says: {words}"
         case _:
             return type(event).__name__
 
@@ -282,7 +293,3 @@ def _message_words(event: e.Event, incident: Incident) -> str:
             return f"{name}: cancelled{_because(why)}"
         case _:
             return name
-
-
-def _stamp(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M}"

@@ -15,8 +15,8 @@ from cockpit.incident.incident import Mark, RunState
 from cockpit.incident.notes import Kind, Task
 from cockpit.incident.outgoing import Way
 from cockpit.incident.report import prose, spans
-from cockpit.incident.review_parts import lacking, stamp
-from cockpit.incident.timeline import beginning, duration
+from cockpit.incident.review_parts import lacking
+from cockpit.incident.timeline import beginning, duration, stamp
 from cockpit.oncall import facts
 from cockpit.oncall.period import Period, Told
 from cockpit.oncall.shift import Shift
