@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from cockpit.incident import events as e
-from cockpit.incident.clocks import Pace, Rules
+from cockpit.incident.clocks import REACHED, Pace, Rules, in_words
 from cockpit.incident.incident import Incident, Mark, Run, RunState
 from cockpit.incident.outgoing import Way
 from cockpit.incident.rollouts import counted, standings
@@ -46,7 +46,7 @@ def _well(incident: Incident, rules: Rules) -> Iterator[str]:
     pace, silence = _pace(incident, rules), _silence(incident)
     arrived = all(one.way is Way.SENT for one in incident.outbox.values())
     if pace and pace.update and arrived and silence is not None and silence <= pace.update * 1.1:
-        yield f"Others were told at least every {_limit(pace.update)}."
+        yield f"Others were told at least every {in_words(pace.update)}."
 
 
 def _badly(incident: Incident, rules: Rules) -> Iterator[str]:
@@ -54,7 +54,7 @@ def _badly(incident: Incident, rules: Rules) -> Iterator[str]:
     if waited is None:
         yield "Nobody acknowledged it."
     elif waited > rules.acknowledge:
-        yield f"Acknowledged after {duration(waited)}; {_limit(rules.acknowledge)} is the limit."
+        yield f"Acknowledged after {duration(waited)}; {in_words(rules.acknowledge)} is the limit."
     if _mended_blindly(incident):
         reasons = [run.asked.reason for run in incident.runs.values() if run.asked.reason]
         why = f" The reason given: {reasons[0]}" if reasons else ""
@@ -71,7 +71,7 @@ def _badly(incident: Incident, rules: Rules) -> Iterator[str]:
     if pace and pace.update and silence is not None and silence > pace.update * 1.1:
         yield (
             f"The longest time without an update was {duration(silence)};"
-            f" {_limit(pace.update)} is the limit for a {incident.severity}."
+            f" {in_words(pace.update)} is the limit for a {incident.severity}."
         )
     for one in incident.outbox.values():
         if one.way is not Way.SENT:
@@ -79,7 +79,7 @@ def _badly(incident: Incident, rules: Rules) -> Iterator[str]:
             yield f"{about} was never sent: {one.way.value}" + (f", {one.why}" if one.why else "")
     for entry in incident.entries:
         event = entry.record.event
-        if isinstance(event, e.EscalationNoted) and event.how and event.how != "reached":
+        if isinstance(event, e.EscalationNoted) and event.how and event.how != REACHED:
             yield f"{event.who} was called at {entry.at:%H:%M} UTC: {event.how}."
         if isinstance(event, e.EvidenceMissed):
             yield f"Could not save {event.what}: {event.why}"
@@ -168,11 +168,7 @@ def _mended_blindly(incident: Incident) -> bool:
 
 
 def _pace(incident: Incident, rules: Rules) -> Pace | None:
-    return rules.paces.get(incident.severity) if incident.severity else None
-
-
-def _limit(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min"
+    return rules.pace(incident.severity) if incident.severity else None
 
 
 def _silence(incident: Incident) -> float | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from cockpit.incident import events as e
-from cockpit.incident.clocks import PACES, Rules
+from cockpit.incident.clocks import Rules
 from cockpit.incident.events import Severity
 from cockpit.incident.incident import Incident
 from cockpit.oncall.facts import Fact, facts
@@ -164,7 +164,7 @@ def next_update(incident: Incident, rules: Rules, now: datetime) -> datetime | N
     An incident that nobody has declared counts as a P1: silence costs more than an update.
     """
     severity = incident.severity or Severity.P1
-    pace = rules.paces.get(severity) or PACES[severity]
+    pace = rules.pace(severity)
     if pace.update is None:
         return None
     due = now + timedelta(seconds=pace.update)
