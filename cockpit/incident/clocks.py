@@ -82,7 +82,7 @@ LADDER: Mapping[int, float] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Mark(Moment):
+class Recorded(Moment):
     """When the record `seq` of the journal was written, on all clocks."""
 
     seq: int = 0
@@ -92,7 +92,7 @@ class Mark(Moment):
 class Update:
     """Others were told. promised: seconds from then to the next one, where it names a time."""
 
-    at: Mark
+    at: Recorded
     promised: float | None
 
 
@@ -100,7 +100,7 @@ class Update:
 class Call:
     """Somebody was called; level and how are as in EscalationNoted, within in seconds."""
 
-    at: Mark
+    at: Recorded
     level: int
     how: str
     within: float
@@ -110,7 +110,7 @@ class Call:
 class Snooze:
     """A clock is not spoken of for some seconds."""
 
-    at: Mark
+    at: Recorded
     seconds: float
 
 
@@ -127,22 +127,22 @@ class Times:
     """
 
     severity: Severity | None = None
-    started: Mark | None = None
-    declared: Mark | None = None
-    graded: Mark | None = None
-    acknowledged: Mark | None = None
-    acted: Mark | None = None
-    tried: Mark | None = None
-    mitigated: Mark | None = None
-    resolved: Mark | None = None
-    reopened: Mark | None = None
-    told: Mark | None = None
+    started: Recorded | None = None
+    declared: Recorded | None = None
+    graded: Recorded | None = None
+    acknowledged: Recorded | None = None
+    acted: Recorded | None = None
+    tried: Recorded | None = None
+    mitigated: Recorded | None = None
+    resolved: Recorded | None = None
+    reopened: Recorded | None = None
+    told: Recorded | None = None
     updated: Update | None = None
     calls: tuple[Call, ...] = ()
     snoozed: Mapping[str, Snooze] = field(default_factory=lambda: _NONE_SNOOZED)
 
     @property
-    def severe_since(self) -> Mark | None:
+    def severe_since(self) -> Recorded | None:
         """Since when it is as bad as it is: from its start, where it was never given otherwise."""
         if self.graded and self.declared and self.graded.seq == self.declared.seq:
             return self.started
@@ -166,7 +166,7 @@ class Times:
 
 def after(times: Times, record: Record) -> Times:
     """The times after one more record; the same object where it changes none of them."""
-    at = Mark(record.ts, record.mono, record.boot, seq=record.seq)
+    at = Recorded(record.ts, record.mono, record.boot, seq=record.seq)
     match record.event:
         case e.IncidentStarted():
             return replace(times, started=at)
@@ -212,17 +212,17 @@ def after(times: Times, record: Record) -> Times:
             return times
 
 
-def _graded(times: Times, severity: Severity, at: Mark) -> Times:
+def _graded(times: Times, severity: Severity, at: Recorded) -> Times:
     if severity is times.severity:
         return times
     return replace(times, severity=severity, graded=at, snoozed=_NONE_SNOOZED)
 
 
-def _acted(times: Times, at: Mark) -> Times:
+def _acted(times: Times, at: Recorded) -> Times:
     return times if times.acted else _answered(replace(times, acted=at), "respond")
 
 
-def _ran(times: Times, at: Mark, risk: str, phase: str) -> Times:
+def _ran(times: Times, at: Recorded, risk: str, phase: str) -> Times:
     """A command that changes something is an attempt, unless its author only looks with it."""
     times = _acted(times, at)
     attempt = phase in ("recovery", "rollback") or (risk != "read" and phase not in _NO_ATTEMPT)
@@ -236,21 +236,21 @@ def _answered(times: Times, *names: str) -> Times:
     return replace(times, snoozed=left)
 
 
-def _corrected(times: Times, seq: int, really: datetime, said: Mark) -> Times:
+def _corrected(times: Times, seq: int, really: datetime, said: Recorded) -> Times:
     """The times with that of one record put right.
 
     A person names a time by the clock as it goes when they say it, which may have been set since
     the record was written: so it is counted back from there.
     """
 
-    def right(mark: Mark) -> Mark:
+    def right(mark: Recorded) -> Recorded:
         ago = (said.ts - really).total_seconds()
         return replace(mark, back=ago - between(replace(mark, back=0.0), said))
 
     changes: dict[str, object] = {}
     for one in fields(times):
         value = getattr(times, one.name)
-        if isinstance(value, Mark) and value.seq == seq:
+        if isinstance(value, Recorded) and value.seq == seq:
             changes[one.name] = right(value)
     if times.updated and times.updated.at.seq == seq:
         changes["updated"] = replace(times.updated, at=right(times.updated.at))
@@ -441,11 +441,11 @@ def _top_level(times: Times, rules: Rules) -> _Clock | None:
     return _Clock("top level", f"level {top} call", words, _ESCALATE, since, rules.top_after)
 
 
-def _newest(*marks: Mark | None) -> Mark | None:
+def _newest(*marks: Recorded | None) -> Recorded | None:
     return max((mark for mark in marks if mark), key=lambda mark: mark.seq, default=None)
 
 
-def _still(times: Times, mark: Mark) -> bool:
+def _still(times: Times, mark: Recorded) -> bool:
     """Whether it counts: it was not before the incident was reopened."""
     return times.reopened is None or mark.seq > times.reopened.seq
 
