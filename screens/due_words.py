@@ -18,6 +18,7 @@ KEYS = {
     "incident.escalate": "E",
     "pane.runbook": "3",
     "incident.due": "D",
+    "incident.outbox": "O",
 }
 _SOON = 2 * MINUTE
 _DAY = 20 * 3600.0

@@ -9,7 +9,8 @@ from textual.widgets import Static
 
 from cockpit import clock
 from cockpit.clock import Moment, between
-from cockpit.incident.outgoing import standing
+from cockpit.incident.incident import Incident
+from cockpit.incident.outgoing import Way, asking
 from cockpit.incident.timeline import duration
 from cockpit.responder import Responder
 from cockpit.target.target import Link, LinkState
@@ -79,6 +80,22 @@ def words(responder: Responder, now: Moment, mono: float, width: int) -> list[Pa
     return parts + elapsed + tail
 
 
+def unsent(incident: Incident, now: Moment, key: Safe) -> str:
+    """What of the outbox is not sent, in a few words; empty where all is. key: shows it."""
+    if not incident.outbox:
+        return ""
+    ways = [one.way for one in incident.outbox.values()]
+    asks = len(asking(incident, now))
+    waits = ways.count(Way.WAITING) + ways.count(Way.SENDING) - asks
+    failed = ways.count(Way.FAILED)
+    parts = (
+        f"{waits} to send" if waits else "",
+        f"{asks} {'waits' if asks == 1 else 'wait'} for you: {key}" if asks else "",
+        f"{failed} NOT SENT" if failed else "",
+    )
+    return ", ".join(part for part in parts if part)
+
+
 def _elapsed(responder: Responder, now: Moment) -> str:
     incident = responder.incident
     assert incident.started is not None
@@ -92,6 +109,7 @@ def _tail(responder: Responder, now: Moment, mono: float, less: int) -> list[Par
     """What stands behind what is due. less: 0 is all of it, 6 only what cannot be left out."""
     incident = responder.incident
     wide = less == 0
+    key = due_words.key_of(responder, "incident.outbox")
     parts: list[Part] = []
     if incident.started and incident.open and incident.acknowledged and less < 2:
         parts.append((Safe(f" · {incident.status.value}"), ""))
@@ -106,7 +124,7 @@ def _tail(responder: Responder, now: Moment, mono: float, less: int) -> list[Par
     unwritten = bool(responder.log.unsaved) and less < 5
     if less >= 4 and not (responder.log.trouble or responder.log.reading or unwritten):
         # Of a resolved incident it is all that is left to do.
-        left = "" if incident.open else standing(incident, now)
+        left = "" if incident.open else unsent(incident, now, key)
         return [*parts, (Safe(f" · {left}"), "warn")] if left else parts
     parts.append((Safe(" · "), ""))
     if responder.log.trouble:
@@ -118,7 +136,7 @@ def _tail(responder: Responder, now: Moment, mono: float, less: int) -> list[Par
         parts.append((Safe("reading along"), "warn"))
     else:
         parts.append((Safe("saved" if responder.folder else "nothing to save"), "faint"))
-    if waits := standing(incident, now):
+    if waits := unsent(incident, now, key):
         parts.append((Safe(f" · {waits}"), "warn"))
     if wide:
         parts.append((Safe(f" · {now.ts:%H:%M} UTC"), "faint"))

@@ -164,19 +164,3 @@ def asking(incident: Incident, now: Moment) -> tuple[tuple[Outgoing, str], ...]:
     """The messages that wait for the responder's word, each with why."""
     found = ((one, stale(one, incident, now)) for one in incident.outbox.values())
     return tuple((one, why) for one, why in found if why)
-
-
-def standing(incident: Incident, now: Moment) -> str:
-    """What is not sent, in a few words; empty where all is."""
-    if not incident.outbox:
-        return ""
-    ways = [one.way for one in incident.outbox.values()]
-    asks = len(asking(incident, now))
-    waits = ways.count(Way.WAITING) + ways.count(Way.SENDING) - asks
-    failed = ways.count(Way.FAILED)
-    parts = (
-        f"{waits} to send" if waits else "",
-        f"{asks} {'waits' if asks == 1 else 'wait'} for you: O" if asks else "",
-        f"{failed} NOT SENT" if failed else "",
-    )
-    return ", ".join(part for part in parts if part)

@@ -10,7 +10,9 @@ import pytest
 from cockpit.clock import Moment
 from cockpit.incident import events as e
 from cockpit.incident.incident import Incident, fold
-from cockpit.incident.outgoing import Way, asking, stale, standing
+from cockpit.incident.outgoing import Way, asking, stale
+from cockpit.text import Safe
+from screens.status import unsent
 
 AT = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 
@@ -90,10 +92,10 @@ def test_a_word_lets_it_go() -> None:
 def test_what_is_said_of_it() -> None:
     incident = told((0, queued("a")), (1, queued("r", "resolved")), (5, RESOLVED))
     assert [one.id for one, _ in asking(incident, at(6))] == ["a"]
-    assert standing(incident, at(6)) == "1 to send, 1 waits for you: O"
+    assert unsent(incident, at(6), Safe("O")) == "1 to send, 1 waits for you: O"
     gone = told((0, queued("a")), (1, e.MessageFailed(message="a", why="gone", final=True)))
-    assert standing(gone, at(6)) == "1 NOT SENT"
-    assert standing(told(), at(6)) == ""
+    assert unsent(gone, at(6), Safe("O")) == "1 NOT SENT"
+    assert unsent(told(), at(6), Safe("O")) == ""
 
 
 # The fold
