@@ -85,7 +85,10 @@ def send(kind: str, post: Post, attempt: Attempt) -> End:
                 extensions={"trace": trace},
             ) as reply,
         ):
-            return judge(kind, post.host, reply.status_code, reply.headers, _read(reply))
+            said = _read(reply)
+            for secret in sorted(post.secrets, key=len, reverse=True):  # before it is cut anywhere
+                said = said.replace(secret, "«secret»")
+            return judge(kind, post.host, reply.status_code, reply.headers, said)
     except GivenUp:
         return End("it was given up before anything was sent")
     except (

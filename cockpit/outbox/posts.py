@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from cockpit.config import Destination
 from cockpit.outbox.letter import Letter
+from cockpit.outbox.secret import pieces
 
 PAGERDUTY: Final = "https://events.pagerduty.com/v2/enqueue"
 _SLACK_MAX: Final = 30_000
@@ -28,11 +29,15 @@ class Unfit(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One request. secret in its URL, headers or body: none of them is for an error to quote."""
+    """One request. secret in its URL, headers or body: none of them is for an error to quote.
+
+    secrets: what of it must not be repeated of an answer, which may quote a part of it.
+    """
 
     url: str
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
+    secrets: frozenset[str] = frozenset()
 
     @property
     def host(self) -> str:
@@ -42,7 +47,7 @@ class Post:
 
 def post(destination: Destination, letter: Letter, secret: str) -> Post:
     """The request that delivers a letter. Raises Unfit."""
-    url, headers = destination.url, {}
+    url, headers, secrets = destination.url, {}, pieces(secret) if secret else set()
     if destination.kind == "slack" or (destination.kind == "webhook" and not url):
         url = secret
     elif destination.kind == "pagerduty":
@@ -50,6 +55,7 @@ def post(destination: Destination, letter: Letter, secret: str) -> Post:
     elif destination.user:
         login = base64.b64encode(f"{destination.user}:{secret}".encode()).decode()
         headers["Authorization"] = f"Basic {login}"
+        secrets.add(login)
     elif secret:
         headers["Authorization"] = f"Bearer {secret}"
     _sound(url, carries=bool(secret))
@@ -64,7 +70,7 @@ def post(destination: Destination, letter: Letter, secret: str) -> Post:
             content = _webhook(letter)
             headers["Idempotency-Key"] = letter.id
     headers["Content-Type"] = "application/json"
-    return Post(url, json.dumps(content).encode(), headers)
+    return Post(url, json.dumps(content).encode(), headers, frozenset(secrets))
 
 
 def _sound(url: str, *, carries: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import shutil
 import subprocess
@@ -373,6 +374,25 @@ async def test_a_secret_is_read_when_it_is_sent_and_stands_nowhere(
     for part in path.split("/")[2:]:
         assert part not in kept
     assert "404" in messages(at_work)[0].why
+
+
+async def test_an_answer_that_quotes_the_login_gives_no_part_of_it_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUR_KEY", "correct-horse-battery-staple")
+    login = base64.b64encode(b"kim:correct-horse-battery-staple").decode()
+
+    def answer(asked: str, body: Any) -> tuple[int, dict[str, str], bytes]:
+        return 400, {}, b"x" * 80 + f" {login} correct-horse-battery-staple".encode()
+
+    with Flaky(answer) as server:
+        at_work = responder(tmp_path, hook(server.url, env="OUR_KEY", user="kim"))
+        at_work.tell("one", to=["hook"])
+        await until(lambda: messages(at_work)[0].way is Way.FAILED)
+        why = messages(at_work)[0].why
+        await at_work.close()
+    assert server.got[0].headers["Authorization"] == f"Basic {login}"
+    assert "400" in why and login[:8] not in why and "correct" not in why
 
 
 async def test_a_secret_that_a_command_prints(tmp_path: Path) -> None:
