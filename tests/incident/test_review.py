@@ -180,8 +180,8 @@ HOSTILE = st.text(
 
 
 @settings(max_examples=40, deadline=None)
-@given(HOSTILE)
-def test_no_text_becomes_markup(text: str) -> None:
+@given(HOSTILE, st.sampled_from(sorted(FORMS)))
+def test_no_text_becomes_markup(text: str, form: str) -> None:
     incident = told(
         (0, e.IncidentDeclared(title=text, severity=e.Severity.P1, service=text)),
         *((1, e.NoteAdded(text=f"{kind}: x{text}")) for kind in ("action", "lucky", "runbook")),
@@ -195,23 +195,22 @@ def test_no_text_becomes_markup(text: str) -> None:
         (8, e.ThresholdCrossed(host="h", what=text, words=text)),
         (9, e.IncidentResolved(cause=text, fix=text, follow_up=text, unverified=text)),
     )
-    for form, sections in FORMS.items():
-        written = review(incident, form, rules=Rules())
-        assert not [c for c in written if (ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160]
-        tokens = MarkdownIt("commonmark").enable("table").parse(written)
-        found = [
-            f"{opening.markup} {block.content}"
-            for opening, block in pairwise(tokens)
-            if opening.type == "heading_open" and opening.tag != "h1"
-        ]
-        assert found == [heading for heading, _ in sections if heading]
-        kinds = {child.type for token in tokens for child in token.children or ()}
-        kinds |= {token.type for token in tokens}
-        assert not kinds & {"html_block", "html_inline", "link_open", "image", "hr"}
-        for table in written.split("\n\n"):
-            rows = [row for row in table.split("\n") if row.startswith("|")]
-            widths = {len(re.findall(r"(?<!\\)\|", row.replace("\\\\", ""))) for row in rows}
-            assert len(widths) <= 1, table
+    written = review(incident, form, rules=Rules())
+    assert not [c for c in written if (ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160]
+    tokens = MarkdownIt("commonmark").enable("table").parse(written)
+    found = [
+        f"{opening.markup} {block.content}"
+        for opening, block in pairwise(tokens)
+        if opening.type == "heading_open" and opening.tag != "h1"
+    ]
+    assert found == [heading for heading, _ in FORMS[form] if heading]
+    kinds = {child.type for token in tokens for child in token.children or ()}
+    kinds |= {token.type for token in tokens}
+    assert not kinds & {"html_block", "html_inline", "link_open", "image", "hr"}
+    for table in written.split("\n\n"):
+        rows = [row for row in table.split("\n") if row.startswith("|")]
+        widths = {len(re.findall(r"(?<!\\)\|", row.replace("\\\\", ""))) for row in rows}
+        assert len(widths) <= 1, table
 
 
 async def until(so: Callable[[], bool]) -> None:
