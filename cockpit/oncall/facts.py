@@ -10,7 +10,7 @@ from cockpit.incident.incident import Incident, Mark, Run, RunState, StepState
 from cockpit.incident.notes import kind
 from cockpit.incident.rollouts import counted, standings
 from cockpit.incident.timeline import beginning, outcome
-from cockpit.oncall.model import Contact, Handbook
+from cockpit.oncall.model import Handbook
 from cockpit.runbook.model import Phase, Runbook
 from cockpit.text import Safe, clean, clean_line
 
@@ -165,14 +165,7 @@ def _cut_off(incident: Incident) -> list[str]:
 
 def _phone(handbook: Handbook, who: str) -> Safe | None:
     """Where the responder can be called: by their name in the handbook, else as its level 1."""
-    own = [one for level in handbook.levels for one in level.contacts if _is(one, who)]
+    own = [one for level in handbook.levels for one in level.contacts if one.goes_by(who)]
     first = handbook.level(1)
     at_first = first.contacts if first and len(first.contacts) == 1 else ()
     return next((one.phone for one in (*own, *at_first) if one.phone), None)
-
-
-def _is(contact: Contact, who: str) -> bool:
-    """By name, first name, or what stands before the @ of the address."""
-    name = contact.name.casefold()
-    mail = contact.email.partition("@")[0].casefold()
-    return bool(who.strip()) and who.strip().casefold() in (name, name.partition(" ")[0], mail)

@@ -113,10 +113,8 @@ def _to(level: Level, contact: Contact, made: Sequence[Call]) -> tuple[Call, ...
 
 def _own(rungs: Sequence[Rung], who: str) -> int:
     """The level of the responder: that of their name, else the lowest of several."""
-    mine = who.casefold()
     for rung in rungs:
-        mail = rung.contact.email.partition("@")[0]
-        if mine and mine in (rung.contact.name.casefold(), mail.casefold()):
+        if rung.contact.goes_by(who):
             return rung.level.number
     levels = [rung.level.number for rung in rungs]
     return levels[0] if len(set(levels)) > 1 else 0

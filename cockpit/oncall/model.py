@@ -33,6 +33,12 @@ class Contact:
         """Whether there is any way to call this person."""
         return bool(self.phone or self.slack or self.email)
 
+    def goes_by(self, who: str) -> bool:
+        """Whether that is them: by name, first name, or what stands before the @ of the address."""
+        name, mail = self.name.casefold(), self.email.partition("@")[0].casefold()
+        told = who.strip().casefold()
+        return bool(told) and told in (name, name.partition(" ")[0], mail)
+
 
 @dataclass(frozen=True, slots=True)
 class Level:
