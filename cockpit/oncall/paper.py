@@ -15,7 +15,7 @@ from pathlib import Path
 
 import cockpit
 from cockpit.config import Config
-from cockpit.incident.clocks import Pace, Rules
+from cockpit.incident.clocks import Pace, Rules, in_words
 from cockpit.oncall.model import Contact, Handbook, Level, Vendor
 from cockpit.oncall.paper_page import BOX, Page, Secrets, page, read
 from cockpit.oncall.phone import dials
@@ -167,7 +167,7 @@ def _contacts(stack: Stack, when: str) -> str:
 
 
 def _level(level: Level, rules: Rules) -> str:
-    within = _long(level.respond or rules.answers_within(level.number))
+    within = in_words(level.respond or rules.answers_within(level.number))
     title = f"Level {level.number}" + (f" · {level.role}" if level.role else "")
     out = [
         f'<div class="level"><h2>{escape(title)}</h2>'
@@ -206,32 +206,27 @@ def _or_blank(name: str, value: str) -> str:
 def _clocks(rules: Rules) -> str:
     rows = "".join(
         f"<tr><td>{severity.value}</td><td>{escape(_asks(pace))}</td>"
-        f"<td>{_every(pace)}</td><td>{_long(pace.escalate) if pace.escalate else 'as needed'}"
+        f"<td>{_every(pace)}</td><td>{in_words(pace.escalate) if pace.escalate else 'as needed'}"
         f"</td><td>{escape(pace.about)}</td></tr>"
         for severity, pace in rules.paces.items()
     )
     return (
         f'<div class="clocks"><h2>Clocks</h2>'
-        f"<p>Acknowledge within {_long(rules.acknowledge)}. A P0 of"
-        f" {_long(rules.top_after)}: call level {rules.top_level}.</p><table><thead><tr>"
+        f"<p>Acknowledge within {in_words(rules.acknowledge)}. A P0 of"
+        f" {in_words(rules.top_after)}: call level {rules.top_level}.</p><table><thead><tr>"
         "<th></th><th>work on it within</th><th>update every</th><th>not better: escalate after"
         f"</th><th>it is</th></tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
-def _long(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h" if minutes and minutes % 60 == 0 else f"{minutes} min"
-
-
 def _asks(pace: Pace) -> str:
     if pace.respond is None:
         return "next business day"
-    return _long(pace.respond) if pace.respond else "at once"
+    return in_words(pace.respond) if pace.respond else "at once"
 
 
 def _every(pace: Pace) -> str:
-    return _long(pace.update) if pace.update else "when it changes"
+    return in_words(pace.update) if pace.update else "when it changes"
 
 
 def _vendor(vendor: Vendor) -> str:
