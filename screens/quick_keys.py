@@ -15,8 +15,6 @@ from screens.step_keys import StepKeys
 if TYPE_CHECKING:
     from cockpit.oncall.model import Quick
 
-_RISKS = {"read": "reads", "change": "CHANGES", "destroy": "DESTROYS"}
-
 
 class QuickKeys(StepKeys):
     """From a word in the palette to a command of the handbook and its output."""
@@ -80,4 +78,4 @@ def _does(quick: Quick) -> Safe:
     first, *more = clean(command.text.strip()).split("\n")
     gaps = ", ".join(dict.fromkeys(gap.name for gap in command.placeholders))
     asks = f" (asks for {gaps})" if gaps else ""
-    return Safe(f"{_RISKS[command.risk]}: {first}{' …' if more else ''}{asks}")
+    return Safe(f"{command.risk.deed}: {first}{' …' if more else ''}{asks}")

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 BOX = '<span class="box"></span>'
 """To be ticked by pen."""
 
-RISKS = {Risk.READ: "reads", Risk.CHANGE: "CHANGES", Risk.DESTROY: "DESTROYS"}
-"""What a command would do, in words."""
-
 _WAITS = {
     Waits.STREAM: "goes on until you stop it: ctrl+c",
     Waits.PAGER: "shows page by page: q leaves",
@@ -276,7 +273,7 @@ class _Writer:
         for number in range(first, last + 1):
             for command in self.known.inline.get(number, ()):
                 if command.text.strip() == code.strip():
-                    return f' <span class="{_class(command.risk)}">({RISKS[command.risk]})</span>'
+                    return f' <span class="{_class(command.risk)}">({command.risk.deed})</span>'
         return ""
 
     def _code(self, token: Token) -> None:
@@ -350,7 +347,7 @@ def _command(commands: Sequence[Command], lines: Sequence[str]) -> str:
     texts = sorted({str(gap.text) for gap in gaps}, key=len, reverse=True)
     found = "".join(f"{re.escape(text)}(?!\\w)|" for text in texts)
     write = partial(_marked, gaps=re.compile(found + _GAP.pattern))
-    said = [RISKS[worst]]
+    said = [worst.deed]
     why = next(command.because for command in commands if command.risk is worst)
     if worst is not Risk.READ and why:
         said[0] += f": {clean_line(why)}"

@@ -52,8 +52,14 @@ class Risk(StrEnum):
         """The worst of them; there must be one."""
         return max(risks, key=_ORDER.index)
 
+    @property
+    def deed(self) -> str:
+        """What such a command does, where its name alone would not say it."""
+        return _DEEDS[self]
+
 
 _ORDER = tuple(Risk)
+_DEEDS = {Risk.READ: "reads", Risk.CHANGE: "CHANGES", Risk.DESTROY: "DESTROYS"}
 
 
 class Waits(StrEnum):
