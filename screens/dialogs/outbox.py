@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import ClassVar
 
@@ -19,6 +20,7 @@ from screens import clipboard, paint
 from screens.bars import REFRESH
 from screens.dialogs.form import Field, Form
 from screens.dialogs.reader import Reader
+from screens.driver import when_shown
 from screens.lines import Drawn, pointer
 from screens.paint import Part, Row
 
@@ -29,6 +31,8 @@ _SIGNS = {
     Way.FAILED: ("!!", "bad", "FAILED"),
     Way.CANCELLED: ("--", "faint", "cancelled"),
 }
+HELD = 1.0
+"""Seconds after one message was sent at a word in which the same key is no word for the next."""
 _ORDER = (Way.FAILED, Way.SENDING, Way.WAITING, Way.SENT, Way.CANCELLED)
 
 
@@ -45,7 +49,10 @@ class _Messages(Drawn):
 
 
 class OutboxScreen(Screen[None]):
-    """Every message of the incident with what became of it; those that need somebody come first."""
+    """Every message of the incident with what became of it; those that need somebody come first.
+
+    Sends nothing by a key that was typed before it was drawn, or is held.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "leave", "back", id="outbox.back", tooltip="Back; what waits goes on"),
@@ -54,6 +61,7 @@ class OutboxScreen(Screen[None]):
     def __init__(self, responder: Responder) -> None:
         super().__init__()
         self.responder = responder
+        self._ready_at: float | None = None
 
     def compose(self) -> ComposeResult:
         yield Static("", markup=False, id="title", classes="bar")
@@ -65,6 +73,10 @@ class OutboxScreen(Screen[None]):
         self.query_one(_Messages).focus()
         self.set_interval(REFRESH, self._draw)
         self._draw()
+        when_shown(self, self._open)
+
+    def _open(self) -> None:
+        self._ready_at = time.monotonic()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)
@@ -138,9 +150,11 @@ class OutboxScreen(Screen[None]):
 
     def action_send(self) -> None:
         one = self._here()
-        if one is None or not self._may_change():
+        ready = self._ready_at is not None and time.monotonic() >= self._ready_at
+        if one is None or not ready or not self._may_change():
             return
         if one.way is Way.FAILED or self._asks(one):
+            self._ready_at = time.monotonic() + HELD
             self.responder.release(one.id)
             self.query_one(_Messages).at = None  # to what needs a word next
             self._say(f"It goes to {one.queued.to} all the same.")

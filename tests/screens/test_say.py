@@ -455,3 +455,28 @@ async def test_what_is_copied_arrives(tmp_path: Path, inside: bool) -> None:
         records = [json.loads(line) for line in journal.read_text().splitlines()]
         (update,) = [one for one in records if one["kind"] == "update.noted"]
         assert update["text"] == buffer(term)
+
+
+async def test_a_key_that_is_held_sends_one_old_message_and_one_typed_ahead_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Callable[[], None]] = []
+    monkeypatch.setattr(
+        "screens.dialogs.outbox.when_shown", lambda _, then: drawn.append(then), raising=False
+    )
+    outbox = {"team": Destination(kind="slack", env="NO_SUCH_SLACK")}
+    async with opened(tmp_path, outbox=outbox) as (pilot, responder, _):
+        for text in ("It is slow", "It is slower", "It is down"):
+            responder.tell(text, "update", to=("team",))
+        responder.resolve("a log", "rotated")
+
+        def released() -> int:
+            return sum(one.released for one in responder.incident.outbox.values())
+
+        await press(pilot, "O", "s")
+        await dialog(pilot, OutboxScreen)
+        assert released() == 0
+        (now_drawn,) = drawn
+        now_drawn()
+        await press(pilot, "s", "s", "s")
+        assert released() == 1
