@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,23 @@ class Mistake(click.ClickException):
 
 
 with_config = click.option("--config", type=click.Path(path_type=Path), help="cockpit.yaml to use.")
+with_new_file = click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="A new file to write; else printed."
+)
+
+
+def put(text: str, output: Path | None) -> None:
+    """Prints a document, or writes it to a file that is not there yet. Raises Mistake."""
+    from cockpit.incident.markdown_file import write_new
+
+    if output is None:
+        click.echo(text, nl=False)
+    elif output.exists():
+        raise Mistake(f"{output} is there already, and people write in these. Name another file.")
+    elif failed := write_new(output, text):
+        raise Mistake(failed)
+    else:
+        click.echo(f"Saved to {output}")
 
 
 def load_config(explicit: Path | None) -> Config:
@@ -59,12 +77,23 @@ def folder_of(name: str) -> Path:
 
     if Path(name).is_dir():
         return Path(name)
-    known = folders(paths.incidents())
-    found = [folder for folder in known if folder.name.startswith(name)]
-    exact = [folder for folder in found if folder.name == name]
-    if len(exact or found) == 1:
-        return (exact or found)[0]
-    if found:
-        names = ", ".join(folder.name for folder in found)
-        raise Mistake(f"{name} may be any of {names}. Write more of the name.")
-    raise Mistake(f"There is no incident {name} in {paths.incidents()}. See: cockpit incident list")
+    known = {folder.name: folder for folder in folders(paths.incidents())}
+    found = meant(name, known)
+    if found is None:
+        raise Mistake(
+            f"There is no incident {name} in {paths.incidents()}. See: cockpit incident list"
+        )
+    return known[found]
+
+
+def meant(name: str, known: Iterable[str]) -> str | None:
+    """Which of the known names a name is, or begins; None where none.
+
+    Raises Mistake where it may be several.
+    """
+    found = [one for one in known if one.startswith(name)]
+    if name in found:
+        return name
+    if len(found) > 1:
+        raise Mistake(f"{name} may be any of {', '.join(found)}. Write more of the name.")
+    return found[0] if found else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cockpit import paths
-from cockpit.cli_given import Mistake, folder_of, load_config, with_config
+from cockpit.cli_given import Mistake, folder_of, load_config, put, with_config, with_new_file
 
 if TYPE_CHECKING:
     from cockpit.incident.incident import Incident
@@ -87,9 +87,7 @@ def incident_export(name: str, output: Path | None) -> None:
     default="default",
     help="Whose sections it has.",
 )
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path), help="A new file to write; else printed."
-)
+@with_new_file
 @with_config
 def incident_review(name: str, form: str, output: Path | None, config: Path | None) -> None:
     """The post-incident document, filled in with all that the journal knows.
@@ -98,7 +96,6 @@ def incident_review(name: str, form: str, output: Path | None, config: Path | No
     read of it is used.
     """
     from cockpit.incident.journal import verify
-    from cockpit.incident.markdown_file import write_new
     from cockpit.incident.review import review
     from cockpit.oncall.handbook import load
 
@@ -106,15 +103,7 @@ def incident_review(name: str, form: str, output: Path | None, config: Path | No
     folder, found = _read(name)
     damage = verify(folder)
     trouble = f"{len(damage)} places in the journal are damaged." if damage else ""
-    text = review(found, form, rules=load(settings).rules, trouble=trouble)
-    if output is None:
-        click.echo(text, nl=False)
-    elif output.exists():
-        raise Mistake(f"{output} is there already, and people write in these. Name another file.")
-    elif failed := write_new(output, text):
-        raise Mistake(failed)
-    else:
-        click.echo(f"Saved to {output}")
+    put(review(found, form, rules=load(settings).rules, trouble=trouble), output)
     if damage:
         click.echo(f"{folder.name}: {trouble} See: cockpit incident verify NAME", err=True)
         sys.exit(1)

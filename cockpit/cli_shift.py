@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cockpit import cli_shift_desk as desk
-from cockpit.cli_given import Mistake, load_config, who, with_config
+from cockpit.cli_given import Mistake, load_config, meant, put, who, with_config, with_new_file
 
 if TYPE_CHECKING:
     from cockpit.oncall.model import Handbook
@@ -217,9 +217,7 @@ def shift_receive(file: Path | None, words: str, name: str) -> None:
 @click.option("--since", default="", metavar="TIME", help=f"From when: {_TIMES}.")
 @click.option("--until", default="", metavar="TIME", help="To when; else now.")
 @click.option("--shift", "name", default="", help="This one (the beginning of its name will do).")
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path), help="A new file to write; else printed."
-)
+@with_new_file
 @with_config
 def shift_report_(
     since: str, until: str, name: str, output: Path | None, config: Path | None
@@ -230,7 +228,6 @@ def shift_report_(
     damaged (the rest of it is used).
     """
     from cockpit import clock
-    from cockpit.incident.markdown_file import write_new
     from cockpit.oncall import shift as shifts
     from cockpit.oncall import shift_report
     from cockpit.oncall.handbook import load
@@ -250,15 +247,7 @@ def shift_report_(
         chosen = _chosen(shifts.known(), name)
         start, end = chosen.started or now, chosen.ended or now
     period = _period(start, end, load(settings), settings.timezone)
-    text = shift_report.report(_alone(period, chosen) if chosen else period)
-    if output is None:
-        click.echo(text, nl=False)
-    elif output.exists():
-        raise Mistake(f"{output} is there already. Name another file.")
-    elif failed := write_new(output, text):
-        raise Mistake(failed)
-    else:
-        click.echo(f"Saved to {output}")
+    put(shift_report.report(_alone(period, chosen) if chosen else period), output)
     for journal, count in period.damaged:
         click.echo(f"{journal}: {count} damaged places; the rest of it is used.", err=True)
     if period.damaged:
@@ -324,18 +313,12 @@ def _others(known: Sequence[tuple[Path, Shift]]) -> list[str]:
 
 
 def _chosen(known: Sequence[tuple[Path, Shift]], name: str) -> Shift:
-    found = [one for _, one in known if one.name.startswith(name)]
-    exact = [one for one in found if one.name == name]
-    if not name and found:
-        return found[0]
-    if len(exact or found) == 1:
-        return (exact or found)[0]
-    if found:
-        names = ", ".join(one.name for one in found)
-        raise Mistake(f"{name} may be any of {names}. Write more of the name.")
+    shifts = {one.name: one for _, one in known}
+    found = meant(name, shifts) if name else next(iter(shifts), None)
+    if found is not None:
+        return shifts[found]
     if name:
-        names = ", ".join(one.name for _, one in known) or "none"
-        raise Mistake(f"There is no shift {name}. There are: {names}.")
+        raise Mistake(f"There is no shift {name}. There are: {', '.join(shifts) or 'none'}.")
     raise NoShift("There is no shift yet. cockpit shift start begins one; --since 7d needs none.")
 
 
