@@ -27,7 +27,7 @@ _WHOLE = re.compile(
 )
 _INSIDE = re.compile(
     r"_{3,}|(?<!\w)[\[<{]your[ _-]|(?<![a-z])your[_-](?:org|company|domain|team|app|name|project)"
-    r"|\b(?:[\w-]+\.)*(?:example\.(?:com|org|net|io|edu|de)|example|invalid)\b(?=[\s/:?>)]|\Z)"
+    r"|\b(?:example\.(?:com|org|net|io|edu|de)|example|invalid)\b(?=[\s/:?>)]|\Z)"
     r"|@(?:your[\w-]*|company|domain|email|test)\.\w+|//(?:your|[A-Z]+_)[\w-]*"
     r"|//[^/\s]*[\[<{]|//[^\s]*[\[<{]your"
     r"|(?<![a-z0-9])(?:x{3,}|X{2,}[ .-]X{2,}|0{3}[ .-]0{3})(?![a-z0-9])",

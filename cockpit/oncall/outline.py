@@ -13,7 +13,11 @@ _LONGEST = 1_000
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _CELL = re.compile(r"(?<!\\)\|")
 _SIGNS = re.compile(r"\*+(?=\S)|(?<=\S)\*+|`+|(?<![\w_])__(?=[^\W_])|(?<=[^\W_])__(?![\w_])|~~")
-_LINK = re.compile(r"!?\[([^\]\[\n]{0,300})\]\(\s*<?([^)\s>]{1,500})>?(?:\s+\"[^\"\n]*\")?\s*\)")
+# Gives nothing back and ends before the next link: a line of nothing but openings takes no time.
+_LINK = re.compile(
+    r"!?\[([^\]\[\n]{0,300}+)\]\(\s*+<?((?:(?!\]\()[^)\s>]){1,500}+)>?"
+    r"(?:\s+\"[^\"\n]*+\")?\s*\)"
+)
 _FOREIGN = re.compile(r"\A[^\w+@#(\[<{$\"'“☐-☒□✅✔✓▢_.-]+")
 
 

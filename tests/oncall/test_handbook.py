@@ -302,7 +302,10 @@ def test_any_bytes_give_a_handbook(data: bytes, tmp_path_factory: pytest.TempPat
         "P0 every 15 min, ",
         "â€™",
         "\\|",
+        "### Level 1\n- Phone: " + "![](" * 245 + "\n",
+        "### Level 1\n- Name: " + "a." * 490 + "\n",
     ],
+    ids=lambda piece: piece[:30],
 )
 def test_a_megabyte_is_read_in_a_second_of_work(piece: str, tmp_path: Path) -> None:
     path = tmp_path / "long.md"
