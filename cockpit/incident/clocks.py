@@ -143,23 +143,28 @@ class Times:
 
     @property
     def severe_since(self) -> Recorded | None:
-        """Since when it is as bad as it is: from its start, where it was never given otherwise."""
+        """Since when it is as bad as it is, without a break: from when it was opened again, else
+        from its start, where it was never given otherwise."""
+        since = self.graded or self.started
         if self.graded and self.declared and self.graded.seq == self.declared.seq:
-            return self.started
-        return self.graded or self.started
+            since = self.started
+        again = self.reopened and since and self.reopened.seq > since.seq
+        return self.reopened if again else since
+
+    @property
+    def made(self) -> tuple[Call, ...]:
+        """The calls that count: those since it was opened again, where it was."""
+        return tuple(call for call in self.calls if _still(self, call.at))
 
     @property
     def unanswered(self) -> Call | None:
         """The first call to the highest level that nobody has answered since; None where all is
         answered, or the incident was reopened after it."""
-        after = self.reopened.seq if self.reopened else 0
         waiting: Call | None = None
-        for call in self.calls:
-            if call.at.seq < after or not call.level:
-                continue
-            if call.how == REACHED:
+        for call in self.made:
+            if call.level and call.how == REACHED:
                 waiting = None
-            elif waiting is None or call.level > waiting.level:
+            elif call.level and (waiting is None or call.level > waiting.level):
                 waiting = call
         return waiting
 
@@ -400,7 +405,7 @@ def _escalate(times: Times, rules: Rules) -> _Clock | None:
     if times.severity is None or times.mitigated or times.unanswered:
         return None
     pace = rules.pace(times.severity).escalate
-    calls = [call for call in times.calls if _still(times, call.at)]
+    calls = times.made
     highest = max((call.level for call in calls), default=0)
     if pace is None or highest >= rules.top_level:
         return None
@@ -432,7 +437,7 @@ def _top_level(times: Times, rules: Rules) -> _Clock | None:
     since = times.severe_since
     if times.severity is not Severity.P0 or since is None or times.mitigated:
         return None
-    if any(call.level >= rules.top_level for call in times.calls):
+    if any(call.level >= rules.top_level for call in times.made):
         return None
     top = rules.top_level
     words = (

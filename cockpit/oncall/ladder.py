@@ -193,7 +193,7 @@ def _top(
     rules, times = handbook.rules, incident.times
     since = times.severe_since
     over = times.mitigated or times.resolved or times.severity is not e.Severity.P0
-    if since is None or over or any(call.level >= rules.top_level for call in times.calls):
+    if since is None or over or any(call.level >= rules.top_level for call in times.made):
         return None
     lasts = between(since, now)
     for rung in rungs:

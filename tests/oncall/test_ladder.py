@@ -186,6 +186,9 @@ def test_what_was_called_before_it_was_opened_again_does_not_count() -> None:
     now.at(60, e.IncidentReopened(reason="again"))
     assert calls(now.incident) == ()
     assert ladder(now).said == "Call Ana Ruiz, level 2."
+    # While it was resolved it was no P0 that lasted.
+    assert ladder(now.at(130)).said == "Call Ana Ruiz, level 2."
+    assert "A P0 for 2 h 1 min" in ladder(now.at(181)).said
 
 
 def test_a_ladder_that_names_nobody_says_what_to_do() -> None:
