@@ -85,11 +85,18 @@ def _course(one: Told, period: Period) -> str:
         said[-1] += " (before this period)"
     if incident.started and incident.acknowledged:
         said.append(f"acknowledged after {duration(incident.acknowledged - incident.started)}")
-    if incident.started and incident.hurt_until:
-        said.append(f"mitigated after {duration(incident.hurt_until - incident.started)}")
+    if incident.started and incident.mitigated:
+        said.append(f"mitigated after {duration(incident.mitigated - incident.started)}")
+    elif incident.started and incident.resolved:
+        length = duration(incident.resolved - incident.started)
+        return f"{', '.join(said)}, resolved after {length}.{_cause(one)}"
     said.append(incident.status.value)
-    cause = f" Cause: {one.prose(incident.resolution.cause)}." if incident.resolution else ""
-    return f"{', '.join(said)}.{cause}"
+    return f"{', '.join(said)}.{_cause(one)}"
+
+
+def _cause(one: Told) -> str:
+    resolution = one.incident.resolution
+    return f" Cause: {one.prose(resolution.cause)}." if resolution else ""
 
 
 def _escalations(period: Period) -> Iterator[str]:
