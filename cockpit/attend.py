@@ -12,10 +12,11 @@ from typing import Any, Final, TypeVar
 from cockpit.headless import plainly
 from cockpit.incident import events as e
 from cockpit.incident.incident import Run, RunState
-from cockpit.incident.timeline import beginning, duration, line
+from cockpit.incident.timeline import beginning, line
 from cockpit.live import Printer, say
 from cockpit.responder import Responder
 from cockpit.target.target import Link, LinkState, Target
+from cockpit.words import duration
 
 FAILED: Final = 125
 TIMED_OUT: Final = 124

@@ -51,11 +51,11 @@ def shift_start(until: str, config: Path | None) -> None:
     """
     from cockpit import clock
     from cockpit.incident.events import ShiftStarted
-    from cockpit.incident.timeline import stamp
     from cockpit.oncall import shift as shifts
     from cockpit.oncall.handbook import load
     from cockpit.oncall.kept import last
     from cockpit.oncall.model import Occasion
+    from cockpit.words import stamp
 
     settings = load_config(config)
     now = clock.now()
@@ -302,7 +302,7 @@ def _to_hand_off(known: Sequence[tuple[Path, Shift]]) -> Path:
 
 def _others(known: Sequence[tuple[Path, Shift]]) -> list[str]:
     """Shifts of others that were never handed off."""
-    from cockpit.incident.timeline import stamp
+    from cockpit.words import stamp
 
     return [
         f"The shift of {one.who}, since {stamp(one.started)} UTC, was never handed off."

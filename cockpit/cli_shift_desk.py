@@ -21,7 +21,7 @@ _MOST = 1 << 20
 
 def handed_over(folder: Path, left: Shift) -> bool:
     """Shows what the last shift handed over; whether that needs somebody still."""
-    from cockpit.incident.timeline import stamp
+    from cockpit.words import stamp
 
     click.echo(f"\nHanded over by {left.who}, {stamp(left.handed_at)} UTC")
     if left.damaged:
@@ -70,8 +70,8 @@ def open_incidents(handbook: Handbook, zone: str) -> bool:
 
 def last_check(kept: Kept | None, now: datetime) -> bool:
     """Shows how the last check ended; whether it is missing, old, or was not all well."""
-    from cockpit.incident.timeline import stamp
     from cockpit.text import clean_line
+    from cockpit.words import stamp
 
     if kept is None:
         click.echo("\nNo check was made on this machine: cockpit check")

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from cockpit.incident import events as e
 from cockpit.incident.incident import Run, RunState
 from cockpit.incident.logbook import Logbook
-from cockpit.incident.timeline import beginning, duration
+from cockpit.incident.timeline import beginning
 from cockpit.target import guard
 from cockpit.target.session import Carry, Kept, Lost, changes, state_file
 from cockpit.target.target import Link, LinkDown, LinkLost, Target
 from cockpit.text import clean
+from cockpit.words import duration
 
 if TYPE_CHECKING:
     from cockpit.incident.output import Output

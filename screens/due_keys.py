@@ -6,10 +6,10 @@ from textual import work
 from textual.binding import Binding
 
 from cockpit import clock
-from cockpit.incident.clocks import in_words
 from cockpit.oncall import pitfalls
 from cockpit.responder import Responder
 from cockpit.text import Safe
+from cockpit.words import in_words
 from screens import due_words
 from screens.asking import Asking
 

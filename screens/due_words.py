@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from cockpit.clock import Moment
-from cockpit.incident.clocks import MINUTE, Due, due, in_words
+from cockpit.incident.clocks import MINUTE, Due, due
 from cockpit.responder import Responder
 from cockpit.text import Safe, clean_line
+from cockpit.words import in_words
 from screens.paint import Part
 
 # As they are bound in `CockpitScreen`, unless cockpit.yaml says otherwise.

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from textual import work
 
-from cockpit.incident.timeline import duration, outcome
+from cockpit.incident.timeline import outcome
 from cockpit.responder import Chosen
 from cockpit.text import Safe, clean, clean_line
+from cockpit.words import duration
 from screens.step_keys import StepKeys
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from cockpit import clock
 from cockpit.clock import Moment, between
 from cockpit.incident.incident import Incident
 from cockpit.incident.outgoing import Way, asking
-from cockpit.incident.timeline import duration
 from cockpit.responder import Responder
 from cockpit.target.target import Link, LinkState
 from cockpit.text import Safe, clean_line
+from cockpit.words import duration
 from screens import due_words, paint
 from screens.paint import Part
 

@@ -10,11 +10,11 @@ from textual import work
 
 from cockpit.evidence import NOT_SAVED
 from cockpit.incident.incident import Run
-from cockpit.incident.timeline import duration
 from cockpit.oncall import pitfalls
 from cockpit.responder import CannotRun, Chosen, Responder
 from cockpit.target import guard
 from cockpit.text import Safe, clean, clean_line
+from cockpit.words import duration
 from screens.asking import Asking
 from screens.dialogs.form import Field, Form
 from screens.panes.checklist import Checklist

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from cockpit.containers.stats import stale
-from cockpit.incident.timeline import size
 from cockpit.text import Safe
+from cockpit.words import size
 
 if TYPE_CHECKING:
     from cockpit.config import Thresholds

@@ -12,6 +12,7 @@ from cockpit.clock import Moment, between
 from cockpit.incident import events as e
 from cockpit.incident.events import Record, Severity
 from cockpit.text import Safe
+from cockpit.words import in_words
 
 if TYPE_CHECKING:
     from cockpit.incident.incident import Incident
@@ -465,17 +466,3 @@ def _next_morning(then: datetime, zone: str) -> datetime:
     while day.weekday() >= 5:
         day += timedelta(days=1)
     return datetime.combine(day, _MORNING, place).astimezone(UTC)
-
-
-def in_words(seconds: float) -> str:
-    """A time to wait, in whole units, rounded up: `45 s`, `6 min`, `2 h 5 min`, `3 d 4 h`."""
-    whole = max(0, -int(-seconds // 1))
-    if whole < 60:
-        return f"{whole} s"
-    minutes = -(-whole // 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours >= 24:
-        return f"{hours // 24} d {hours % 24} h"
-    if not hours:
-        return f"{minutes} min"
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

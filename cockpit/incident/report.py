@@ -11,8 +11,9 @@ from datetime import datetime
 
 from cockpit.incident.incident import Incident, Mark, Rolled, Run, RunState
 from cockpit.incident.rollouts import counted, standings, took
-from cockpit.incident.timeline import duration, line, outcome, size
+from cockpit.incident.timeline import line, outcome
 from cockpit.text import Redactor, Safe, clean, clean_line, code_span, fence
+from cockpit.words import duration, size
 
 HEAD_LINES = 15
 TAIL_LINES = 25

@@ -9,8 +9,8 @@ from cockpit.incident.clocks import Rules
 from cockpit.incident.events import IncidentResolved
 from cockpit.incident.incident import Incident
 from cockpit.incident.review_parts import Case, gap
-from cockpit.incident.timeline import stamp
 from cockpit.text import Redactor
+from cockpit.words import stamp
 
 _Part = Callable[[Case], str]
 

@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from cockpit.incident import events as e
-from cockpit.incident.clocks import REACHED, Pace, Rules, in_words
+from cockpit.incident.clocks import REACHED, Pace, Rules
 from cockpit.incident.incident import Incident, Mark, Run, RunState
 from cockpit.incident.outgoing import Way
 from cockpit.incident.rollouts import counted, standings
-from cockpit.incident.timeline import beginning, duration, outcome
+from cockpit.incident.timeline import beginning, outcome
 from cockpit.text import Safe, clean_line
+from cockpit.words import duration, in_words
 
 _MENDING = ("recovery", "rollback", "")
 

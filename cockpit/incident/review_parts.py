@@ -19,8 +19,9 @@ from cockpit.incident.outgoing import Way
 from cockpit.incident.report import cell, ended, prose, spans
 from cockpit.incident.review_facts import badly, ending, failed_runs, well
 from cockpit.incident.rollouts import counted, standings
-from cockpit.incident.timeline import duration, line, stamp
+from cockpit.incident.timeline import line
 from cockpit.text import Redactor, Safe, clean_line, code_span
+from cockpit.words import duration, stamp
 
 _COMMAND_CHARS = 70
 # Nobody asks afterwards when a window was opened.

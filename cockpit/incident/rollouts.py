@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cockpit.incident.incident import Incident, Run, RunState
-from cockpit.incident.timeline import duration, outcome
+from cockpit.incident.timeline import outcome
 from cockpit.target.target import Link
+from cockpit.words import duration
 
 
 class Stand(StrEnum):

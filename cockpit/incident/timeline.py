@@ -2,42 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 from cockpit.incident import events as e
-from cockpit.incident.clocks import in_words
 from cockpit.incident.incident import Incident
 from cockpit.text import Safe, clean_line
-
-
-def duration(delta: timedelta | float) -> str:
-    """A length of time as people say it: `4 s`, `12 min 41 s`, `2 h 5 min`, `3 d 4 h`."""
-    seconds = delta.total_seconds() if isinstance(delta, timedelta) else delta
-    if seconds < 0:
-        return f"-{duration(-seconds)}"
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    days, rest = divmod(whole, 86_400)
-    hours, rest = divmod(rest, 3_600)
-    minutes, left = divmod(rest, 60)
-    if days:
-        return f"{days} d {hours} h"
-    if hours:
-        return f"{hours} h {minutes} min"
-    if minutes:
-        return f"{minutes} min {left} s"
-    return f"{left} s"
-
-
-def size(count: int) -> str:
-    """A number of bytes as people say it."""
-    value = float(count)
-    for unit in ("B", "KiB", "MiB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} GiB"
+from cockpit.words import duration, in_words, size, stamp
 
 
 def outcome(how: str, exit_status: int | None) -> str:
@@ -57,11 +25,6 @@ def going_on(running: int) -> str:
     if running == 1:
         return "1 command goes on on its host"
     return f"{running} commands go on on their hosts"
-
-
-def stamp(at: datetime | None) -> str:
-    """A time to the minute."""
-    return f"{at:%Y-%m-%d %H:%M}" if at else "not known"
 
 
 def line(event: e.Event, incident: Incident) -> Safe:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cockpit.clock import Moment, between
-from cockpit.incident.clocks import HOUR, MINUTE, REACHED, in_words
+from cockpit.incident.clocks import HOUR, MINUTE, REACHED
 from cockpit.incident.events import Severity
 from cockpit.incident.incident import Incident
 from cockpit.incident.timeline import beginning
 from cockpit.oncall.ladder import calls
 from cockpit.oncall.model import Handbook
 from cockpit.text import Safe, clean_line
+from cockpit.words import in_words
 
 USUAL = (
     Safe("15 minutes on a P0, or 30 on a P1, and recovery has not worked"),

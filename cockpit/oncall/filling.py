@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from cockpit.incident.timeline import duration
 from cockpit.oncall.facts import Fact
+from cockpit.words import duration
 
 _TIMES = ("started", "acknowledged", "mitigated", "resolved", "now", "next_update")
 _ZONE = re.compile(r"\s*\b(?:UTC|GMT|Z)\b")

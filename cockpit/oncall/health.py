@@ -9,12 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from cockpit.containers import limits
-from cockpit.incident.timeline import size
 from cockpit.oncall import there
 from cockpit.oncall.asked import Host
 from cockpit.oncall.result import Check, Found, note, ok, redacted, warn
 from cockpit.oncall.there import Ground
 from cockpit.text import Safe
+from cockpit.words import size
 
 if TYPE_CHECKING:
     from cockpit.config import Thresholds

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cockpit.incident.timeline import size
 from cockpit.oncall.result import Found, bad, note, ok, warn
+from cockpit.words import size
 
 if TYPE_CHECKING:
     from datetime import datetime

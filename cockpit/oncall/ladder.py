@@ -9,11 +9,12 @@ from pathlib import Path
 
 from cockpit.clock import Moment, between
 from cockpit.incident import events as e
-from cockpit.incident.clocks import REACHED, in_words
+from cockpit.incident.clocks import REACHED
 from cockpit.incident.incident import Incident
 from cockpit.oncall import contacts
 from cockpit.oncall.model import Contact, Handbook, Level
 from cockpit.text import Safe, clean_line
+from cockpit.words import in_words
 
 NO_ANSWER, LEFT_MESSAGE = "no answer", "left message"
 

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import cockpit
 from cockpit.config import Config
-from cockpit.incident.clocks import Pace, Rules, in_words
+from cockpit.incident.clocks import Pace, Rules
 from cockpit.oncall.model import Contact, Handbook, Level, Vendor
 from cockpit.oncall.paper_page import BOX, Page, Secrets, page, read
 from cockpit.oncall.phone import dials
 from cockpit.runbook import library, parse
 from cockpit.text import Safe, clean_line
+from cockpit.words import in_words
 
 HTML = "on-call.html"
 PDF = "on-call.pdf"

@@ -16,11 +16,12 @@ from cockpit.incident.notes import Kind, Task
 from cockpit.incident.outgoing import Way
 from cockpit.incident.report import prose, spans
 from cockpit.incident.review_parts import lacking
-from cockpit.incident.timeline import beginning, duration, stamp
+from cockpit.incident.timeline import beginning
 from cockpit.oncall import facts
 from cockpit.oncall.period import Period, Told
 from cockpit.oncall.shift import Shift
 from cockpit.text import Redactor, Safe, clean_line, code_span
+from cockpit.words import duration, stamp
 
 
 def report(period: Period) -> str:

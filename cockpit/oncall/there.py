@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from cockpit.containers import disks as df
-from cockpit.incident.timeline import size
 from cockpit.oncall.asked import Host, Hosts, Shut, Unreachable
 from cockpit.oncall.result import Check, Found, Result, bad, carry_out, note, ok, redacted, warn
 from cockpit.oncall.web import ANSWER_S, Web, loopback, offline
 from cockpit.runs import CannotRun
 from cockpit.text import Safe, clean_line
+from cockpit.words import size
 
 if TYPE_CHECKING:
     from cockpit.config import Config, Service

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from cockpit.incident.clocks import REACHED, in_words
+from cockpit.incident.clocks import REACHED
 from cockpit.oncall import phone
 from cockpit.oncall.criteria import Criterion
 from cockpit.oncall.ladder import LEFT_MESSAGE, NO_ANSWER, Ladder, Rung, mend
 from cockpit.oncall.model import Handbook, Vendor
 from cockpit.text import Safe, clean_line
+from cockpit.words import in_words
 from screens import paint
 from screens.paint import Part, Row
 

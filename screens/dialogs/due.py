@@ -14,9 +14,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from cockpit import clock
-from cockpit.incident.clocks import MINUTE, Due, in_words
+from cockpit.incident.clocks import MINUTE, Due
 from cockpit.responder import Responder
 from cockpit.text import Safe, clean_line
+from cockpit.words import in_words
 from screens import due_words, paint
 from screens.dialogs.answer import Answer
 from screens.driver import when_shown

@@ -13,13 +13,14 @@ from textual.containers import Container
 from textual.screen import Screen
 
 from cockpit.clock import moment
-from cockpit.incident.clocks import REACHED, in_words
+from cockpit.incident.clocks import REACHED
 from cockpit.oncall import phone
 from cockpit.oncall.criteria import Criterion, criteria
 from cockpit.oncall.ladder import LEFT_MESSAGE, NO_ANSWER, Ladder, Rung, climb
 from cockpit.oncall.model import Handbook, Vendor
 from cockpit.responder import Responder
 from cockpit.text import Safe, clean_line
+from cockpit.words import in_words
 from screens import paint
 from screens.bars import Words, keys_line
 from screens.dialogs import call_card

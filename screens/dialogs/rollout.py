@@ -13,9 +13,9 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from cockpit.incident.rollouts import HostState, Stand, standings
-from cockpit.incident.timeline import duration
 from cockpit.responder import Responder
 from cockpit.text import Safe, clean, clean_line
+from cockpit.words import duration
 from screens import paint
 from screens.bars import REFRESH, Words, keys_line
 from screens.dialogs.host_rows import HostRows

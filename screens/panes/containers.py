@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from cockpit.incident.timeline import size
 from cockpit.text import Safe, clean_line
+from cockpit.words import size
 from screens import paint
 from screens.lines import Lines
 from screens.paint import Part, Row

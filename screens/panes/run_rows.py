@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from cockpit.incident.incident import Run, RunState
 from cockpit.incident.output import EXCERPT, Output
-from cockpit.incident.timeline import duration, outcome, size
+from cockpit.incident.timeline import outcome
 from cockpit.runbook.expect import Suggestion
 from cockpit.runs import TAIL_LINES
 from cockpit.target.sudo import was_refused
 from cockpit.text import Safe, clean, clean_line
+from cockpit.words import duration, size
 from screens import paint
 from screens.paint import Part, Row
 

@@ -16,6 +16,7 @@ from cockpit.incident import clocks
 from cockpit.incident import events as e
 from cockpit.incident.clocks import Due, Pace, Rules
 from cockpit.incident.incident import Incident, fold
+from cockpit.words import in_words
 
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)  # a Friday
 USUAL = Rules()
@@ -483,4 +484,4 @@ def test_it_costs_the_same_however_much_has_happened() -> None:
     ],
 )  # fmt: skip
 def test_a_wait_in_words(seconds: float, words: str) -> None:
-    assert clocks.in_words(seconds) == words
+    assert in_words(seconds) == words
