@@ -165,6 +165,7 @@ def _contacts(files: Sequence[Path], config: Config) -> int:
 
     from cockpit import clock
     from cockpit.oncall import contacts, handbook
+    from cockpit.words import many
 
     status = 0
     for file in files or (None,):
@@ -184,7 +185,8 @@ def _contacts(files: Sequence[Path], config: Config) -> int:
             click.echo(f"{name}: nobody can be called. Fill in the contacts of each level.")
             status = 2
         elif not wrong:
-            click.echo(f"{name}: all is filled in and plausible, for {_people(len(people))}")
+            whom = many(len(people), "person", "people")
+            click.echo(f"{name}: all is filled in and plausible, for {whom}")
         status = max(status, int(bool(wrong)))
     return status
 
@@ -253,7 +255,3 @@ def _print(one: Result) -> None:
 def _print_json(at: str, outcome: str, results: Sequence[Result]) -> None:
     records = [one.record() for one in results]
     click.echo(json.dumps({"at": at, "outcome": outcome, "checks": records}, indent=1))
-
-
-def _people(number: int) -> str:
-    return "1 person" if number == 1 else f"{number} people"

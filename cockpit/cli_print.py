@@ -23,6 +23,7 @@ def print_(folder: Path, must: bool, config: Path | None) -> None:
     """
     from cockpit import clock
     from cockpit.oncall import handbook, paper
+    from cockpit.words import many
 
     settings = load_config(config)
     stack = paper.gather(settings, handbook.load(settings))
@@ -32,8 +33,7 @@ def print_(folder: Path, must: bool, config: Path | None) -> None:
         paper.write(folder / paper.HTML, text.encode())
     except (paper.NotOurs, OSError) as error:
         raise Mistake(_words(error, folder)) from None
-    count = len(stack.runbooks)
-    click.echo(f"{folder / paper.HTML}: {count} {'runbook' if count == 1 else 'runbooks'}, "
+    click.echo(f"{folder / paper.HTML}: {many(len(stack.runbooks), 'runbook')}, "
                f"{'the handbook' if stack.handbook_page else 'no handbook'}, "
                f"{len(stack.handbook.levels)} levels of the ladder")  # fmt: skip
     status = 0

@@ -52,3 +52,8 @@ def size(count: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     return f"{value:.1f} GiB"
+
+
+def many(number: int, word: str, words: str = "") -> str:
+    """`1 file`, `3 files`. words: the plural of a word that does not end with an s then."""
+    return f"{number} {word if number == 1 else words or f'{word}s'}"

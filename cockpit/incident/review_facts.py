@@ -17,7 +17,7 @@ from cockpit.incident.outgoing import Way
 from cockpit.incident.rollouts import counted, standings
 from cockpit.incident.timeline import beginning, outcome
 from cockpit.text import Safe, clean_line
-from cockpit.words import duration, in_words
+from cockpit.words import duration, in_words, many
 
 _MENDING = ("recovery", "rollback", "")
 
@@ -40,8 +40,7 @@ def _well(incident: Incident, rules: Rules) -> Iterator[str]:
         yield "It was diagnosed before anything was changed."
     saved = [entry for entry in incident.entries if isinstance(entry.record.event, e.EvidenceSaved)]
     if saved:
-        files = "1 file" if len(saved) == 1 else f"{len(saved)} files"
-        yield f"Logs and state were saved as evidence: {files}."
+        yield f"Logs and state were saved as evidence: {many(len(saved), 'file')}."
     if incident.last_change and incident.verified:
         yield "A verification passed after the last change."
     pace, silence = _pace(incident, rules), _silence(incident)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cockpit.incident import events as e
 from cockpit.incident.incident import Incident
 from cockpit.text import Safe, clean_line
-from cockpit.words import duration, in_words, size, stamp
+from cockpit.words import duration, in_words, many, size, stamp
 
 
 def outcome(how: str, exit_status: int | None) -> str:
@@ -44,13 +44,9 @@ def _command(incident: Incident, job: str) -> str:
     return f"`{beginning(run.asked.command)}` on {run.asked.host}"
 
 
-def _hosts(count: int) -> str:
-    return "1 host" if count == 1 else f"{count} hosts"
-
-
 def _some(names: tuple[str, ...]) -> str:
     """Hosts by name, as long as that can be read."""
-    return ", ".join(names) if len(names) <= 6 else f"{_hosts(len(names))}, {names[0]} first"
+    return ", ".join(names) if len(names) <= 6 else f"{many(len(names), 'host')}, {names[0]} first"
 
 
 def beginning(command: str) -> str:
@@ -141,7 +137,7 @@ def _command_words(event: e.Event, incident: Incident) -> str:
         case e.RolloutStarted() as started:
             risk = "" if started.risk == "read" else f" ({started.risk}, {started.gate})"
             again = "Run again" if started.retries else "Run"
-            where = f"{_hosts(len(started.hosts))} of {started.label}"
+            where = f"{many(len(started.hosts), 'host')} of {started.label}"
             out = f"; left out: {_some(started.left_out)}" if started.left_out else ""
             kept = f". {started.evidence}" if started.evidence else ""
             why = f". Reason: {started.reason}" if started.reason else ""

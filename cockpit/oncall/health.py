@@ -14,7 +14,7 @@ from cockpit.oncall.asked import Host
 from cockpit.oncall.result import Check, Found, note, ok, redacted, warn
 from cockpit.oncall.there import Ground
 from cockpit.text import Safe
-from cockpit.words import size
+from cockpit.words import many, size
 
 if TYPE_CHECKING:
     from cockpit.config import Thresholds
@@ -87,9 +87,8 @@ async def _restarts(engine: Engine, row: Container, thresholds: Thresholds) -> F
             count += 1
     ever = f", {row.restarts} since it was made" if row.restarts else ""
     if count >= thresholds.restarts:
-        times = "1 time" if count == 1 else f"{count} times"
         return warn(
-            f"{row.name} ended {times} in {RESTARTS_MIN} minutes"
+            f"{row.name} ended {many(count, 'time')} in {RESTARTS_MIN} minutes"
             f" (limit {thresholds.restarts}){ever}.",
             "See why in its log, before it is restarted once more.",
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cockpit.oncall.result import Found, bad, note, ok, warn
-from cockpit.words import size
+from cockpit.words import many, size
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -161,11 +161,11 @@ def runbooks(config: Config, besides: Path) -> Found:
     if wrong:
         first = wrong[0]
         return warn(
-            f"{_some(len(wrong), 'error')} in {_some(len(pages), 'file')};"
+            f"{many(len(wrong), 'error')} in {many(len(pages), 'file')};"
             f" {Path(first.path).name}:{first.line}: {first.what}.",
             "cockpit lint lists them.",
         )
-    return ok(f"{_some(len(pages), 'file')} here, without errors")
+    return ok(f"{many(len(pages), 'file')} here, without errors")
 
 
 def handbook(config: Config, read: Handbook) -> Found:
@@ -187,7 +187,7 @@ def handbook(config: Config, read: Handbook) -> Found:
         return bad(str(error))
     if wrong:
         first = wrong[0]
-        said = f"{_some(len(wrong), 'error')}; line {first.line}: {first.what}."
+        said = f"{many(len(wrong), 'error')}; line {first.line}: {first.what}."
         return warn(said, f"cockpit lint {path.name} lists them.")
     return ok(f"{path.name} is here, without errors")
 
@@ -207,7 +207,7 @@ def contacts(read: Handbook, now: datetime) -> Found:
     if wrong:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         return warn(f"{str(wrong[0].what).rstrip('.')}{more}.", "See: cockpit check contacts")
-    return ok(f"{_some(reachable, 'person')} on {_some(len(read.levels), 'level')}")
+    return ok(f"{many(reachable, 'person', 'people')} on {many(len(read.levels), 'level')}")
 
 
 async def outbox(name: str, destination: Destination) -> Found:
@@ -219,8 +219,3 @@ async def outbox(name: str, destination: Destination) -> Found:
     except NoSecret as error:
         return warn(str(error).removeprefix(f"outbox.{name}: "))
     return ok(f"{destination.kind}, with its secret" if found else f"{destination.kind}, no secret")
-
-
-def _some(number: int, word: str) -> str:
-    plural = "people" if word == "person" else f"{word}s"
-    return f"{number} {word if number == 1 else plural}"

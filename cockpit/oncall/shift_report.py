@@ -21,7 +21,7 @@ from cockpit.oncall import facts
 from cockpit.oncall.period import Period, Told
 from cockpit.oncall.shift import Shift
 from cockpit.text import Redactor, Safe, clean_line, code_span
-from cockpit.words import duration, stamp
+from cockpit.words import duration, many, stamp
 
 
 def report(period: Period) -> str:
@@ -58,8 +58,8 @@ def _head(period: Period) -> Iterator[str]:
         yield f"- **Trainings:** {trainings}, counted nowhere below"
     yield f"- **Read from the journals:** {stamp(period.now)}, as they stood then"
     for name, count in period.damaged:
-        places = "1 place" if count == 1 else f"{count} places"
-        yield f"- **Damaged:** {places} in the journal of {_code(name)}; the rest of it is used"
+        where = f"{many(count, 'place')} in the journal of {_code(name)}"
+        yield f"- **Damaged:** {where}; the rest of it is used"
     yield "\nAll times are UTC."
 
 

@@ -17,6 +17,7 @@ from textual.widgets import Static, TextArea
 
 from cockpit.oncall import messages
 from cockpit.text import Safe, clean
+from cockpit.words import many
 from screens import paint
 from screens.driver import when_shown
 from screens.lines import Drawn, pointer
@@ -93,10 +94,10 @@ class Write(ModalScreen[Written]):
         out, fresh = messages.taken_out(told), messages.taken_out(told) - messages.taken_out(text)
         parts: list[Part] = []
         if fresh > 0:
-            parts.append((Safe(f"{_secrets(fresh)} to be taken out. "), "warn"))
+            parts.append((Safe(f"{many(fresh, 'secret')} to be taken out. "), "warn"))
         elif out:
             never = "it never leaves" if out == 1 else "they never leave"
-            parts.append((Safe(f"{_secrets(out)} taken out: {never}. "), "warn"))
+            parts.append((Safe(f"{many(out, 'secret')} taken out: {never}. "), "warn"))
         still_open = told.count(messages.NOT_KNOWN)
         if still_open:
             parts.append((Safe(f"{still_open} not known yet. "), "warn"))
@@ -132,10 +133,6 @@ class Write(ModalScreen[Written]):
 
     def action_leave(self) -> None:
         self.dismiss(Written(Safe(self.redact(self.query_one(_Editor).text)), False))
-
-
-def _secrets(count: int) -> str:
-    return "1 secret" if count == 1 else f"{count} secrets"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cockpit.text import Safe, clean_line
+from cockpit.words import many
 
 
 class Level(StrEnum):
@@ -46,10 +47,6 @@ class Finding:
 def count(findings: list[Finding], files: int) -> str:
     """The last line: how many of each level, in how many files."""
     numbers = [
-        _plural(sum(found.level is level for found in findings), level.value) for level in Level
+        many(sum(found.level is level for found in findings), level.value) for level in Level
     ]
-    return f"{_plural(files, 'file')}: {', '.join(numbers)}"
-
-
-def _plural(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
+    return f"{many(files, 'file')}: {', '.join(numbers)}"
