@@ -39,6 +39,11 @@ def in_words(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
+def lasted(seconds: float) -> str:
+    """A time that has passed, in the same units, rounded down."""
+    return in_words(seconds if seconds < 60 else seconds // 60 * 60)
+
+
 def stamp(at: datetime | None) -> str:
     """A time to the minute."""
     return f"{at:%Y-%m-%d %H:%M}" if at else "not known"

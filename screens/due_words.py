@@ -9,7 +9,7 @@ from cockpit.clock import Moment
 from cockpit.incident.clocks import MINUTE, Due, due
 from cockpit.responder import Responder
 from cockpit.text import Safe, clean_line
-from cockpit.words import in_words
+from cockpit.words import in_words, lasted
 from screens.paint import Part
 
 # As they are bound in `CockpitScreen`, unless cockpit.yaml says otherwise.
@@ -40,11 +40,6 @@ def spoken(found: tuple[Due, ...]) -> Due | None:
     return next((one for one in found if not one.quiet), None)
 
 
-def overdue(seconds: float) -> str:
-    """How long something has been due; what is over by seconds is so for 0 min no longer."""
-    return in_words(seconds if seconds < MINUTE else seconds // MINUTE * MINUTE)
-
-
 def clock_time(one: Due, now: datetime) -> str:
     """When it is due in UTC, with the day where that is not near."""
     at = one.at.astimezone(UTC)
@@ -55,7 +50,7 @@ def part(responder: Responder, one: Due, now: datetime, *, wide: bool) -> Part:
     """The part of the status line: `update due 03:40 (in 6 min)`, `UPDATE OVERDUE 2 min: U`."""
     key = key_of(responder, one.key)
     if one.left <= 0:
-        return Safe(f"{one.short.upper()} OVERDUE {overdue(-one.left)}: {key}"), "banner"
+        return Safe(f"{one.short.upper()} OVERDUE {lasted(-one.left)}: {key}"), "banner"
     left = in_words(one.left)
     if one.name == "breath":
         words = "breathe, and read the runbook" if wide else "breathe"

@@ -6,7 +6,7 @@ import re
 from datetime import datetime, timedelta
 
 from cockpit.oncall.facts import Fact
-from cockpit.words import duration
+from cockpit.words import lasted
 
 _TIMES = ("started", "acknowledged", "mitigated", "resolved", "now", "next_update")
 _ZONE = re.compile(r"\s*\b(?:UTC|GMT|Z)\b")
@@ -18,7 +18,8 @@ def put(name: str, fact: Fact, before: str, after: str, now: datetime) -> tuple[
     zone = _ZONE.match(after)
     if isinstance(fact, timedelta):
         minutes = re.match(r"\s*min", after)
-        return (str(round(fact.total_seconds() / 60)) if minutes else _length(fact)), 0
+        seconds = max(0, round(fact.total_seconds()))
+        return (str(round(seconds / 60)) if minutes else lasted(seconds)), 0
     if isinstance(fact, datetime):
         if name == "next_update" and re.match(r"\s*min", after):
             return str(max(1, -int((now - fact).total_seconds() // 60))), 0
@@ -32,9 +33,3 @@ def put(name: str, fact: Fact, before: str, after: str, now: datetime) -> tuple[
         words = str(int(level) + 1) if prefix[2] and level.isdecimal() else level
     # "when something changes UTC" is no sentence.
     return words, zone.end() if zone and name in _TIMES and not words[-1:].isdecimal() else 0
-
-
-def _length(length: timedelta) -> str:
-    """Without seconds from a minute on."""
-    seconds = max(0, round(length.total_seconds()))
-    return duration(seconds if seconds < 60 else seconds // 60 * 60).removesuffix(" 0 s")

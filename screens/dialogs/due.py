@@ -17,7 +17,7 @@ from cockpit import clock
 from cockpit.incident.clocks import MINUTE, Due
 from cockpit.responder import Responder
 from cockpit.text import Safe, clean_line
-from cockpit.words import in_words
+from cockpit.words import in_words, lasted
 from screens import due_words, paint
 from screens.dialogs.answer import Answer
 from screens.driver import when_shown
@@ -112,7 +112,7 @@ class DuePanel(ModalScreen[Choice | None]):
         head: list[Part] = [(pointer(under), "key"), (name, "strong")]
         when = due_words.clock_time(one, now.ts)
         if one.left <= 0:
-            late = f" OVERDUE {due_words.overdue(-one.left)}, since {when} UTC"
+            late = f" OVERDUE {lasted(-one.left)}, since {when} UTC"
             head.append((Safe(late), "" if one.quiet else "bad"))
         else:
             head.append((Safe(f" {when} UTC, in {in_words(one.left)}"), ""))
