@@ -32,6 +32,12 @@ class NoShift(Mistake):
     exit_code = 1
 
 
+class Stopped(Mistake):
+    """ctrl+c; what is kept is said."""
+
+    exit_code = 130
+
+
 @click.group()
 def shift() -> None:
     """Begin a shift, hand it off, receive it, and report on it."""
@@ -83,7 +89,11 @@ def shift_start(until: str, config: Path | None) -> None:
         waits |= desk.open_incidents(handbook, settings.timezone)
         check = last()
         waits |= desk.last_check(check, now)
-        desk.walk(pen, listed, check.ticked if check and not check.old(now) else ())
+        try:
+            desk.walk(pen, listed, check.ticked if check and not check.old(now) else ())
+        except KeyboardInterrupt:
+            kept = desk.so_far(pen, Occasion.BEFORE)
+            raise Stopped(f"\nStopped; the shift goes on. {kept}") from None
     sys.exit(int(waits))
 
 
@@ -113,6 +123,7 @@ def shift_handoff(
     from cockpit import clock
     from cockpit.incident.events import ShiftHandedOff
     from cockpit.incident.markdown_file import write_new
+    from cockpit.incident.notes import Kind
     from cockpit.oncall import shift as shifts
     from cockpit.oncall import shift_report
     from cockpit.oncall.handbook import load
@@ -123,31 +134,40 @@ def shift_handoff(
     folder = _to_hand_off(shifts.known())
     now = clock.now()
     given = {
-        "Mended for now only, and until when it holds": list(temporary),
-        "Stopped, raised or turned off, and must be put back": list(put_back),
-        "To be done, with @who and by which day": list(actions),
-        "What others should know": list(lessons),
+        Kind.TEMPORARY: temporary,
+        Kind.PUT_BACK: put_back,
+        Kind.ACTION: actions,
+        Kind.LESSON: lessons,
     }
     with _pen(folder) as pen:
-        desk.walk(pen, pen.open_lists(handbook.checklists, Occasion.HANDOFF))
-        if desk.asks():
-            desk.already_noted(_period(pen.shift.started or now, now, handbook, settings.timezone))
-            try:
-                to = to or click.prompt("Who comes next?", "", show_default=False)
-                for question, lines in given.items():
-                    lines += desk.lines(question)
-            except click.Abort:
-                raise NoShift("\nNothing is handed off yet; what you ticked is kept.") from None
+        whole = True
+        try:
+            desk.walk(pen, pen.open_lists(handbook.checklists, Occasion.HANDOFF))
+            if desk.asks():
+                so_far = _period(pen.shift.started or now, now, handbook, settings.timezone)
+                desk.already_noted(so_far)
+                answer = to or desk.ask("Who comes next?")
+                to = answer or ""
+                whole = answer is not None and desk.questions(pen)
+        except KeyboardInterrupt:
+            kept = desk.so_far(pen, Occasion.HANDOFF)
+            raise Stopped(f"\nNothing is handed off yet. {kept}") from None
+        if not whole:
+            kept = desk.so_far(pen, Occasion.HANDOFF)
+            raise NoShift(f"\nNothing is handed off yet. {kept}")
         number = pen.shift.handoffs + 1
         name = "handoff.md" if number == 1 else f"handoff-{number}.md"
-        kept = [tuple(pen.clean(line) for line in lines) for lines in given.values()]
+        said = {
+            kind: tuple(pen.clean(line) for line in [*lines, *pen.noted(kind)])
+            for kind, lines in given.items()
+        }
         pen.write(
             ShiftHandedOff(
                 to=pen.clean(to),
-                temporary=kept[0],
-                put_back=kept[1],
-                actions=kept[2],
-                lessons=kept[3],
+                temporary=said[Kind.TEMPORARY],
+                put_back=said[Kind.PUT_BACK],
+                actions=said[Kind.ACTION],
+                lessons=said[Kind.LESSON],
                 document=name,
             )
         )

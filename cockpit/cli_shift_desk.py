@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from cockpit.oncall.model import Handbook
     from cockpit.oncall.period import Period
     from cockpit.oncall.shift import Listed, Pen, Shift
+    from cockpit.text import Safe
 
 _MOST = 1 << 20
+_DONE = ("y", "yes", "done")
+_LATER = ("", "n", "no", "later")
 
 
 def handed_over(folder: Path, left: Shift) -> bool:
@@ -90,10 +93,21 @@ def asks() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
+def ask(question: str) -> str | None:
+    """What a person types; None at ctrl+d. Raises KeyboardInterrupt at ctrl+c."""
+    click.echo(question, nl=False)
+    try:
+        return input(" ").strip()
+    except EOFError:
+        click.echo()
+        return None
+
+
 def walk(pen: Pen, lists: Sequence[Listed], ticked: Collection[str] = ()) -> None:
     """Goes through checklists; each tick is written as it is made. Enter leaves one for later.
 
-    ticked: what a person has said is done, in a check; it is not asked again.
+    ticked: what a person has said is done, in a check; it is not asked again. Raises
+    KeyboardInterrupt at ctrl+c.
     """
     asking = asks()
     for checklist in lists:
@@ -111,14 +125,39 @@ def walk(pen: Pen, lists: Sequence[Listed], ticked: Collection[str] = ()) -> Non
             elif not asking:
                 click.echo(f"  [ ] {item}")
             else:
-                try:
-                    answer = click.prompt(f"  [ ] {item}", "", show_default=False)
-                except click.Abort:
-                    asking = False
-                    click.echo()
-                    continue
-                if answer.strip().lower() in ("y", "yes"):
-                    pen.tick(checklist, item)
+                asking = _asked(pen, checklist, item)
+
+
+def _asked(pen: Pen, checklist: Listed, item: Safe) -> bool:
+    """Asks for an item until it is answered; False where all that is left is for later."""
+    from cockpit.incident.notes import Kind
+    from cockpit.oncall.model import Occasion
+    from cockpit.text import clean_line
+
+    while (answer := ask(f"  [ ] {item}:")) is not None:
+        word = answer.lower()
+        if word in _DONE:
+            pen.tick(checklist, item)
+        if word in _DONE or word in _LATER:
+            return True
+        if checklist.occasion == Occasion.HANDOFF and " " in answer:
+            about = clean_line(item.partition(":")[0], max_chars=60)
+            pen.note(Kind.LESSON, f"{about}: {answer}")
+            click.echo("      Kept for the handoff. And the item itself: y done, enter later")
+        else:
+            click.echo(f'      "{clean_line(answer)}" is neither. y done, enter later')
+    return False
+
+
+def so_far(pen: Pen, occasion: str) -> str:
+    """What is kept of a checklist that was stopped in the middle."""
+    from cockpit.words import many
+
+    lists = [one for one in pen.shift.lists if one.occasion == occasion]
+    ticked = sum(len(one.items) - len(one.left) for one in lists)
+    kept = f"Kept: {ticked} of {many(sum(len(one.items) for one in lists), 'item')} ticked"
+    written = len(pen.shift.noted)
+    return f"{kept}, {many(written, 'line')} for the handoff." if written else f"{kept}."
 
 
 def already_noted(period: Period) -> None:
@@ -134,10 +173,25 @@ def already_noted(period: Period) -> None:
         click.echo(f"  {note.kind.value}: {note.text}")
 
 
-def lines(question: str) -> list[str]:
-    """What a person says to a question, a line each, until an empty one."""
-    click.echo(f"\n{question}? A line each, enter ends it.")
-    found = []
-    while line := click.prompt("  -", "", show_default=False).strip():
-        found.append(line)
-    return found
+def questions(pen: Pen) -> bool:
+    """Asks what the next one must know, a line each; each is kept as it is typed.
+
+    False at ctrl+d. Raises KeyboardInterrupt at ctrl+c.
+    """
+    from cockpit.incident.notes import Kind
+
+    asked = {
+        Kind.TEMPORARY: "Mended for now only, and until when it holds",
+        Kind.PUT_BACK: "Stopped, raised or turned off, and must be put back",
+        Kind.ACTION: "To be done, with @who and by which day",
+        Kind.LESSON: "What others should know",
+    }
+    for kind, question in asked.items():
+        click.echo(f"\n{question}? A line each, enter ends it.")
+        for kept in pen.noted(kind):
+            click.echo(f"  - {kept} (kept already)")
+        while line := ask("  -:"):
+            pen.note(kind, line)
+        if line is None:
+            return False
+    return True

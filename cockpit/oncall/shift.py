@@ -11,6 +11,7 @@ from pathlib import Path
 from cockpit import paths
 from cockpit.incident import events as e
 from cockpit.incident.journal import Journal, read
+from cockpit.incident.notes import Kind
 from cockpit.incident.summary import folders
 from cockpit.oncall.model import Checklist, Occasion
 from cockpit.text import Redactor, Safe, clean, clean_line
@@ -41,7 +42,8 @@ class Shift:
 
     name: of its folder. It is over when the next one has received it, or at least when it was
     handed off. took: what it began with, where that was written on another machine. damaged: places
-    in its journal that cannot be read.
+    in its journal that cannot be read. noted: lines for the next handoff, each with its kind.
+    goes_on: begun again after a handoff that nobody had received.
     """
 
     name: str = ""
@@ -53,6 +55,8 @@ class Shift:
     handed: e.ShiftHandedOff | None = None
     handed_at: datetime | None = None
     handoffs: int = 0
+    noted: tuple[tuple[str, Safe], ...] = ()
+    goes_on: bool = False
     took: e.HandoffTaken | None = None
     received: e.ShiftReceived | None = None
     received_at: datetime | None = None
@@ -65,7 +69,7 @@ class Shift:
 
     @property
     def ended(self) -> datetime | None:
-        return self.received_at or self.handed_at
+        return self.received_at or (None if self.goes_on else self.handed_at)
 
     def listed(self, title: str, occasion: str) -> Listed | None:
         """A checklist as it stands in this shift."""
@@ -88,7 +92,8 @@ def _after(shift: Shift, record: e.Record) -> Shift:
         case e.JournalOpened(salt=salt):
             return replace(shift, salt=salt)
         case e.ShiftStarted(until=until):
-            return replace(shift, until=until)
+            goes_on = shift.handed is not None
+            return replace(shift, until=until or shift.until, goes_on=goes_on)
         case e.ChecklistOpened(title=title, occasion=occasion, items=items):
             opened = Listed(clean_line(title), occasion, tuple(clean_line(item) for item in items))
             old = [one for one in shift.lists if _same(one, opened)]
@@ -105,7 +110,11 @@ def _after(shift: Shift, record: e.Record) -> Shift:
             return replace(shift, lists=lists)
         case e.ShiftHandedOff() as handed:
             count = shift.handoffs + 1
-            return replace(shift, handed=handed, handed_at=record.ts, handoffs=count)
+            left = replace(shift, handed=handed, handed_at=record.ts, handoffs=count)
+            return replace(left, noted=(), goes_on=False)
+        case e.NoteAdded(text=text):
+            kind, _, line = text.partition(": ")
+            return replace(shift, noted=(*shift.noted, (kind, clean_line(line))))
         case e.HandoffTaken() as took:
             return replace(shift, took=took)
         case e.ShiftReceived() as received:
@@ -166,6 +175,14 @@ class Pen:
         title = str(checklist.title)
         self.write(e.ItemTicked(title=title, occasion=checklist.occasion, item=str(item)))
 
+    def note(self, kind: Kind, line: str) -> None:
+        """A line for the handoff, kept from the moment that it was typed."""
+        self.write(e.NoteAdded(text=f"{kind.value}: {self.clean(line)}"))
+
+    def noted(self, kind: Kind) -> list[Safe]:
+        """Lines for a handoff that is not written yet."""
+        return [line for word, line in self.shift.noted if word == kind.value]
+
 
 @contextmanager
 def writing(folder: Path | None, who: str) -> Iterator[Pen]:
@@ -181,6 +198,6 @@ def writing(folder: Path | None, who: str) -> Iterator[Pen]:
     try:
         yield Pen(journal)
     finally:
-        unsaved = journal.close()
-    if unsaved:
-        raise NotSaved(f"{unsaved} events are not saved. {journal.trouble}".strip())
+        # Also where it was stopped, so that nobody is told that it is kept.
+        if unsaved := journal.close():
+            raise NotSaved(f"{unsaved} events are not saved. {journal.trouble}".strip())

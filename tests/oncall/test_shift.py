@@ -324,11 +324,38 @@ def test_a_handoff_that_is_left_in_the_middle_hands_off_nothing(terminal: list[T
     say(one, "[ ] Open incidents: state and next step", "y")
     say(one, "[ ] What was mended for now only", "y")
     one.read_until(lambda: "Who comes next?" in one.text(), 30)
-    one.type("\x03")
+    one.type("\x04")
     assert one.wait(30) == 1
-    assert "Nothing is handed off yet; what you ticked is kept." in one.text()
+    assert "Nothing is handed off yet. Kept: 2 of 2 items ticked." in one.text()
     assert newest().open
     assert newest().lists[1].left == ()
+
+
+def test_what_is_typed_in_the_checklist_is_kept_also_where_it_is_stopped(
+    terminal: list[Terminal],
+) -> None:
+    call("start")
+    one = at(terminal, "handoff")
+    one.type("Payments waits for Kim\n")  # before anything was asked
+    say(one, "Kept for the handoff. And the item itself", "ny")
+    say(one, '"ny" is neither. y done, enter later', "y")
+    one.read_until(lambda: "[ ] What was mended for now only" in one.text(), 30)
+    one.type("\x03")
+    assert one.wait(30) == 130
+    assert "Nothing is handed off yet. Kept: 1 of 2 items ticked, 1 line" in one.text()
+    assert newest().lists[1].left == ("What was mended for now only",)
+
+    one = at(terminal, "handoff")
+    say(one, "[ ] What was mended for now only", "n")
+    say(one, "Who comes next?", "kim")
+    for question in ("Mended for now only, and", "Stopped, raised", "To be done"):
+        say(one, question, "")
+    one.read_until(lambda: "Payments waits for Kim (kept already)" in one.text(), 30)
+    one.type("\n")
+    assert one.wait(30) == 0, one.text()
+    handed = newest().handed
+    assert handed and handed.lessons == ("Open incidents: Payments waits for Kim",)
+    assert handed.to == "kim" and newest().noted == ()
 
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
