@@ -271,10 +271,19 @@ _GIT_READ = names_of(
 )
 
 
+_GIT_RUNS = re.compile(
+    r"(?:alias|pager|filter|credential|difftool|mergetool)\.|diff\.(?:external|.+\.)"
+    r"|core\.(?:pager|fsmonitor|editor|sshcommand|hookspath|gitproxy)",
+    re.IGNORECASE,
+)
+
+
 @rule("git")
 def _git(call: Call) -> Effect:
     args = list(call.args)
     while args and args[0].startswith("-"):
+        if args[0] == "-c" and _GIT_RUNS.match("".join(args[1:2])):
+            return change("git -c names a program that it runs")
         del args[: 2 if args[0] in ("-C", "-c", "--git-dir", "--work-tree") else 1]
     if not args:
         return read("git prints its help")

@@ -140,6 +140,8 @@ def _iptables(call: Call) -> Effect:
 def _settings(call: Call) -> Effect:
     name = call.words[0].rpartition("/")[2]
     words = call.positional()
+    if name == "ip" and words[:2] == ("netns", "exec"):
+        return call.argv(call.args[call.args.index("exec") + 2 :])
     if name == "ip":
         verbs = {"add", "del", "delete", "set", "flush", "replace", "change", "append"}
         done = next((word for word in words[1:] if word in verbs), None)
@@ -150,9 +152,10 @@ def _settings(call: Call) -> Effect:
     if name == "sync":
         return read("sync flushes buffers")
     if name == "date":
-        return (
-            change("date -s sets the clock") if call.has("-s", "--set") else read("date only shows")
-        )
+        told = call.positional(names_of("-d --date -r --reference -f --file"))
+        new = any(re.fullmatch(r"\d{4,12}(?:\.\d\d)?", word) for word in told)
+        sets = call.has("-s", "--set") or (new and not call.has("-j"))
+        return change("date sets the clock") if sets else read("date only shows")
     if name == "sysctl":
         writes = call.has("-w", "-p", "--system", "--load") or any("=" in word for word in words)
         return change("sysctl changes the kernel") if writes else read("sysctl only shows")

@@ -110,6 +110,8 @@ def judge(call: Call) -> Effect:
         return rule(call)
     if plain == "man" and call.has("-P", "--pager", "-H"):
         return change("man runs the pager it is told")
+    if plain in READ_ONLY and (how := _writes(plain, call)):
+        return change(f"{plain} {how} changes something")
     if plain in READ_ONLY:
         return read(f"{plain} only reads", _waits_by_name(plain, call))
     if plain in _EDITORS:
@@ -117,6 +119,45 @@ def judge(call: Call) -> Effect:
     if plain in _TUI:
         return change(f"{plain} takes over the screen", Waits.TUI)
     return by_verb(call, plain)
+
+
+_WRITES = {
+    "yq": names_of("-i --inplace --in-place"),
+    "ss": names_of("-K --kill"),
+    "tcpdump": names_of("-z"),
+}
+"""Flags with which a program that else only reads writes, ends or runs something."""
+_FILES = {
+    "pg_dump": names_of("-f --file"),
+    "pg_dumpall": names_of("-f --file"),
+    "mysqldump": names_of("-r --result-file"),
+    "tcpdump": names_of("-w"),
+    "tshark": names_of("-w"),
+}
+"""Flags that name a file to be written, which may be a copy of output."""
+_SETS = re.compile(
+    r"set-|terminate-|kill-|(?:un)?lock-|enable-|disable-|flush-|ntp-"
+    r"|(?:activate|attach|revert|hostname|chassis|icon-name|deployment|location)\Z"
+)
+
+
+def _writes(name: str, call: Call) -> str:
+    """The word by which a program that else only reads does more; empty where there is none."""
+    for flag in sorted(_WRITES.get(name, ())):
+        if call.has(flag):
+            return flag
+    for flag in sorted(_FILES.get(name, ())):
+        if (file := call.value(flag)) and not is_capture(file):
+            return flag
+    if name in ("timedatectl", "loginctl", "hostnamectl"):
+        words = call.positional()
+        verb = words[0] if words else ""
+        shows = name == "hostnamectl" and len(words) < 2
+        return verb if _SETS.match(verb) and not shows else ""
+    if name == "uniq":
+        words = call.positional(names_of("-f -s -w"))
+        return words[1] if len(words) > 1 and not is_capture(words[1]) else ""
+    return ""
 
 
 def _waits_by_name(name: str, call: Call) -> Waits | None:
