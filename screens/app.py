@@ -152,10 +152,14 @@ class CockpitApp(App[int]):
             self.main.say(f"{folder.name} cannot be opened: {error}", bad=True)
 
     async def _read_handbook(self) -> None:
-        from cockpit.oncall import handbook
+        from cockpit import clock
+        from cockpit.incident.logbook import aside
+        from cockpit.oncall import handbook, ladder
 
-        self.responder.handbook = await asyncio.to_thread(handbook.load, self.responder.config)
+        found = await aside(lambda: handbook.load(self.responder.config))
+        self.responder.handbook = found
         self.responder.changed()
+        await aside(lambda: ladder.warm(found, clock.now()))
 
     async def _read(self, path: Path) -> None:
         from cockpit.runbook import parse

@@ -11,7 +11,7 @@ from cockpit.clock import Moment, between
 from cockpit.incident import events as e
 from cockpit.incident.clocks import REACHED
 from cockpit.incident.incident import Incident
-from cockpit.oncall import contacts
+from cockpit.oncall import contacts, phone
 from cockpit.oncall.model import Contact, Handbook, Level
 from cockpit.text import Safe, clean_line
 from cockpit.words import in_words
@@ -104,6 +104,16 @@ def climb(handbook: Handbook, incident: Incident, who: str, now: Moment) -> Ladd
     )
     own = _own(rungs, who)
     return replace(_proposed(handbook, incident, rungs, own, now), own=own)
+
+
+def warm(handbook: Handbook, now: datetime) -> None:
+    """Does what the first look at a ladder would wait for: zones, numbers, a code; blocking."""
+    for level in handbook.levels:
+        for contact in level.contacts:
+            contacts.there(contact, now)
+            contacts.answers(contact, now)
+            if dialled := phone.dials(contact.phone):
+                phone.code(dialled)
 
 
 def _to(level: Level, contact: Contact, made: Sequence[Call]) -> tuple[Call, ...]:

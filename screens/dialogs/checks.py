@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -123,13 +122,14 @@ class ChecksScreen(Screen[None]):
 
     @work(exit_on_error=False, exclusive=True)
     async def _ask(self) -> None:
+        from cockpit.incident.logbook import aside
         from cockpit.oncall import handbook
 
         responder, rows = self.responder, self._list
         self._over = False
         read = responder.handbook
         if read is None:
-            read = await asyncio.to_thread(handbook.load, responder.config)
+            read = await aside(lambda: handbook.load(responder.config))
         now = clock.now()
         ticked = {one.name for one in rows.results.values() if one.said == checks.DONE}
 
