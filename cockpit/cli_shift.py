@@ -70,22 +70,27 @@ def shift_start(until: str, config: Path | None) -> None:
         raise Mistake(f"--until {until} is over already. Write a time that lies ahead.")
     handbook = load(settings)
     known = shifts.known()
-    folder = _mine(known)
-    before = next(((path, one) for path, one in known if not one.open), None)
+    folder, mine = _mine(known)
+    left = [(path, one) for path, one in known if not one.open and path != folder]
     others = _others(known)
-    waits = bool(others)
+    handed = mine is not None and mine.handed is not None
+    waits = bool(others) or handed
     with _pen(folder) as pen:
-        if folder is None or ending:
+        if mine is None or ending or (handed and not mine.goes_on):
             pen.write(ShiftStarted(until=ending))
         listed = pen.open_lists(handbook.checklists, Occasion.BEFORE)
         begun = pen.shift
         end = f", until {stamp(begun.until)}" if begun.until else ""
         goes_on = " goes on" if folder else ""
         click.echo(f"The shift of {begun.who}{goes_on}: from {stamp(begun.started)}{end} UTC.")
+        if handed:
+            click.echo(f"Handed off {stamp(begun.handed_at)} UTC, but nobody has received it:"
+                       " it is yours still.")  # fmt: skip
+            click.echo("When somebody has it: cockpit shift receive --name NAME")
         for line in others:
             click.echo(f"\n{line}")
-        if before:
-            waits |= desk.handed_over(*before)
+        if left:
+            waits |= desk.handed_over(*left[0])
         waits |= desk.open_incidents(handbook, settings.timezone)
         check = last()
         waits |= desk.last_check(check, now)
@@ -200,17 +205,18 @@ def shift_receive(file: Path | None, words: str, name: str) -> None:
 
     known = shifts.known()
     if file is not None:
-        if not file.is_file():
-            raise Mistake(f"{file}: there is no such file.")
-        mine = _mine(known)
-        if mine is None:
+        by = clean_line(name.strip() or who())
+        if desk.handed_off_by(file, by):
+            raise Mistake(f"{by} is who handed it off. Who takes it? --name NAME")
+        folder, mine = _mine(known)
+        if folder is None or not (mine and (mine.open or mine.goes_on)):
             raise NoShift("No shift of yours is open. First: cockpit shift start")
         words = _own_words(words, file)
-        with _pen(mine) as pen:
+        with _pen(folder) as pen:
             kept = pen.clean(words)
             pen.write(HandoffTaken(words=kept, document=pen.clean(file.name)))
         click.echo("It is written in your shift. Where it was handed off, they enter:")
-        click.echo(f"  cockpit shift receive --name {who()} --words {shlex.quote(kept)}")
+        click.echo(f"  cockpit shift receive --name {shlex.quote(by)} --words {shlex.quote(kept)}")
         return
     waiting = [(path, one) for path, one in known if one.handed and not one.received]
     if not waiting:
@@ -302,11 +308,11 @@ def moment(text: str, now: datetime, *, ahead: bool = False) -> datetime:
 # Which shift
 
 
-def _mine(known: Sequence[tuple[Path, Shift]]) -> Path | None:
-    """The newest shift of whoever is at the keyboard, while it is not handed off."""
+def _mine(known: Sequence[tuple[Path, Shift]]) -> tuple[Path, Shift] | tuple[None, None]:
+    """The newest shift of whoever is at the keyboard, until somebody has received it."""
     mine = ((folder, one) for folder, one in known if one.who.lower() == who().lower())
     folder, one = next(mine, (None, None))
-    return folder if one and one.open else None
+    return (folder, one) if folder and one and not one.received else (None, None)
 
 
 def _to_hand_off(known: Sequence[tuple[Path, Shift]]) -> Path:

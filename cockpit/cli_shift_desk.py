@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cockpit.cli_given import Mistake
+
 if TYPE_CHECKING:
     from cockpit.oncall.kept import Kept
     from cockpit.oncall.model import Handbook
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from cockpit.text import Safe
 
 _MOST = 1 << 20
+_HEAD = 4096
 _DONE = ("y", "yes", "done")
 _LATER = ("", "n", "no", "later")
 
@@ -48,6 +51,25 @@ def show(document: Path) -> None:
         return
     for line in clean(data).strip().split("\n"):
         click.echo(f"  {line}".rstrip())
+
+
+def handed_off_by(document: Path, name: str) -> bool:
+    """Whether somebody handed this off. Raises Mistake where it is no handoff of cockpit."""
+    if not document.is_file():
+        raise Mistake(f"{document}: there is no such file.")
+    try:
+        with document.open("rb") as file:
+            head = file.read(_HEAD).decode("utf-8-sig", "replace").splitlines()
+    except OSError as error:
+        raise Mistake(f"{document} cannot be read: {error.strerror}.") from None
+    begins = "# Handoff from "
+    if not (head and head[0].startswith(begins) and "- **Period:** " in "".join(head[1:6])):
+        raise Mistake(
+            f"{document} is no handoff: its first line would be {begins.strip()!r} and a name."
+            " Ask for the file that cockpit shift handoff has written."
+        )
+    title = head[0].removeprefix(begins).replace("\\", "").lower()
+    return title == name.lower() or title.startswith(f"{name.lower()} to ")
 
 
 def open_incidents(handbook: Handbook, zone: str) -> bool:

@@ -157,6 +157,7 @@ def test_what_cannot_be_done_is_said_and_why(home: Path) -> None:
         (["report", "--since", "1h", "--until", "2h"], "is no time at all"),
         (["start", "--until", "2020-01-01"], "is over already"),
         (["receive", "nobody-sent.md"], "nobody-sent.md: there is no such file."),
+        (["receive", "ON_CALL.md", "--words", "I have all of it"], "ON_CALL.md is no handoff"),
         (["report", "--since", "1d", "-o", "ON_CALL.md"], "ON_CALL.md is there already"),
         (["report", "--since", "1d", "-o", "no/such/file"], "could not be written"),
     ):
@@ -194,6 +195,13 @@ def test_a_handoff_of_another_machine_is_received_on_both(
     taken = told("receive", str(sent), *words, user="kim")
     assert taken.exit_code == 0, taken.output
     assert "kim took over what sent.md says: nothing is open" in told("report").stdout
+    ours = told("receive", str(sent), *words)
+    assert (ours.exit_code, ours.stderr) == (
+        2,
+        "sam is who handed it off. Who takes it? --name NAME\n",
+    )
+    other = told("receive", str(sent), *words, "--name", "Ben B", user="kim")
+    assert shlex.split(other.stdout.splitlines()[-1])[3:5] == ["--name", "Ben B"]
     # What they are to enter, entered.
     order = shlex.split(taken.stdout.splitlines()[-1])
     monkeypatch.setenv("COCKPIT_HOME", str(home / "state"))
@@ -210,6 +218,26 @@ def test_a_handoff_that_is_mended_does_not_write_over_the_first(home: Path) -> N
     assert "first" in (folder / "handoff.md").read_text()
     assert "second" in (folder / "handoff-2.md").read_text()
     assert newest().handed == e.ShiftHandedOff(lessons=("second",), document="handoff-2.md")
+
+
+@pytest.mark.usefixtures("all_well")
+def test_a_shift_that_nobody_has_received_goes_on_and_says_so(home: Path) -> None:
+    told("start")
+    told("handoff", "--to", "kim")
+    assert newest().ended is not None
+    again = told("start", "--until", "2h")
+    assert again.exit_code == 1
+    assert "The shift of sam goes on: from " in again.stdout
+    assert "nobody has received it: it is yours still." in again.stdout
+    assert len(shifts.known()) == 1
+    assert newest().ended is None, "what comes now is of this shift too"
+    assert "still going on" in told("report").stdout
+    until = newest().until
+    told("start")
+    assert newest().until == until
+    assert told("receive", "--name", "kim", "--words", "I have all of it").exit_code == 0
+    assert "goes on" not in told("start").stdout
+    assert len(shifts.known()) == 2
 
 
 def test_open_incidents_and_a_check_that_went_badly_wait_for_who_comes(home: Path) -> None:
