@@ -222,9 +222,10 @@ _PROSE = re.compile(
     re.IGNORECASE,
 )
 _NEXT_FIELD = re.compile(r"[&,;](?=[\w.-]+[=:])|[,;](?=[\"'\\])")
+# A bare one ends with its line, also where lines were joined; `.*` is a pattern, not a secret.
 _VALUE = (
     r"""(?:\\"(?P<escaped>[^"\n]+?)(?=\\*"|\n|\Z)|"(?P<double>(?:[^"\\\n]|\\.)++)"""
-    r"""|'(?P<single>(?:[^'\\\n]|\\.)++)|(?P<bare>[^\s"'`<>|][^\s"'`<]*+))"""
+    r"""|'(?P<single>(?:[^'\\\n]|\\.)++)|(?P<bare>(?!\.\*)[^\s␤"'`<>|][^\s␤"'`<]*+))"""
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from cockpit.incident.events import Severity
 from cockpit.incident.incident import Entry
 from cockpit.incident.timeline import line
 from cockpit.oncall import pitfalls
+from cockpit.responder import Responder
 from cockpit.text import Safe
 from screens.asking import Asking
 from screens.dialogs.form import Field, Form
@@ -23,6 +25,10 @@ _COUNTS_AS = Safe(
 
 class IncidentKeys(Asking):
     """Every verb on the incident, each with its question."""
+
+    def __init__(self, responder: Responder) -> None:
+        super().__init__(responder)
+        self._resolving: dict[str, str] = {}
 
     @work(exit_on_error=False)
     async def action_note(self) -> None:
@@ -53,7 +59,9 @@ class IncidentKeys(Asking):
             book.title if book else f"Trouble on {self.responder.target.name}"
         )
         head = "How bad is it now?" if incident.severity else "Declare the incident: how bad is it?"
-        answer = await self.app.push_screen_wait(Declare(Safe(head), title, incident.severity))
+        answer = await self.app.push_screen_wait(
+            Declare(Safe(head), title, incident.severity, self.responder.rules)
+        )
         if answer is None:
             return
         severity, title = answer
@@ -105,8 +113,16 @@ class IncidentKeys(Asking):
                     "unverified", Safe("Why resolve without it?"), wanted="Verify, or say why not."
                 )
             )
-        values = await self.ask(Form(Safe("Resolve the incident"), tuple(fields), hint=Safe(hint)))
+        again = self._resolving
+        form = Form(
+            Safe("Resolve the incident"),
+            tuple(replace(one, value=again.get(one.name, ""), again=True) for one in fields),
+            hint=Safe(hint),
+            left=again.update,
+        )
+        values = await self.ask(form)
         if values:
+            again.clear()
             if told:
                 self.responder.warn("verification", told)
             self.responder.resolve(**values)

@@ -48,6 +48,9 @@ class SayKeys(Asking):
         if chosen is None:
             return
         template, text = chosen
+        if template.about == "resolved" and self.responder.incident.open:
+            self.say("It is still open. R resolves it, and asks cause and fix; then U tells.")
+            return
         if not text:
             drafted = await self.drafted(template, {})
             if drafted is None:
@@ -84,7 +87,8 @@ class SayKeys(Asking):
             return first
         offered = self.responder.incident.value
         fields = tuple(
-            Field(gap.name, gap.ask, str(gap.offer or offered("", gap.name))) for gap in first.gaps
+            Field(gap.name, gap.ask, str(gap.offer or offered("", gap.name)), again=True)
+            for gap in first.gaps
         )
 
         def preview(values: dict[str, str]) -> Safe:
@@ -93,12 +97,20 @@ class SayKeys(Asking):
 
         title = Safe(f"{template.title}: what only you know")
         hint = Safe("What stays empty is told as not known yet.")
-        values = await self.ask(Form(title, fields, hint=hint, preview=preview))
-        if values is None:
-            return None
-        told = {name: self.responder.log.clean(value) for name, value in values.items()}
-        self.responder.remember({name: value for name, value in told.items() if value}, None)
-        return self._draft(template, {**given, **told})
+
+        def keep(values: dict[str, str]) -> dict[str, str]:
+            told = {name: self.responder.log.clean(value) for name, value in values.items()}
+            self.responder.remember({name: value for name, value in told.items() if value}, None)
+            return told
+
+        def left(values: dict[str, str]) -> None:
+            typed = {one.name: values[one.name] for one in fields if values[one.name] != one.value}
+            if any(keep(typed).values()):
+                self.say("Not told. What you answered is offered again by the next U.")
+
+        form = Form(title, fields, hint=hint, preview=preview, left=left)
+        values = await self.ask(form)
+        return None if values is None else self._draft(template, {**given, **keep(values)})
 
     def _draft(self, template: Template, given: Mapping[str, str]) -> Draft:
         from cockpit.oncall import messages

@@ -300,6 +300,8 @@ def test_a_token_is_known_by_its_shape(secret: str, rule: str, around: str) -> N
         ('"Authorization": "Bearer §"', '"Authorization": "Bearer #auth"'),
         ("sent Bearer §", "sent Bearer #auth"),
         ("Cookie: session=§; a=b", "Cookie: #cookie"),
+        ("sed 's/^A_SECRET=.*/A_SECRET=§/' .env", "sed 's/^A_SECRET=.*/A_SECRET=#value' .env"),
+        ("token=§␤Found: it", "token=#value␤Found: it"),
     ],
 )
 def test_a_value_is_known_by_what_stands_before_it(text: str, kept: str) -> None:
@@ -326,6 +328,8 @@ def test_a_value_is_known_by_what_stands_before_it(text: str, kept: str) -> None
         "DB_PASSWORD=$DB_PASSWORD TOKEN=${TOKEN} secret: {{ .Secret }} pw=$(pass show x)",
         "password=**** token=<your-token> PASSWORD=xxxxx secret=null",
         "PWD=/app OLDPWD=/root",
+        "sed -i 's/^A_SECRET=.*/A_SECRET=<A_SECRET>/' .env",
+        "token=[REDACTED:github:fa9dd7].␤Found: it",
         "password_file=/run/secrets/db TOKEN_URL=https://h/oauth secretName: tls",
         "tests pass: 12 fail: 0",
         "http://127.0.0.1:8000/health http://localhost:4873/@scope/pkg",

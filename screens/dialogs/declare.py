@@ -11,21 +11,30 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from cockpit.incident.clocks import Pace, Rules
 from cockpit.incident.events import Severity
 from cockpit.text import Safe
+from cockpit.words import in_words
 from screens import paint
 from screens.dialogs.answer import Answer
+from screens.dialogs.form import WIDEST
 
 MEANING = {
-    Severity.P0: "P0  down, or data at risk; respond at once",
-    Severity.P1: "P1  badly degraded; respond in 15 min",
-    Severity.P2: "P2  degraded, with a way around; respond in 1 h",
-    Severity.P3: "P3  minor; next business day",
+    Severity.P0: Safe("down, or data at risk"),
+    Severity.P1: Safe("badly degraded"),
+    Severity.P2: Safe("degraded, with a way around"),
+    Severity.P3: Safe("minor"),
 }
+"""Where the handbook says nothing else."""
+_GRADES = Safe("0 1 2 3 declares · tab, or a letter, writes the title · esc leaves it")
+_WRITES = Safe("enter, then 0 1 2 3 declares · esc keeps the title")
 
 
 class Declare(ModalScreen[tuple[Severity, str] | None]):
-    """Asks for severity (0 to 3) and title; the title offered stands unless it is changed."""
+    """Asks for severity (0 to 3) and title; the title offered stands unless it is changed.
+
+    rules: what the severities mean, and how soon each wants somebody.
+    """
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -33,49 +42,75 @@ class Declare(ModalScreen[tuple[Severity, str] | None]):
         Binding("tab", "title", "title", id="declare.title", tooltip="Change the title"),
     ]
 
-    def __init__(self, head: Safe, title: str, severity: Severity | None) -> None:
+    def __init__(self, head: Safe, title: str, severity: Severity | None, rules: Rules) -> None:
         super().__init__(classes="panel")
         self.head = head
         self.offered = title
         self.severity = severity
+        self.rules = rules
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box"):
             yield Static(paint.text((self.head, "title")), markup=False)
-            for severity, meaning in MEANING.items():
-                now = Safe("  (now)" if severity is self.severity else "")
+            for severity in Severity:
+                pace = self.rules.pace(severity)
+                now = "  (now)" if severity is self.severity else ""
+                soon = f"; respond {_soon(pace)}{now}"
+                room = max(8, min(WIDEST, self.app.size.width) - 13 - len(soon))
+                words = paint.fit(pace.about or MEANING[severity], room).rstrip()
                 yield Static(
                     paint.text(
-                        (Safe(f"  {severity.value[1]}  "), "key"), Safe(meaning), (now, "faint")
+                        (Safe(f"  {severity.value[1]}  "), "key"),
+                        Safe(f"{severity.value}  {words}"),
+                        (Safe(soon), "faint"),
                     ),
                     markup=False,
                 )
-            yield Static(paint.text(Safe("Title (tab changes it)")), markup=False, classes="label")
+            yield Static(paint.text(Safe("Title")), markup=False, classes="label")
             yield Answer(self.offered, {"enter": self._take}, id="title")
-            yield Static(
-                paint.text((Safe("0 1 2 3 declares · esc leaves it"), "faint")), markup=False
-            )
+            yield Static("", markup=False, id="said")
 
     def on_mount(self) -> None:
-        self.set_focus(None)
+        self._grade()
 
     def on_key(self, event: events.Key) -> None:
-        if event.key in "0123" and self.focused is None:
+        if self.focused is not None:
+            return
+        if event.key in "0123":
             event.stop()
             title = self.query_one(Answer).value.strip() or self.offered
             self.dismiss((Severity(f"P{event.key}"), title))
+        elif event.is_printable and event.character:
+            event.stop()
+            self.action_title()
+            answer = self.query_one(Answer)
+            answer.value = event.character
+            answer.cursor_position = 1
 
-    def _take(self, text: str) -> None:
+    def _grade(self) -> None:
+        """A digit declares from here on."""
         self.query_one(Answer).shut = True
         self.set_focus(None)
+        self.query_one("#said", Static).update(paint.text((_GRADES, "faint")))
+
+    def _take(self, text: str) -> None:
+        self._grade()
 
     def action_title(self) -> None:
         answer = self.query_one(Answer)
         answer.shut = False
         self.set_focus(answer)
+        answer.action_select_all()
+        self.query_one("#said", Static).update(paint.text((_WRITES, "faint")))
 
     def action_leave(self) -> None:
         if self.focused is not None:
-            self.set_focus(None)
+            self._grade()
         else:
             self.dismiss(None)
+
+
+def _soon(pace: Pace) -> str:
+    if pace.respond is None:
+        return "next business day"
+    return f"in {in_words(pace.respond)}" if pace.respond else "at once"

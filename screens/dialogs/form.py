@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -19,13 +20,17 @@ from screens.dialogs.answer import Answer
 from screens.paint import Part
 
 PREVIEW_LINES = 8
+BELOW = 10
+"""Rows that a form takes beside its preview and the answers that were given."""
+WIDEST = 110
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """One line to fill in; wanted says what is missing when it must not stay empty.
 
-    secret: it is not shown, and taken as it is, blanks and all.
+    secret: it is not shown, and taken as it is, blanks and all. again: it is offered as it was
+    given before, and what is typed takes its place.
     """
 
     name: str
@@ -33,13 +38,15 @@ class Field:
     value: str = ""
     wanted: str = ""
     secret: bool = False
+    again: bool = False
 
 
 class Form(ModalScreen[dict[str, str] | None]):
     """Asks for some fields; None when the responder leaves it.
 
     check: looks at the values and returns what is wrong with them, in a sentence, or nothing.
-    preview: what they would make, shown while they are typed.
+    preview: what they would make, shown while they are typed. left: is given the values where the
+    responder leaves, so that they can be offered again.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,6 +61,7 @@ class Form(ModalScreen[dict[str, str] | None]):
         hint: Safe = Safe(""),
         preview: Callable[[dict[str, str]], Safe] | None = None,
         check: Callable[[dict[str, str]], str] | None = None,
+        left: Callable[[dict[str, str]], None] | None = None,
     ) -> None:
         super().__init__(classes="panel")
         self.asked = title
@@ -61,6 +69,7 @@ class Form(ModalScreen[dict[str, str] | None]):
         self.hint = hint
         self.preview = preview
         self.check = check or (lambda values: "")
+        self.left = left
         self.values = {field.name: field.value for field in fields}
         self.at = 0
 
@@ -83,8 +92,9 @@ class Form(ModalScreen[dict[str, str] | None]):
         self.at = at
         parts: list[Part] = []
         for field in self.fields[:at]:
-            given = "•••" if field.secret else self.values[field.name]
-            parts += [(Safe(f"{field.label} "), ""), (clean_line(given), "strong")]
+            given = Safe("•••") if field.secret else clean_line(self.values[field.name])
+            room = max(8, self._width() - cell_len(field.label) - 1)
+            parts += [(Safe(f"{field.label} "), ""), (paint.fit(given, room), "strong")]
             parts += [(Safe("\n"), "")]
         parts.append((self.fields[at].label, ""))
         if len(self.fields) > 1:
@@ -94,6 +104,8 @@ class Form(ModalScreen[dict[str, str] | None]):
         answer.password = self.fields[at].secret
         answer.value = self.values[self.fields[at].name]
         answer.cursor_position = len(answer.value)
+        if self.fields[at].again:
+            answer.action_select_all()
         self._show_preview()
         back = " · up goes back" if at else ""
         how = Safe(f"enter goes on{back} · esc leaves it")
@@ -104,11 +116,17 @@ class Form(ModalScreen[dict[str, str] | None]):
     def _show_preview(self) -> None:
         if self.preview:
             typed = {self.fields[self.at].name: self.query_one(Answer).value.strip()}
-            lines = self.preview(self.values | typed).split("\n")
-            if len(lines) > PREVIEW_LINES:
-                lines[PREVIEW_LINES - 1 :] = [f"… {len(lines) - PREVIEW_LINES + 1} more lines"]
-            whole = Safe("\n".join(lines))
-            self.query_one("#preview", Static).update(paint.text((whole, "code")))
+            lines = paint.fold(self.preview(self.values | typed), self._width())
+            # What is asked stands below it, and must stay in sight.
+            most = max(1, min(PREVIEW_LINES, self.size.height - BELOW - len(self.fields)))
+            if len(lines) > most:
+                lines[most - 1 :] = [Safe(f"… {len(lines) - most + 1} more lines")]
+            shown = Safe("\n".join(lines))
+            self.query_one("#preview", Static).update(paint.text((shown, "code")))
+
+    def _width(self) -> int:
+        """Cells in a line of the box."""
+        return max(20, min(WIDEST, self.size.width) - 4)
 
     def _take(self, text: str) -> None:
         field = self.fields[self.at]
@@ -128,4 +146,7 @@ class Form(ModalScreen[dict[str, str] | None]):
         self._ask(max(0, self.at - 1))
 
     def action_leave(self) -> None:
+        if self.left:
+            typed = {self.fields[self.at].name: self.query_one(Answer).value}
+            self.left(self.values | typed)
         self.dismiss(None)

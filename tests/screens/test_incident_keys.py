@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from textual.widgets import Static
 
+from cockpit.incident.events import IncidentDeclared, Severity
+from screens.dialogs.declare import Declare
 from screens.dialogs.form import Form
 from screens.incident_keys import moment, unsuitable
 from tests.screens.test_cockpit import dialog, opened, press, until
@@ -69,3 +71,32 @@ async def test_resolving_says_where_the_post_incident_document_is(tmp_path: Path
         assert responder.folder is not None
         text = (responder.folder / "post-incident.md").read_text()
         assert "- it was" in text.split("## Where we were lucky")[1]
+
+
+@pytest.mark.anyio
+async def test_a_letter_writes_the_title_and_a_digit_declares_it(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, responder, main):
+        await press(pilot, "S")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Declare))
+        assert "a letter, writes" in str(pilot.app.screen.query_one("#said", Static).render())
+        await press(pilot, *"api", "2")
+        assert responder.incident.severity is None
+        await press(pilot, "enter", "1")
+        await until(pilot, lambda: pilot.app.screen is main)
+        found = [entry.record.event for entry in responder.incident.entries]
+        assert IncidentDeclared(title="api2", severity=Severity.P1) in found
+
+
+@pytest.mark.anyio
+async def test_what_was_said_of_the_cause_is_offered_again(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, responder, main):
+        responder.note("looking")
+        for keys in ((*"disk", "enter", *"fre", "escape"), ("enter", "enter", "enter")):
+            await press(pilot, "R")
+            await dialog(pilot, Form)
+            await pilot.press(*keys)
+            await until(pilot, lambda: pilot.app.screen is main)
+        await until(pilot, lambda: not responder.incident.open)
+        assert responder.incident.resolution is not None
+        found = responder.incident.resolution
+        assert (found.cause, found.fix) == ("disk", "fre")

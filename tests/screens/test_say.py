@@ -165,6 +165,31 @@ async def test_an_update_asks_what_it_asked_before_with_the_answer_at_hand(tmp_p
         assert "Impact: nobody can pay." in written(pilot)
 
 
+async def test_an_answer_that_is_left_is_offered_again_and_typing_replaces_it(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as (pilot, responder, _):
+        await choose(pilot, "ackn")
+        await dialog(pilot, Form)
+        await press(pilot, *"slow", "escape")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, Form))
+        await choose(pilot, "ackn")
+        await dialog(pilot, Form)
+        assert pilot.app.screen.query_one(Answer).value == "slow"
+        await press(pilot, *"down", "enter")
+        await dialog(pilot, Write)
+        assert "Impact: down." in written(pilot)
+        assert not told(responder)
+
+
+async def test_resolved_is_told_once_it_is(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, responder, main):
+        await choose(pilot, "reso")
+        await until(pilot, lambda: pilot.app.screen is main)
+        assert any("R resolves it" in one.message for one in pilot.app._notifications)
+        assert not told(responder)
+
+
 async def test_what_is_typed_into_a_message_is_told_only_as_it_was_seen(tmp_path: Path) -> None:
     async with opened(tmp_path) as (pilot, responder, _):
         await choose(pilot, "ackn")
