@@ -272,7 +272,7 @@ def test_a_shell_on_the_host_is_opened_by_name(tmp_path: Path, file: Path) -> No
         terminal.type("open a shell")
         terminal.wait("Open a shell on this machine")
         terminal.keys("Enter")
-        terminal.wait("Why recover first")
+        terminal.wait(r"Why recover\s")
         time.sleep(0.5)
         terminal.type("to look around")
         terminal.keys("Enter")

@@ -335,7 +335,7 @@ async def test_an_order_that_waited_too_long_is_not_sent_any_more(
     host: Local, place: job.Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = iter([0.0, job.STALE_S + 1])
-    monkeypatch.setattr(job, "_now", lambda: next(times))
+    monkeypatch.setattr(job, "awake_or_not", lambda: next(times))
     done = await run(host, place, f"echo run >> {tmp_path}/side")
     assert isinstance(done.last, job.Ended)
     assert done.last.how == "never started"
