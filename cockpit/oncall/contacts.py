@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
+from cockpit.oncall.filled import made_up
 from cockpit.oncall.hours import hours
 from cockpit.oncall.model import Contact, Handbook, Vendor
 from cockpit.oncall.zones import zone
@@ -177,10 +178,14 @@ def _of_contact(place: str, contact: Contact) -> Iterator[Problem]:
         return
     if not contact.name and "name" not in contact.missing:
         yield _problem(line, f"{place}: no name.")
+    if contact.name.startswith("#"):
+        yield _problem(line, f"{who} is a channel. Name somebody who can be called.")
     if contact.phone:
         wrong = _number(contact.phone)[1]
         if wrong:
             yield _problem(line, f"{who}: {contact.phone} {wrong}.")
+        elif made_up(contact.phone):
+            yield _problem(line, f"{who}: {contact.phone} looks made up. Is it theirs?")
     elif "phone" not in contact.missing:
         yield _problem(line, f"{who}: no phone. A chat message wakes nobody.")
     if contact.email and not _EMAIL.fullmatch(contact.email):

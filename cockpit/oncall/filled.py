@@ -30,11 +30,14 @@ _INSIDE = re.compile(
     r"|\b(?:example\.(?:com|org|net|io|edu|de)|example|invalid)\b(?=[\s/:?>)]|\Z)"
     r"|@(?:your[\w-]*|company|domain|email|test)\.\w+|//(?:your|[A-Z]+_)[\w-]*"
     r"|//[^/\s]*[\[<{]|//[^\s]*[\[<{]your"
-    r"|(?<![a-z0-9])(?:x{3,}|X{2,}[ .-]X{2,}|0{3}[ .-]0{3})(?![a-z0-9])",
+    r"|(?<![a-z0-9])(?:x{3,}|X{2,}[ .-]X{2,})(?![a-z0-9])",
     re.IGNORECASE,
 )
 _EXAMPLE_HOST = re.compile(r"(?:@|//|\.|\A)(?:example|invalid)\b", re.IGNORECASE)
-_PHONE = re.compile(r"\+?[\d\s().x/-]{7,}\Z")
+_PHONE = re.compile(r"\+?[\d\s().x/–-]{7,}\Z")
+_ZEROS = re.compile(r"(?:0\W*){7,}\Z|(?<!\d)(?:0\W*){6,}\Z")
+_COUNTED = re.compile(r"12345678?(?:9|90)?|0?123456789")
+_NOBODY = re.compile(r"(?:max|erika) mustermann|j(?:oh?n|ane) doe", re.IGNORECASE)
 
 BOX = re.compile(
     r"(?P<on>[☑☒✅✔✓■◉]️?|\[\s*[xX✓✔]\s*\]|\(\s*[xX]\s*\))|(?P<off>[□☐▢◻⬜○]|\[\s?\]|\(\s?\))"
@@ -66,17 +69,45 @@ def _no_word(found: str, value: str) -> bool:
 
 
 def could_ring(text: str) -> bool:
-    """Whether a number is more than an example: 555 is kept for films, 1234567 for forms."""
-    digits = re.sub(r"(?:x|ext).*|\D", "", text, flags=re.IGNORECASE)
-    if len(set(digits)) < 3 or digits in "12345678901234567890" or "1234567890" in digits:
-        return False
-    if text.strip().startswith("+") and not digits.startswith("1"):
-        return True
-    home = digits[1:] if digits.startswith("1") and len(digits) in (8, 11) else digits
-    fictional = (home.startswith("555") and len(home) in (7, 10)) or (
+    """Whether a number may be somebody's: False only where it is surely an example."""
+    number = _plain(text)
+    digits = re.sub(r"\D", "", number)
+    home = _home(number, digits)
+    fictional = (len(home) == 7 and home.startswith("55501")) or (
+        len(home) == 10 and home[3:8] == "55501" and home[0] not in "01"
+    )
+    counted = _COUNTED.fullmatch(digits) or _COUNTED.fullmatch(home)
+    return not (
+        len(set(digits)) < 2 or len(set(home)) == 1 or counted or fictional or _ZEROS.search(number)
+    )
+
+
+def made_up(text: str) -> bool:
+    """Whether a number that somebody wrote looks as if nobody had it."""
+    number = _plain(text)
+    digits = re.sub(r"\D", "", number)
+    home = _home(number, digits)
+    film = (len(home) == 7 and home.startswith("555")) or (
         len(home) == 10 and home[3:6] == "555" and home[0] not in "01"
     )
-    return not fictional
+    same = re.search(r"(\d)\1{5}\Z", digits) or len(set(digits)) < 3
+    return bool(film or same or "1234567" in digits)
+
+
+def nobody(name: str) -> bool:
+    """Whether a name is one that forms are explained with."""
+    return bool(_NOBODY.fullmatch(" ".join(name.split())))
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"(?:x|ext).*", "", text.strip(), flags=re.IGNORECASE)
+
+
+def _home(number: str, digits: str) -> str:
+    """A number of North America without its country's code; empty for one of another country."""
+    if number.startswith("+") and not digits.startswith("1"):
+        return ""
+    return digits[1:] if digits.startswith("1") and len(digits) in (8, 11) else digits
 
 
 def ticked(text: str) -> str | None:

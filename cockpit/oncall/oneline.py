@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cockpit.oncall.filled import could_ring, filled
+from cockpit.oncall.filled import could_ring, filled, nobody
 from cockpit.oncall.outline import without_sign
 
 AREA = re.compile(
@@ -88,8 +88,13 @@ BETWEEN = re.compile(
 )
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
 _PHONE = re.compile(
-    r"(?<![\w@#/.-])(?:\+|00|\()?\d[\d\s().–-]{5,22}\d(?:\s*(?:x|ext\.?)\s*\d{1,6})?(?!\w)"
+    # A day, an address of a machine, or the bare number of a ticket is none.
+    r"(?<![\w@#/.-])(?!\d{4}-\d\d-\d\d|\d{1,2}\.\s?\d{1,2}\.\s?\d{2,4}\b"
+    r"|\d{1,3}(?:\.\d{1,3}){3}\b|[1-9]\d{0,8}(?!\s*[\d().–-]))"
+    r"(?:\+|00|\()?\d[\d\s().–-]{5,22}\d(?:\s*(?:x|ext\.?)\s*\d{1,6})?(?!\w)"
 )
+_DIALS = re.compile(r"\+?\(?\d[\d\s()./–-]{5,}\d")
+"""A number in its own field, however it is written."""
 _HANDLE = re.compile(r"(?<![\w/.+-])[@#][A-Za-z_][\w.-]{1,40}")
 WHERE = (
     "name", "phone", "slack", "email", "timezone", "availability",
@@ -104,8 +109,10 @@ def value(key: str, text: str) -> str:
         found = _EMAIL.search(said)
         return found[0] if found else said
     if key == "phone" and said:
-        found = _PHONE.search(said)
+        found = _DIALS.search(said)
         return "" if found and not could_ring(found[0]) else said
+    if key == "name" and nobody(said):
+        return ""
     if key == "slack" and (handle := _HANDLE.search(said)):
         return handle[0]
     return said

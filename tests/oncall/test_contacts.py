@@ -197,6 +197,42 @@ def test_what_is_wrong_with_a_list_of_contacts() -> None:
     ]
 
 
+def test_what_somebody_wrote_is_shown_and_what_stands_in_every_form_is_not() -> None:
+    book = """## Contacts
+
+### Level 1
+- Name: Ada Moss
+- Phone: +1 212 555 8877
+
+### Level 2
+- Name: Ben Ash
+- Phone: 030 / 12 34 56
+
+### Level 3
+- Name: Max Mustermann
+- Phone: 030 / 0000000 (mobile)
+- Email: ops@moss.io
+
+### Level 4
+- Name: #incidents
+- Phone: +49 30 901820
+"""
+    told = [level.contacts[0] for level in handbook.parse(book).levels]
+    assert [(one.name, one.phone, one.missing) for one in told] == [
+        ("Ada Moss", "+1 212 555 8877", ()),
+        ("Ben Ash", "030 / 12 34 56", ()),
+        ("", "", ("name", "phone")),
+        ("#incidents", "+49 30 901820", ()),
+    ]
+    assert problems(book) == [
+        "4: Level 1 (Level 1): Ada Moss: +1 212 555 8877 looks made up. Is it theirs?",
+        "8: Level 2 (Level 2): Ben Ash: 030 / 12 34 56 lacks the country's code: write it with +, "
+        "as in +49 30 901820.",
+        "12: Level 3 (Level 3): name, phone are not filled in.",
+        "17: Level 4 (Level 4): #incidents is a channel. Name somebody who can be called.",
+    ]
+
+
 def test_a_handbook_without_levels_and_one_without_faults() -> None:
     assert problems("# On-call\n") == [
         "1: No level of an escalation ladder: nobody is named who can be called."
