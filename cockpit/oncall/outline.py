@@ -18,6 +18,8 @@ _LINK = re.compile(
     r"!?\[([^\]\[\n]{0,300}+)\]\(\s*+<?((?:(?!\]\()[^)\s>]){1,500}+)>?"
     r"(?:\s+\"[^\"\n]*+\")?\s*\)"
 )
+_GONE = re.compile(r"<!--(?:(?!<!--).)*?-->|~~[^~]+~~")
+"""What stands in a line and is not to be read: a comment, what was struck out."""
 _FOREIGN = re.compile(r"\A[^\w+@#(\[<{$\"'“☐-☒□✅✔✓▢_.-]+")
 
 
@@ -178,9 +180,11 @@ def rows(table: Block) -> list[tuple[int, list[str]]]:
 def readable(text: str) -> str:
     """A line of markdown as it reads; a link is its text and, where that says less, its address.
 
-    What is longer than any line that a person writes is cut.
+    What was struck out is left out. What is longer than any line that a person writes is cut.
     """
     text = text[:_LONGEST]
+    if "<!--" in text or "~~" in text:
+        text = _GONE.sub("", text)
     if "](" in text:
         text = _LINK.sub(_link, text)
     return _SIGNS.sub("", text).strip() if any(sign in text for sign in "*`_~") else text.strip()

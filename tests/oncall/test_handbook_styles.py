@@ -328,3 +328,24 @@ def test_a_chain_that_ends_in_levels_and_times_below_their_severity() -> None:
     # Neither who was silent nor what holds for a P2 alone is the rule for every alert.
     assert book.rules.acknowledge == 5 * MINUTE
     assert book.templates == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "- Last verified: 2026-01-02",
+        "- On call since 2026-01-02 10:30",
+        "- Rota: 2026-01-02 - 2026-01-09",
+        "- Updated: 02.01.2026 (Kim)",
+        "- Ticket 20260102",
+        "- 192.168.178.123 is the jump host",
+        "- Phone: ~~+49 30 901899~~ +49 30 901820",
+        "- Phone: <!-- +49 30 901899 --> +49 30 901820",
+    ],
+)
+def test_nothing_else_is_taken_for_somebodys_number(line: str) -> None:
+    book = handbook.parse(
+        f"# O\n\n## Escalation\n\n### Level 1: A\n\n{line}\n- Name: Ada\n- Phone: +49 30 901820\n"
+    )
+    (level,) = book.levels
+    assert [(one.name, one.phone) for one in level.contacts] == [("Ada", "+49 30 901820")]
