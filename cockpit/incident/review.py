@@ -75,7 +75,7 @@ def _google_head(case: Case) -> str:
     day = f"{incident.started:%Y-%m-%d}" if incident.started else "not known"
     rows = [
         ("Date", day),
-        ("Authors", ", ".join(parts.people(case)) or gap("who writes this")),
+        ("Authors", ", ".join(parts.authors(case)) or gap("who writes this")),
         ("Status", f"draft; the incident is {incident.status.value}"),
     ]
     return "\n".join(f"- **{name}:** {value}" for name, value in rows)

@@ -19,6 +19,7 @@ from cockpit.incident.timeline import beginning, outcome
 from cockpit.text import Safe, clean_line
 from cockpit.words import duration, in_words, many
 
+AT_ONCE = timedelta(seconds=1)
 _MENDING = ("recovery", "rollback", "")
 
 
@@ -32,9 +33,21 @@ def badly(incident: Incident, rules: Rules) -> tuple[Safe, ...]:
     return tuple(clean_line(one) for one in _badly(incident, rules))
 
 
-def _well(incident: Incident, rules: Rules) -> Iterator[str]:
+def to_acknowledge(incident: Incident) -> timedelta | None:
+    """From started to acknowledged; None where that is not known.
+
+    Who acknowledges with the first key begins the incident with it: when the alert came is not
+    known then, until somebody corrects the time of the start.
+    """
     waited = _span(incident.started, incident.acknowledged)
-    if waited is not None and waited <= rules.acknowledge:
+    if waited is None or waited < AT_ONCE.total_seconds():
+        return None
+    return timedelta(seconds=waited)
+
+
+def _well(incident: Incident, rules: Rules) -> Iterator[str]:
+    waited = to_acknowledge(incident)
+    if waited is not None and waited.total_seconds() <= rules.acknowledge:
         yield f"Acknowledged after {duration(waited)}."
     if _first_change(incident) is not None and not _mended_blindly(incident):
         yield "It was diagnosed before anything was changed."
@@ -50,10 +63,10 @@ def _well(incident: Incident, rules: Rules) -> Iterator[str]:
 
 
 def _badly(incident: Incident, rules: Rules) -> Iterator[str]:
-    waited = _span(incident.started, incident.acknowledged)
-    if waited is None:
+    waited = to_acknowledge(incident)
+    if incident.acknowledged is None:
         yield "Nobody acknowledged it."
-    elif waited > rules.acknowledge:
+    elif waited is not None and waited.total_seconds() > rules.acknowledge:
         yield f"Acknowledged after {duration(waited)}; {in_words(rules.acknowledge)} is the limit."
     if _mended_blindly(incident):
         reasons = [run.asked.reason for run in incident.runs.values() if run.asked.reason]

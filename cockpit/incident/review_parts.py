@@ -17,7 +17,7 @@ from cockpit.incident.incident import Incident, Mark
 from cockpit.incident.notes import Kind
 from cockpit.incident.outgoing import Way
 from cockpit.incident.report import cell, ended, prose, spans
-from cockpit.incident.review_facts import badly, ending, failed_runs, well
+from cockpit.incident.review_facts import badly, ending, failed_runs, to_acknowledge, well
 from cockpit.incident.rollouts import counted, standings
 from cockpit.incident.timeline import line
 from cockpit.text import Redactor, Safe, clean_line, code_span
@@ -72,13 +72,13 @@ def impact(case: Case) -> str:
     """How long it hurt and how bad it was held to be, with definitions."""
     incident = case.incident
     rows = [
-        ("Users were hurt", "started to mitigated", incident.started, incident.hurt_until),
-        ("Acknowledged after", "from started", incident.started, incident.acknowledged),
-        ("Resolved after", "from started", incident.started, incident.resolved),
+        ("Users were hurt", "started to mitigated", _between(incident, incident.hurt_until)),
+        ("Acknowledged after", "from started", to_acknowledge(incident)),
+        ("Resolved after", "from started", _between(incident, incident.resolved)),
     ]
     lines = ["| | Duration | Definition |", "|---|---|---|"]
-    for name, definition, start, end in rows:
-        lines.append(f"| {name} | {duration(end - start) if start and end else 'not known'} |"
+    for name, definition, took in rows:
+        lines.append(f"| {name} | {'not known' if took is None else duration(took)} |"
                      f" {definition} |")  # fmt: skip
     for severity, spent in _by_severity(incident).items():
         lines.append(f"| Time as {severity} | {duration(spent)} | until users were not hurt |")
@@ -346,11 +346,24 @@ def messaging(case: Case) -> str:
 # Small things
 
 
+def _between(incident: Incident, end: datetime | None) -> timedelta | None:
+    """From started to then."""
+    return end - incident.started if incident.started and end else None
+
+
+def authors(case: Case) -> list[str]:
+    """The names of those who wrote in the journal."""
+    return [case.prose(name) for name in _writers(case)]
+
+
+def _writers(case: Case) -> dict[Safe, None]:
+    entries = case.incident.entries
+    return dict.fromkeys(clean_line(one.record.who) for one in entries if one.record.who)
+
+
 def people(case: Case) -> list[str]:
     """The names of those who were there: at the keyboard, or called and reached."""
-    names = dict.fromkeys(
-        clean_line(entry.record.who) for entry in case.incident.entries if entry.record.who
-    )
+    names = _writers(case)
     for entry in case.incident.entries:
         event = entry.record.event
         if isinstance(event, e.EscalationNoted) and event.how in ("", REACHED):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 
 from cockpit.incident import events as e
 from cockpit.incident import notes
@@ -15,6 +16,7 @@ from cockpit.incident.incident import Mark, RunState
 from cockpit.incident.notes import Kind, Task
 from cockpit.incident.outgoing import Way
 from cockpit.incident.report import prose, spans
+from cockpit.incident.review_facts import to_acknowledge
 from cockpit.incident.review_parts import lacking
 from cockpit.incident.timeline import beginning
 from cockpit.oncall import facts
@@ -84,8 +86,9 @@ def _course(one: Told, period: Period) -> str:
     said.append(f"since {stamp(incident.started)}")
     if incident.started and incident.started < period.since:
         said[-1] += " (before this period)"
-    if incident.started and incident.acknowledged:
-        said.append(f"acknowledged after {duration(incident.acknowledged - incident.started)}")
+    if incident.acknowledged:
+        waited = to_acknowledge(incident)
+        said.append(f"acknowledged after {duration(waited)}" if waited else "acknowledged")
     if incident.started and incident.mitigated:
         said.append(f"mitigated after {duration(incident.mitigated - incident.started)}")
     elif incident.started and incident.resolved:
@@ -121,18 +124,26 @@ def _times(period: Period) -> Iterator[str]:
     began = period.began
     rows = (
         ("MTTA", "time to acknowledge: from started to acknowledged",
-         [(one.started, one.acknowledged) for one in began]),
+         [to_acknowledge(one) for one in began]),
         ("MTTR", "time to recover: from started to mitigated, else to resolved",
-         [(one.started, one.hurt_until) for one in began]),
+         [one.hurt_until - one.started if one.started and one.hurt_until else None
+          for one in began]),
     )  # fmt: skip
     yield "| | Median | Mean | Counted | Definition |"
     yield "|---|---|---|---|---|"
-    for name, definition, pairs in rows:
-        taken = [(b - a).total_seconds() for a, b in pairs if a and b and b >= a]
+    for name, definition, all_taken in rows:
+        taken = [one.total_seconds() for one in all_taken if one is not None and one >= timedelta()]
         median = duration(statistics.median(taken)) if taken else "none"
         mean = duration(statistics.fmean(taken)) if taken else "none"
         yield f"| {name} | {median} | {mean} | {len(taken)} of {len(began)} | {definition} |"
     yield "\nCounted are incidents that began in this period and have both times; no trainings."
+    unknown = sum(bool(one.acknowledged) and to_acknowledge(one) is None for one in began)
+    if unknown:
+        yield (
+            f"\nFor {unknown} of them MTTA is not counted: acknowledged as it began, so when the"
+            " alert came is not known. To correct the time of its start mends that (t, on the"
+            " timeline)."
+        )
 
 
 def _open(period: Period) -> Iterator[str]:

@@ -110,6 +110,15 @@ def test_a_command_that_worked_at_the_second_try_is_not_held_against_the_runbook
     )
 
 
+def test_an_incident_that_began_with_its_acknowledgement_is_not_praised_for_that() -> None:
+    begun = (0.0, e.IncidentStarted()), (0.001, e.IncidentAcknowledged())
+    text = review(told(*begun), rules=Rules())
+    assert "| Acknowledged after | not known |" in text
+    assert "Acknowledged after 0" not in text and "Nobody acknowledged it" not in text
+    known = (1.0, e.TimeCorrected(seq=2, at=START - timedelta(minutes=4), reason="the pager"))
+    assert "- Acknowledged after 4 min 0 s." in review(told(*begun, known), rules=Rules())
+
+
 def test_what_was_done_blindly_or_without_proof_is_said() -> None:
     change = asked("j1", "restart it", risk="change", phase="recovery", reason="it is on fire")
     incident = told(

@@ -173,6 +173,18 @@ def test_the_times_are_those_of_real_incidents_that_began_in_the_period(home: Pa
     assert "| MTTR | 3 h 37 min | 3 h 37 min | 2 of 3 |" in longer
 
 
+def test_one_that_was_acknowledged_as_it_began_is_not_counted(home: Path) -> None:
+    first_key: list[tuple[float, e.Event]] = [
+        (0, e.IncidentStarted()),
+        (0, e.IncidentAcknowledged()),
+    ]
+    write(home / "incidents", "first-key", first_key, start=START + timedelta(hours=4))
+    times = part(report(period()), "How long it took")
+    assert "| MTTA | 3 min 30 s | 3 min 30 s | 2 of 3 |" in times
+    assert "For 1 of them MTTA is not counted: acknowledged as it began" in times
+    assert "0.0 s" not in report(period())
+
+
 def test_what_was_open_in_the_period_is_in_it_and_what_was_over_is_not(home: Path) -> None:
     names = [one.incident.title for one in period().incidents]
     assert names == ["Disk full", "Payments fail", "Rates are old", "Practice"]
