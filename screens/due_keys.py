@@ -9,7 +9,6 @@ from cockpit import clock
 from cockpit.oncall import pitfalls
 from cockpit.responder import Responder
 from cockpit.text import Safe
-from cockpit.words import in_words
 from screens import due_words
 from screens.asking import Asking
 
@@ -61,7 +60,8 @@ class DueKeys(Asking):
             return
         if choice.reason:
             self.responder.snooze(choice.name, choice.seconds, choice.reason)
-            self.say(f"You are not reminded of that for {in_words(choice.seconds)}.")
+            until = due_words.until(choice.seconds, clock.now())
+            self.say(f"You are not reminded of that until {until}.")
             return
         for binding in type(self).BINDINGS:
             if isinstance(binding, Binding) and binding.id == choice.key:

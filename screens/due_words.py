@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from cockpit.clock import Moment
 from cockpit.incident.clocks import MINUTE, Due, due
@@ -42,8 +42,18 @@ def spoken(found: tuple[Due, ...]) -> Due | None:
 
 def clock_time(one: Due, now: datetime) -> str:
     """When it is due in UTC, with the day where that is not near."""
-    at = one.at.astimezone(UTC)
+    return time_of(one.at, now)
+
+
+def time_of(at: datetime, now: datetime) -> str:
+    """A time in UTC, with the day where that is not near."""
+    at = at.astimezone(UTC)
     return f"{at:%H:%M}" if abs((at - now).total_seconds()) < _DAY else f"{at:%a %d %b %H:%M}"
+
+
+def until(seconds: float, now: datetime) -> str:
+    """When so many seconds from now are over: `10:42 UTC`."""
+    return f"{time_of(now + timedelta(seconds=seconds), now)} UTC"
 
 
 def part(responder: Responder, one: Due, now: datetime, *, wide: bool) -> Part:

@@ -380,11 +380,11 @@ def climb_the_ladder(terminal: Terminal, desk: Desk) -> None:
 def mind_the_clocks(terminal: Terminal, desk: Desk) -> None:
     terminal.keys("D")
     terminal.wait("What is due")
-    terminal.wait(r"> Update \d\d:\d\d UTC, in 1\d min · U")
-    press(terminal, "5", r"Put off for \d+ min: update. Why")
+    terminal.wait(r"> Update \d\d:\d\d UTC, in 1\d min · O +Tell others: your message")
+    press(terminal, "5", r"Put off until \d\d:\d\d UTC: update. Why")
     terminal.type("Bo writes it")
     terminal.keys("Enter")
-    terminal.wait(r"not reminded of that for \d+ min")
+    terminal.wait(r"not reminded of that until \d\d:\d\d UTC")
     (snoozed,) = desk.events("clock.snoozed")
     # Five minutes after it would have been due.
     assert snoozed["what"] == "update"

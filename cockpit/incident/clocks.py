@@ -98,6 +98,19 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsent:
+    """What others are told in messages of which none has been sent yet.
+
+    promised: as in `Update`. update: whether it answers the clock. messages: by their ids.
+    """
+
+    at: Recorded
+    promised: float | None
+    update: bool
+    messages: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """Somebody was called; level and how are as in EscalationNoted, within in seconds."""
 
@@ -123,10 +136,12 @@ class Times:
     """When what the clocks run from happened, on all clocks; None while it has not.
 
     graded: the present severity was given. acted: somebody began to work on it. tried: the first
-    attempt at recovery, since it was reopened where it was. told: others were told anything at all.
-    calls: oldest first. snoozed: by the name of the clock; what answers a clock ends its snooze.
+    attempt at recovery, since it was reopened where it was. told: others were told anything at all:
+    by hand, or in a message that was sent. unsent, calls: oldest first. snoozed: by the name of the
+    clock; what answers a clock ends its snooze.
     """
 
+    training: bool = False
     severity: Severity | None = None
     started: Recorded | None = None
     declared: Recorded | None = None
@@ -139,6 +154,7 @@ class Times:
     reopened: Recorded | None = None
     told: Recorded | None = None
     updated: Update | None = None
+    unsent: tuple[Unsent, ...] = ()
     calls: tuple[Call, ...] = ()
     snoozed: Mapping[str, Snooze] = field(default_factory=lambda: _NONE_SNOOZED)
 
@@ -174,8 +190,8 @@ def after(times: Times, record: Record) -> Times:
     """The times after one more record; the same object where it changes none of them."""
     at = Recorded(record.ts, record.mono, record.boot, seq=record.seq)
     match record.event:
-        case e.IncidentStarted():
-            return replace(times, started=at)
+        case e.IncidentStarted(training=training):
+            return replace(times, started=at, training=training)
         case e.IncidentDeclared(severity=severity):
             times = _graded(times, severity, at)
             return times if times.declared else replace(times, declared=at)
@@ -196,12 +212,21 @@ def after(times: Times, record: Record) -> Times:
                 reopened=at,
                 snoozed=_NONE_SNOOZED,
             )
-        case e.UpdateSent(about=about, next_at=next_at):
-            told = replace(_acted(times, at), told=times.told or at)
-            if about != "update" and next_at is None:
-                return told
+        case e.UpdateSent(about=about, next_at=next_at, to=to):
             promised = (next_at - record.ts).total_seconds() if next_at else None
-            return _answered(replace(told, updated=Update(at, promised)), "update")
+            said = Unsent(at, promised, about == "update" or next_at is not None)
+            times = _acted(times, at)
+            if not to or times.training:
+                return _told(times, said)
+            return replace(times, unsent=(*times.unsent, said))
+        case e.MessageQueued(message=message) if times.unsent:
+            # They follow what they tell, with nothing in between.
+            last = times.unsent[-1]
+            last = replace(last, messages=last.messages | {message})
+            return replace(times, unsent=(*times.unsent[:-1], last))
+        case e.MessageSent(message=message):
+            sent = next((one for one in times.unsent if message in one.messages), None)
+            return _told(times, sent) if sent else times
         case e.EscalationNoted(level=level, how=how, within=within):
             calls = (*times.calls, Call(at, level, how, within))
             called = replace(_acted(times, at), calls=calls)
@@ -226,6 +251,18 @@ def _graded(times: Times, severity: Severity, at: Recorded) -> Times:
 
 def _acted(times: Times, at: Recorded) -> Times:
     return times if times.acted else _answered(replace(times, acted=at), "respond")
+
+
+def _told(times: Times, said: Unsent) -> Times:
+    """Others know it, from when it was written; what was written before is of no use any more."""
+    left = tuple(
+        one for one in times.unsent if one.at.seq > said.at.seq or (one.update and not said.update)
+    )
+    times = replace(times, told=times.told or said.at, unsent=left)
+    newer = times.updated and times.updated.at.seq > said.at.seq
+    if not said.update or newer:
+        return times
+    return _answered(replace(times, updated=Update(said.at, said.promised)), "update")
 
 
 def _ran(times: Times, at: Recorded, risk: str, phase: str) -> Times:
@@ -260,6 +297,10 @@ def _corrected(times: Times, seq: int, really: datetime, said: Recorded) -> Time
             changes[one.name] = right(value)
     if times.updated and times.updated.at.seq == seq:
         changes["updated"] = replace(times.updated, at=right(times.updated.at))
+    if any(one.at.seq == seq for one in times.unsent):
+        changes["unsent"] = tuple(
+            replace(one, at=right(one.at)) if one.at.seq == seq else one for one in times.unsent
+        )
     if any(call.at.seq == seq for call in times.calls):
         changes["calls"] = tuple(
             replace(call, at=right(call.at)) if call.at.seq == seq else call for call in times.calls
@@ -306,7 +347,7 @@ class _Clock:
 
 
 _ACKNOWLEDGE, _UPDATE, _ESCALATE = "incident.acknowledge", "incident.update", "incident.escalate"
-_RUNBOOK = "pane.runbook"
+_OUTBOX, _RUNBOOK = "incident.outbox", "pane.runbook"
 
 
 def due(incident: Incident, rules: Rules, now: Moment, zone: str) -> tuple[Due, ...]:
@@ -384,7 +425,8 @@ def _respond(times: Times, rules: Rules, zone: str) -> _Clock | None:
 def _update(times: Times, rules: Rules, now: Moment) -> _Clock | None:
     """The next update: as the last one promised, else by the pace of the severity.
 
-    A change of severity begins its pace anew, and takes back no promise.
+    A change of severity begins its pace anew, and takes back no promise. What nobody has got yet
+    changes nothing.
     """
     clocks: list[_Clock] = []
     told = times.updated
@@ -399,7 +441,14 @@ def _update(times: Times, rules: Rules, now: Moment) -> _Clock | None:
         if since is not None and not (clocks and told and since.seq == told.at.seq):
             words = f"Tell others how it stands: every {in_words(pace)}, also with nothing new."
             clocks.append(_Clock("update", "update", words, _UPDATE, since, pace))
-    return min(clocks, key=lambda one: one.seconds - between(one.since, now), default=None)
+    first = min(clocks, key=lambda one: one.seconds - between(one.since, now), default=None)
+    unsent = [one for one in times.unsent if one.update and _still(times, one.at)]
+    if first is None or not unsent:
+        return first
+    last = unsent[-1].at
+    written = last.ts - timedelta(seconds=last.back)
+    words = f"Tell others: your message of {written:%H:%M} UTC has not been sent yet."
+    return replace(first, words=words, key=_OUTBOX)
 
 
 def _escalate(times: Times, rules: Rules) -> _Clock | None:

@@ -117,8 +117,11 @@ class DuePanel(ModalScreen[Choice | None]):
         else:
             head.append((Safe(f" {when} UTC, in {in_words(one.left)}"), ""))
         if one.quiet:
-            head.append((Safe(f" · put off for {in_words(one.quiet)}"), "warn"))
-        head.append((Safe(f" · {due_words.key_of(self.responder, one.key)}"), "key"))
+            until = due_words.until(one.quiet, now.ts)
+            head.append((Safe(f" · put off until {until}"), "warn"))
+        key = due_words.key_of(self.responder, one.key)
+        if key not in SNOOZES:  # here it would put it off; enter answers it
+            head.append((Safe(f" · {key}"), "key"))
         head.append((Safe(f"  {one.words}"), "faint"))
         return [paint.row(*line, stop=one.name) for line in paint.fold_parts(head, width, hang=4)]
 
@@ -142,7 +145,8 @@ class DuePanel(ModalScreen[Choice | None]):
         seconds += max(0.0, one.left)
         self._asked_of, self._seconds = one, seconds
         question = self.query_one("#question", Static)
-        words = f"Put off for {in_words(seconds)}: {one.short}. Why?"
+        until = due_words.until(seconds, clock.now())
+        words = f"Put off until {until}: {one.short}. Why?"
         question.update(paint.text((clean_line(words), "warn")))
         question.display = True
         answer = self.query_one(Answer)

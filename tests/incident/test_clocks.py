@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -213,6 +214,46 @@ def test_a_better_title_moves_no_clock() -> None:
 def test_no_ladder_goes_on_from_before_it_was_reopened() -> None:
     over = world(P1, ACK).at(5, called(2), e.IncidentResolved(cause="a", fix="b"))
     assert over.at(30, e.IncidentReopened(reason="back")).left("ladder", 31) is None
+
+
+def queued(message: str, minutes: float | None = None, about: str = "update") -> list[e.Event]:
+    """Others are told through the outbox, to two destinations."""
+    said = msgspec.structs.replace(told(minutes, about), to=("slack", "mail"))
+    ways = [
+        e.MessageQueued(message=f"{message}-{to}", to=to, about=about, text=said.text)
+        for to in said.to
+    ]
+    return [said, *ways]
+
+
+def test_an_update_counts_once_one_of_its_messages_was_sent_from_when_it_was_written() -> None:
+    here = world(P0, ACK).at(10, *queued("a", 25))
+    here.at(11, e.MessageFailed(message="a-slack", why="404", final=True))
+    assert here.left("update", 12) == pytest.approx(3)
+    assert here.incident.times.told is None
+    (due,) = [one for one in here.due(12) if one.name == "update"]
+    assert due.key == "incident.outbox"
+    assert "your message of 03:10 UTC has not been sent yet" in due.words
+    here.at(13, e.MessageSent(message="a-mail"))
+    assert here.left("update", 14) == pytest.approx(11)
+    assert here.incident.times.told is not None
+
+
+def test_what_was_written_before_takes_nothing_back_and_by_hand_counts_at_once() -> None:
+    here = world(P0, ACK).at(5, *queued("a", 8)).at(9, *queued("b")).at(10, *queued("c"))
+    here.at(11, e.MessageSent(message="b-mail")).at(12, e.MessageSent(message="a-mail"))
+    assert here.left("update", 12) == pytest.approx(12)
+    assert here.at(13, told()).left("update", 13) == pytest.approx(15)
+    assert here.incident.times.unsent == ()
+    early = world(P0).at(5, *queued("a")).at(6, e.TimeCorrected(seq=3, at=START))
+    assert early.at(7, e.MessageSent(message="a-mail")).left("update", 7) == pytest.approx(8)
+
+
+def test_in_a_training_to_queue_is_to_tell() -> None:
+    here = World().at(0, e.IncidentStarted(training=True), P0, ACK).at(10, *queued("a"))
+    here.at(10, e.MessageCancelled(message="a-slack"), e.MessageCancelled(message="a-mail"))
+    assert here.left("update", 12) == pytest.approx(13)
+    assert here.incident.times.told is not None
 
 
 def test_the_handbooks_own_times_hold() -> None:
@@ -457,7 +498,8 @@ def test_every_clock_can_be_answered_and_says_what_it_wants(
     assert len({one.name for one in found}) == len(found)
     for one in found:
         assert one.key in (
-            "incident.acknowledge", "incident.update", "incident.escalate", "pane.runbook"
+            "incident.acknowledge", "incident.update", "incident.escalate", "incident.outbox",
+            "pane.runbook",
         )  # fmt: skip
         assert one.short and one.words.endswith(".")
         off = (one.at - here.moment().ts).total_seconds() - one.left

@@ -259,7 +259,7 @@ async def test_a_clock_is_put_off_with_a_reason_and_still_is_after_a_restart(
         ]
         await until(pilot, lambda: pilot.app.screen is main)
         await until(pilot, lambda: "UPDATE" not in line(responder, 80) + banner(main))
-        assert "put off for 15 min" in clocks(await panel(pilot))
+        assert re.search(r"put off until \d\d:\d\d UTC · U", clocks(await panel(pilot)))
         folder = responder.folder
         await responder.close()
     assert folder is not None
@@ -270,6 +270,18 @@ async def test_a_clock_is_put_off_with_a_reason_and_still_is_after_a_restart(
     assert "UPDATE" not in line(again, 80)
     ago(again, 0)
     await again.close()
+
+
+async def test_a_key_that_puts_off_is_not_named_as_one_that_answers(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, responder, _):
+        declared(responder, Severity.P2)
+        responder.acknowledge()
+        screen = await panel(pilot)
+        assert "· 3" not in clocks(screen)
+        await press(pilot, "3")
+        question = screen.query_one("#question", Static)
+        until_when = r"Put off until \d\d:\d\d UTC: (breath|response). Why\?"
+        assert re.search(until_when, str(question.render()))
 
 
 async def test_the_panel_is_left_and_says_where_nothing_is_due(tmp_path: Path) -> None:
