@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cockpit import clock, paths
+from cockpit import clock
 from cockpit.config import Config
 from cockpit.evidence import save_first
 from cockpit.incident import events as e
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cockpit.containers.engine import Engine
     from cockpit.host_watch import HostWatch
     from cockpit.incident.output import Output
+    from cockpit.oncall.kept import Kept
     from cockpit.oncall.model import Handbook
     from cockpit.outbox.sender import Sender
     from cockpit.rollout import Rollout
@@ -92,6 +93,8 @@ class Responder:
         self.rollouts: dict[str, Rollout] = {}
         self._sudo = sudo.Asked()
         self._sender: Sender | None = None
+        self._check: e.ChecksKnown | None = None
+        self._begun_here = False
         self._background: set[asyncio.Task[object]] = set()
         self._left = False
 
@@ -161,9 +164,16 @@ class Responder:
         first: list[e.Event] = [e.HostChosen(host=self.target.name)]
         if self.runbook:
             first.append(_opened(self.runbook))
-        if self.log.home == paths.incidents():
-            first += _checked()
+        if self._check:
+            first.append(self._check)
+        self._begun_here = True
         return (self.runbook.title if self.runbook else ""), first
+
+    def know_check(self, check: Kept) -> None:
+        """Has a new incident begin with how the last check before a shift ended."""
+        self._check = e.ChecksKnown(at=check.at, outcome=check.outcome, wrong=check.wrong)
+        if self._begun_here:
+            self.log.append(self._check)
 
     # The incident
 
@@ -738,14 +748,6 @@ class Responder:
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-
-def _checked() -> list[e.Event]:
-    """How the last check before the shift ended, where that is worth saying."""
-    from cockpit.oncall import kept
-
-    found = kept.worth_saying(kept.last(), clock.now())
-    return [e.ChecksKnown(at=found.at, outcome=found.outcome, wrong=found.wrong)] if found else []
 
 
 def _service_of(runbook: Runbook) -> str:

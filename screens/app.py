@@ -107,6 +107,7 @@ class CockpitApp(App[int]):
         self.responder.reattach()
         self.main.checklist.resume()
         self.main.redraw()
+        await self._read_check()
         await self._read_handbook()
 
     async def _open_all(self) -> None:
@@ -151,6 +152,15 @@ class CockpitApp(App[int]):
         except OSError as error:
             self.main.say(f"{folder.name} cannot be opened: {error}", bad=True)
 
+    async def _read_check(self) -> None:
+        from cockpit import clock
+        from cockpit.incident.logbook import aside
+        from cockpit.oncall import kept
+
+        found = kept.worth_saying(await aside(kept.last), clock.now())
+        if found:
+            self.responder.know_check(found)
+
     async def _read_handbook(self) -> None:
         from cockpit import clock
         from cockpit.incident.logbook import aside
@@ -159,6 +169,8 @@ class CockpitApp(App[int]):
         found = await aside(lambda: handbook.load(self.responder.config))
         self.responder.handbook = found
         self.responder.changed()
+        if found.unread:
+            self.main.say(found.unread, bad=True)
         await aside(lambda: ladder.warm(found, clock.now()))
 
     async def _read(self, path: Path) -> None:

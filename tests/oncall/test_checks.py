@@ -22,6 +22,7 @@ from cockpit.incident import events as e
 from cockpit.incident.history import read as journal
 from cockpit.oncall import checks, here, kept, there
 from cockpit.oncall.handbook import parse as handbook
+from cockpit.oncall.handbook import read
 from cockpit.oncall.model import Handbook
 from cockpit.oncall.result import Check, Found, Mark, Result, carry_out, ok, worst
 from cockpit.oncall.web import loopback
@@ -267,6 +268,16 @@ async def test_what_the_handbook_has_verified_is_run_where_it_only_reads(home: P
     assert not (home / "changed").exists()
 
 
+async def test_commands_below_one_heading_are_told_apart(home: Path) -> None:
+    fence = "```bash\n{}\n```\n"
+    text = "# On-call\n\n## Quick Commands\n\n### Access\n\n" + "\n".join(
+        fence.format(one) for one in ("# Who am I?\nwhoami", "pwd", "true")
+    )
+    found = await asked(Config(), handbook(text, "ON_CALL.md", ""))
+    names = [name for name in found if name.startswith("this machine: ")]
+    assert names == ["this machine: Who am I?", "this machine: pwd", "this machine: true"]
+
+
 async def test_one_that_hangs_takes_not_the_time_of_those_behind_it(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -314,19 +325,24 @@ def test_only_what_is_wrong_or_old_is_worth_saying() -> None:
     assert kept.last() is None
 
 
-async def test_the_next_incident_begins_with_it(home: Path) -> None:
-    kept.keep("degraded", [result("clock", Mark.WARN, "is off")], clock.now())
-    for folder, expected in ((paths.incidents(), 1), (paths.trials(), 0)):
-        responder = Responder(folder, "sam", Config())
+@pytest.mark.parametrize("early", [True, False])
+async def test_an_incident_that_begins_has_it_once(home: Path, early: bool) -> None:
+    responder = Responder(paths.incidents(), "sam", Config())
+    if early:  # a key that is faster than the disk
         responder.note("it begins")
-        where = responder.folder
-        await responder.close()
-        assert where is not None
-        events = [record.event for record in journal(where).records]
-        told = [event for event in events if isinstance(event, e.ChecksKnown)]
-        assert len(told) == expected
-        if told:
-            assert (told[0].outcome, told[0].wrong) == ("degraded", ("clock: is off",))
+    responder.know_check(kept.Kept(NOW, "degraded", ("clock: is off",)))
+    responder.note("it goes on")
+    where = responder.folder
+    await responder.close()
+    assert where is not None
+    again = Responder(paths.incidents(), "sam", Config())
+    again.take_up(where)
+    again.know_check(kept.Kept(NOW, "degraded", ("clock: is off",)))
+    again.note("it goes on")
+    await again.close()
+    events = [record.event for record in journal(where).records]
+    told = [event for event in events if isinstance(event, e.ChecksKnown)]
+    assert told == [e.ChecksKnown(at=NOW, outcome="degraded", wrong=("clock: is off",))]
 
 
 # The command line
@@ -345,19 +361,23 @@ def test_check_prints_lines_keeps_the_result_and_counts_what_is_yours(home: Path
     assert done.exit_code == 2 and "no item of the checklist has these words" in done.stderr
     assert "  Laptop is charged" in done.stderr
     done = CliRunner().invoke(main, ["check"])
-    assert "todo  Laptop is charged: yours to do\n" in done.stdout
+    assert "todo  Laptop is charged\n" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("not ready: ")
     assert "\x1b" not in done.stdout
 
 
 def test_on_a_terminal_the_items_are_asked_one_by_one(home: Path) -> None:
-    (home / "ON_CALL.md").write_text(HANDBOOK)
+    long = (
+        "Phone is charged, and its charger lies where you will look for it at three in the morning"
+    )
+    (home / "ON_CALL.md").write_text(HANDBOOK.replace("Phone is charged", long))
     with Terminal([COCKPIT, "check"], env={"COCKPIT_HOME": str(home / "state")}) as terminal:
         for item, answer in (("Phone", "y\r"), ("Laptop", "n\r"), ("Grafana", "\r")):
             asked = f"      {item}"
             terminal.read_until(lambda asked=asked: asked in terminal.text(), 30)  # type: ignore[misc]
             terminal.type(answer)
         assert terminal.wait(30) == 2
+        assert "\n      in the morning ?" in terminal.text(), terminal.text()
     last = kept.last()
     assert last is not None
     assert "Laptop is charged: not so, you say" in last.wrong
@@ -400,6 +420,13 @@ def test_check_contacts_is_for_pre_commit(home: Path) -> None:
     (home / "empty.md").write_text("# Nothing\n")
     assert CliRunner().invoke(main, ["check", "contacts", "empty.md"]).exit_code == 2
     assert CliRunner().invoke(main, ["check", "contacts", "none.md"]).exit_code == 2
+    done = CliRunner().invoke(main, ["check", "contacts", "."])
+    why = f"The handbook {home} is a directory. Name the file in it."
+    assert (done.exit_code, done.stdout) == (2, f"{why}\n")
+    unread = read(home)
+    asked = here.handbook(Config(handbook=home), unread), here.contacts(unread, clock.now())
+    for found in asked:
+        assert found.mark == "bad" and why in found.said
     assert not os.path.exists(home / "state"), "nothing is kept of it"
 
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from cockpit import clock
 from cockpit.config import Config, Service
 from cockpit.containers.container import Container
 from cockpit.containers.limits import MEMORY, Over
 from cockpit.containers.watch import Containers
 from cockpit.oncall import kept
 from cockpit.oncall.handbook import parse as handbook
+from cockpit.oncall.result import Mark, Result
 from cockpit.text import Safe
 from screens.dialogs.checks import CheckRows, ChecksScreen
 from tests.screens.test_cockpit import dialog, opened, press, shown, until
@@ -98,3 +100,19 @@ async def test_a_crossed_limit_stands_in_the_row_where_nothing_is_worse(tmp_path
         )
         assert "MEMORY 93%" in web and "healthy" not in web
         assert "UNHEALTHY" in db and "MEMORY" not in db
+
+
+async def test_a_new_incident_begins_with_the_last_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COCKPIT_HOME", str(tmp_path / "state"))
+    wrong = Result(Safe("api: health"), Mark.BAD, Safe("answers 503."))
+    assert kept.keep("not ready", [wrong], clock.now()) == ""
+    async with opened(tmp_path) as (pilot, responder, main):
+        await until(pilot, lambda: responder.handbook is not None)
+        responder.note("it begins")
+
+        def found() -> str:
+            return " ".join(shown(main.timeline).split())
+
+        await until(pilot, lambda: "not ready: api: health: answers 503" in found())
