@@ -47,6 +47,22 @@ def put(text: str, output: Path | None) -> None:
         click.echo(f"Saved to {output}")
 
 
+def folded(text: str, indent: int) -> str:
+    """A line, broken between words where the terminal is narrower; as it is where there is none.
+
+    indent: what stands before the first word, and in as many cells before those that follow.
+    """
+    import shutil
+    import sys
+    import textwrap
+
+    if not sys.stdout.isatty():
+        return text
+    width = max(shutil.get_terminal_size().columns - indent, 20)
+    lines = textwrap.wrap(text[indent:], width, break_long_words=False, break_on_hyphens=False)
+    return text[:indent] + f"\n{' ' * indent}".join(lines)
+
+
 def load_config(explicit: Path | None) -> Config:
     """The configuration; --config may stand before the name of a command or after it.
 

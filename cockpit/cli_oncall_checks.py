@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cockpit.cli_given import Mistake, load_config, who, with_config
+from cockpit.cli_given import Mistake, folded, load_config, who, with_config
 
 if TYPE_CHECKING:
     from cockpit.config import Config
@@ -150,7 +150,7 @@ def _asked(items: Sequence[Result]) -> list[Result]:
         if item.mark is Mark.YOURS and not over:
             try:
                 answer = click.prompt(
-                    f"      {item.name}", "", prompt_suffix=" ? ", show_default=False
+                    folded(f"      {item.name}", 6), "", prompt_suffix=" ? ", show_default=False
                 )
             except click.Abort:
                 over = True
@@ -246,7 +246,8 @@ def _nothing(one: Result) -> None:
 
 
 def _print(one: Result) -> None:
-    sign, rest = one.line[:4], one.line[4:]
+    line = folded(one.line, 6)
+    sign, rest = line[:4], line[4:]
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         sign = click.style(sign, fg=_COLOURS.get(sign.strip()))
     click.echo(sign + rest)

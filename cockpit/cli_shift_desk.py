@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cockpit.cli_given import Mistake
+from cockpit.cli_given import Mistake, folded
 
 if TYPE_CHECKING:
     from cockpit.oncall.kept import Kept
@@ -143,9 +143,9 @@ def walk(pen: Pen, lists: Sequence[Listed], ticked: Collection[str] = ()) -> Non
             click.echo("y done, enter later, ctrl+d all later")
         for item in checklist.items:
             if item not in left:
-                click.echo(f"  [x] {item}")
+                click.echo(folded(f"  [x] {item}", 6))
             elif not asking:
-                click.echo(f"  [ ] {item}")
+                click.echo(folded(f"  [ ] {item}", 6))
             else:
                 asking = _asked(pen, checklist, item)
 
@@ -156,7 +156,7 @@ def _asked(pen: Pen, checklist: Listed, item: Safe) -> bool:
     from cockpit.oncall.model import Occasion
     from cockpit.text import clean_line
 
-    while (answer := ask(f"  [ ] {item}:")) is not None:
+    while (answer := ask(folded(f"  [ ] {item}:", 6))) is not None:
         word = answer.lower()
         if word in _DONE:
             pen.tick(checklist, item)

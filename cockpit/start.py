@@ -200,5 +200,7 @@ def told(folder: Path, written: dict[Path, bytes]) -> str:
         "  $EDITOR cockpit.yaml         name your hosts\n"
         "  $EDITOR runbooks/*.md        put in your service's names and paths\n"
         "  cockpit lint                 what would still fail at 3am\n"
+        "  cockpit check                whether all is ready for a shift\n"
+        "  cockpit shift start          take the phone\n"
         "  cockpit --host YOUR_HOST     open it"
     )

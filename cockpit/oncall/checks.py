@@ -153,7 +153,9 @@ def _of_access(ground: Ground, handbook: Handbook) -> Iterator[Check]:
     turns: dict[str, asyncio.Lock] = {}  # one after the other: they may build on one another
     for quick in () if handbook.shipped else handbook.access:
         host = ground.hosts.to(_host_for(ground.config, quick))
-        title = quick.step.title or clean_line(quick.command.text, max_chars=60)
+        text = clean_line(quick.command.text, max_chars=60)
+        shared = len(quick.step.commands) > 1
+        title = quick.command.title or (text if shared else quick.step.title or text)
         turn = turns.setdefault(host.name, asyncio.Lock())
         name = f"{host.name}: {redacted(title)}"
         yield ground.check(name, host, partial(_access, host, handbook, quick, turn))

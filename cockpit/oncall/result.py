@@ -67,7 +67,9 @@ class Result:
 
     @property
     def line(self) -> Safe:
-        """All of it on one line."""
+        """All of it on one line; the sign alone says what is yours to do."""
+        if self.mark is Mark.YOURS:
+            return Safe(f"{self.mark.sign}  {self.name}")
         mend = f" {self.mend}" if self.mend and self.mark is not Mark.OK else ""
         return Safe(f"{self.mark.sign}  {self.name}: {self.said}{mend}")
 
