@@ -32,7 +32,10 @@ _MORE = {
     "resolved": "cause, fix, downtime, what follows",
 }
 
-_CLOSES = {"acknowledged": "acknowledges it there", "resolved": "resolves it there"}
+_CLOSES = {
+    "acknowledged": "acknowledges what cockpit opened there",
+    "resolved": "resolves what cockpit opened there",
+}
 
 
 class SayKeys(Asking):
@@ -116,7 +119,6 @@ class SayKeys(Asking):
         from cockpit.oncall import messages
 
         responder = self.responder
-        responder.log.begin()  # what is secret is marked by the incident's own salt
         # Cut only once no secret is left in them: half a secret would not be known for one.
         lines = [
             clean_line(responder.log.clean(line), max_chars=LOG_WIDTH)
