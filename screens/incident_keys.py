@@ -75,14 +75,24 @@ class IncidentKeys(Asking):
     async def action_mitigated(self) -> None:
         if not self.may_write():
             return
+        if not self.responder.incident.open:
+            self.say("Resolved already. R opens it again.")
+            return
         if self.responder.incident.mitigated:
-            self.say("Mitigated already.")
+            reason = await self.ask_line(
+                "Not mitigated after all", "Users are hurt again? Why?", wanted="Say why, or esc."
+            )
+            if reason:
+                self.responder.reopen(reason)
             return
         text = await self.ask_line(
             "Mitigated: users are no longer hurt", "By what? (may stay empty)"
         )
         if text is not None:
             self.responder.mitigate(text)
+            self.say(
+                "Mitigated: the clocks of the ladder stop. M takes it back. U tells the others."
+            )
 
     @work(exit_on_error=False)
     async def action_resolve(self) -> None:

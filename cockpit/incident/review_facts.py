@@ -15,7 +15,7 @@ from cockpit.incident.clocks import REACHED, Pace, Rules
 from cockpit.incident.incident import Incident, Mark, Run, RunState
 from cockpit.incident.outgoing import Way
 from cockpit.incident.rollouts import counted, standings
-from cockpit.incident.timeline import beginning, outcome
+from cockpit.incident.timeline import beginning, only_mitigated, outcome
 from cockpit.text import Safe, clean_line
 from cockpit.words import duration, in_words, many
 
@@ -77,7 +77,8 @@ def _badly(incident: Incident, rules: Rules) -> Iterator[str]:
     for entry in incident.entries:
         event = entry.record.event
         if isinstance(event, e.IncidentReopened):
-            yield f"Opened again at {entry.at:%H:%M} UTC: {event.reason or 'no reason given'}"
+            how = "Not mitigated after all" if only_mitigated(event, incident) else "Opened again"
+            yield f"{how} at {entry.at:%H:%M} UTC: {event.reason or 'no reason given'}"
     yield from _failed(incident)
     yield from _links(incident)
     pace, silence = _pace(incident, rules), _silence(incident)

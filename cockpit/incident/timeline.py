@@ -32,6 +32,15 @@ def line(event: e.Event, incident: Incident) -> Safe:
     return clean_line(_words(event, incident))
 
 
+def only_mitigated(event: e.IncidentReopened, incident: Incident) -> bool:
+    """Whether what was opened again had not been resolved before that."""
+    known = {entry.record.seq: entry.record.event for entry in incident.entries}
+    here = next((seq for seq, one in known.items() if one is event), 0)
+    ends = (e.IncidentResolved, e.IncidentMitigated, e.IncidentReopened)
+    ended = [seq for seq, one in known.items() if seq < here and isinstance(one, ends)]
+    return bool(ended) and isinstance(known[max(ended)], e.IncidentMitigated)
+
+
 def _because(reason: str) -> str:
     return f": {reason}" if reason else ""
 
@@ -74,6 +83,8 @@ def _words(event: e.Event, incident: Incident) -> str:
             return f"Mitigated{_because(note)}"
         case e.IncidentResolved(cause=cause, fix=fix):
             return f"Resolved. Cause: {cause or 'not known'}. Fix: {fix or 'none noted'}"
+        case e.IncidentReopened(reason=reason) if only_mitigated(event, incident):
+            return f"Not mitigated after all{_because(reason)}"
         case e.IncidentReopened(reason=reason):
             return f"Reopened{_because(reason)}"
         case e.NoteAdded(text=text, source=source):

@@ -12,7 +12,7 @@ from cockpit.incident.events import IncidentDeclared, Severity
 from screens.dialogs.declare import Declare
 from screens.dialogs.form import Form
 from screens.incident_keys import moment, unsuitable
-from tests.screens.test_cockpit import dialog, opened, press, until
+from tests.screens.test_cockpit import dialog, opened, press, shown, until
 
 NEAR = datetime(2026, 11, 21, 0, 5, tzinfo=UTC)
 
@@ -100,3 +100,23 @@ async def test_what_was_said_of_the_cause_is_offered_again(tmp_path: Path) -> No
         assert responder.incident.resolution is not None
         found = responder.incident.resolution
         assert (found.cause, found.fix) == ("disk", "fre")
+
+
+@pytest.mark.anyio
+async def test_mitigated_is_said_with_what_it_means_and_taken_back(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, responder, main):
+        responder.declare("API down", Severity.P0)
+        await press(pilot, "M")
+        await dialog(pilot, Form)
+        await press(pilot, *"cache", "enter")
+        await until(pilot, lambda: responder.incident.mitigated is not None)
+        said = "the clocks of the ladder stop. M takes it back."
+        await until(pilot, lambda: any(said in one.message for one in pilot.app._notifications))
+        await press(pilot, "M")
+        await dialog(pilot, Form)
+        await press(pilot, *"cold", "enter")
+        await until(pilot, lambda: responder.incident.mitigated is None)
+        await until(pilot, lambda: "Not mitigated after all: cold" in shown(main.timeline))
+        responder.resolve("a", "b")
+        responder.reopen("back")
+        await until(pilot, lambda: "Reopened: back" in shown(main.timeline))
