@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from cockpit.oncall.result import Result
 
 STOPPED = 130
+_YES = ("y", "yes", "done")
+_NO = ("n", "no", "not so")
 _COLOURS = {"ok": "green", "todo": "cyan", "warn": "yellow", "FAIL": "red"}
 with_deadline = click.option(
     "--deadline",
@@ -149,15 +151,24 @@ def _asked(items: Sequence[Result]) -> list[Result]:
         answer = ""
         if item.mark is Mark.YOURS and not over:
             try:
-                answer = click.prompt(
-                    folded(f"      {item.name}", 6), "", prompt_suffix=" ? ", show_default=False
-                )
+                answer = _answer(folded(f"      {item.name}", 6))
             except click.Abort:
                 over = True
                 click.echo()
-        word = answer.strip().lower()[:1]
-        answered.append(checks.answered(item, word == "y") if word in ("y", "n") else item)
+        answered.append(checks.answered(item, answer in _YES) if answer else item)
     return answered
+
+
+def _answer(question: str) -> str:
+    """One of _YES or _NO, or empty for later; asks again on anything else. Raises click.Abort."""
+    from cockpit.text import clean_line
+
+    while True:
+        typed = click.prompt(question, "", prompt_suffix=" ? ", show_default=False)
+        answer = str(typed).strip().lower()
+        if answer in ("", *_YES, *_NO):
+            return answer
+        click.echo(f'      "{clean_line(answer)}" is neither. y done, n not so, enter later')
 
 
 def _contacts(files: Sequence[Path], config: Config) -> int:

@@ -229,7 +229,7 @@ def shift_receive(file: Path | None, words: str, name: str) -> None:
     if by.lower() == left.who.lower():
         if not desk.asks() or name:
             raise Mistake(f"{by} is who handed it off. Who takes it? --name NAME")
-        by = clean_line(click.prompt(f"{by} handed it off. Who takes it?").strip())
+        by = clean_line(_typed(f"{by} handed it off. Who takes it?").strip())
     document = left.handed.document if left.handed else ""
     words = _own_words(words, folder / Path(document).name)
     with _pen(folder) as pen:
@@ -351,17 +351,25 @@ def _chosen(known: Sequence[tuple[Path, Shift]], name: str) -> Shift:
 # Small things
 
 
+def _typed(question: str) -> str:
+    """What a person types; never empty. Raises Stopped."""
+    try:
+        return str(click.prompt(question))
+    except click.Abort:
+        raise Stopped("\nNothing is received yet.") from None
+
+
 def _own_words(words: str, document: Path) -> str:
     """What somebody takes over: as given, else typed with the document in view. Raises Mistake."""
     if not words:
         if not desk.asks():
             raise Mistake('In your own words, what do you take over? --words "..."')
         desk.show(document)
-        words = click.prompt("In your own words, what do you take over?")
+        words = _typed("In your own words, what do you take over?")
     while len(words.split()) < _LEAST_WORDS:
         if not desk.asks():
             raise Mistake("That says nothing of what you take over. Write a sentence.")
-        words = click.prompt("In a sentence: what is open, and what must you do?")
+        words = _typed("In a sentence: what is open, and what must you do?")
     return words
 
 

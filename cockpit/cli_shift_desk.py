@@ -140,7 +140,8 @@ def walk(pen: Pen, lists: Sequence[Listed], ticked: Collection[str] = ()) -> Non
         done = len(checklist.items) - len(left)
         click.echo(f"\n{checklist.title} ({done} of {len(checklist.items)} done)")
         if asking and left:
-            click.echo("y done, enter later, ctrl+d all later")
+            more = "; a sentence is kept for the handoff" if _handoff(checklist) else ""
+            click.echo(f"y done, enter later, ctrl+d all later{more}")
         for item in checklist.items:
             if item not in left:
                 click.echo(folded(f"  [x] {item}", 6))
@@ -150,10 +151,15 @@ def walk(pen: Pen, lists: Sequence[Listed], ticked: Collection[str] = ()) -> Non
                 asking = _asked(pen, checklist, item)
 
 
+def _handoff(checklist: Listed) -> bool:
+    from cockpit.oncall.model import Occasion
+
+    return checklist.occasion == Occasion.HANDOFF
+
+
 def _asked(pen: Pen, checklist: Listed, item: Safe) -> bool:
     """Asks for an item until it is answered; False where all that is left is for later."""
     from cockpit.incident.notes import Kind
-    from cockpit.oncall.model import Occasion
     from cockpit.text import clean_line
 
     while (answer := ask(folded(f"  [ ] {item}:", 6))) is not None:
@@ -162,7 +168,7 @@ def _asked(pen: Pen, checklist: Listed, item: Safe) -> bool:
             pen.tick(checklist, item)
         if word in _DONE or word in _LATER:
             return True
-        if checklist.occasion == Occasion.HANDOFF and " " in answer:
+        if _handoff(checklist) and " " in answer:
             about = clean_line(item.partition(":")[0], max_chars=60)
             pen.note(Kind.LESSON, f"{about}: {answer}")
             click.echo("      Kept for the handoff. And the item itself: y done, enter later")

@@ -61,6 +61,7 @@ def test_a_team_gets_runbooks_a_handbook_and_a_configuration(home: Path) -> None
     gaps = written["ON_CALL.md"].count(b":** UPDATE THIS!")
     assert f"{gaps} lines say UPDATE THIS!" in done.output
     assert "7 runbooks" in done.output
+    assert "  cockpit check  " in done.output and "  cockpit shift start  " in done.output
 
 
 def test_every_link_of_the_handbook_leads_to_a_file(home: Path) -> None:

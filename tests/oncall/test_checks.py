@@ -372,7 +372,13 @@ def test_on_a_terminal_the_items_are_asked_one_by_one(home: Path) -> None:
     )
     (home / "ON_CALL.md").write_text(HANDBOOK.replace("Phone is charged", long))
     with Terminal([COCKPIT, "check"], env={"COCKPIT_HOME": str(home / "state")}) as terminal:
-        for item, answer in (("Phone", "y\r"), ("Laptop", "n\r"), ("Grafana", "\r")):
+        answers = (
+            ("Phone", "y\r"),
+            ("Laptop", "ny\r"),
+            ('"ny" is neither', "n\r"),
+            ("Grafana", "\r"),
+        )
+        for item, answer in answers:
             asked = f"      {item}"
             terminal.read_until(lambda asked=asked: asked in terminal.text(), 30)  # type: ignore[misc]
             terminal.type(answer)

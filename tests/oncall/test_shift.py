@@ -338,6 +338,10 @@ def test_at_a_terminal_it_asks_and_each_tick_is_kept(terminal: list[Terminal]) -
     ]
 
     one = at(terminal, "receive", user="kim")
+    say(one, "In your own words, what do you take over?", "\x03")
+    assert one.wait(30) == 130
+    assert "Nothing is received yet." in one.text()
+    one = at(terminal, "receive", user="kim")
     one.read_until(lambda: "the second source of rates" in one.text(), 30)
     say(one, "In your own words, what do you take over?", "yes")
     say(one, "In a sentence", "rates come from the second source")
