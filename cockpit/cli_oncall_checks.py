@@ -181,7 +181,7 @@ def _contacts(files: Sequence[Path], config: Config) -> int:
     status = 0
     for file in files or (None,):
         if file is not None:
-            if not file.is_file():
+            if not file.exists():
                 raise Mistake(f"{file}: there is no such file.")
             config = msgspec.structs.replace(config, handbook=file.absolute())
         read = handbook.load(config)
@@ -190,9 +190,11 @@ def _contacts(files: Sequence[Path], config: Config) -> int:
         reachable = sum(one.reachable for one in people)
         wrong = contacts.problems(read, clock.now())
         for problem in wrong:
-            place = f"{name}:{problem.line}" if problem.line else "cockpit.yaml"
-            click.echo(f"{place}: {problem.what}")
-        if not reachable:
+            place = f"{name}:{problem.line}: " if problem.line else "cockpit.yaml: "
+            click.echo(f"{'' if problem.what == read.unread else place}{problem.what}")
+        if not reachable and read.unread:
+            status = 2
+        elif not reachable:
             click.echo(f"{name}: nobody can be called. Fill in the contacts of each level.")
             status = 2
         elif not wrong:

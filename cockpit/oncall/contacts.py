@@ -28,7 +28,9 @@ _LONGEST = 16
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with the people of a handbook, in a sentence; line 0 is in cockpit.yaml.
+    """What is wrong with the people of a handbook, in a sentence.
+
+    line: 0 where it is in cockpit.yaml, or of the whole file.
 
     gap: it is something that nobody has filled in yet.
     """
@@ -133,7 +135,11 @@ def problems(handbook: Handbook, now: datetime) -> tuple[Problem, ...]:
 
     now: from when on the coming week is looked at for hours in which nobody answers.
     """
-    found = list(_of_levels(handbook))
+    if handbook.unread:
+        found = [Problem(0, handbook.unread)]
+        found += _of_levels(handbook) if handbook.levels else ()
+    else:
+        found = list(_of_levels(handbook))
     for vendor in handbook.vendors:
         found += _of_vendor(vendor)
     found.sort(key=lambda problem: problem.line)

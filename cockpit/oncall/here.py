@@ -172,6 +172,8 @@ def handbook(config: Config, read: Handbook) -> Found:
     """Whether the team's handbook is on this machine, and says what it should."""
     if config.handbook and not config.handbook.exists():
         return bad(f"{config.handbook} is not there.", "Fetch it, or mend handbook: there.")
+    if read.unread:
+        return bad(str(read.unread))
     if not read.path or read.shipped:
         return warn(
             "none of your own, so the one that comes with cockpit counts.",
@@ -198,6 +200,8 @@ def contacts(read: Handbook, now: datetime) -> Found:
 
     people = [contact for level in read.levels for contact in level.contacts]
     reachable = sum(contact.reachable for contact in people)
+    if not reachable and read.unread:
+        return bad(f"nobody can be called. {read.unread}")
     if not reachable:
         return bad(
             "nobody can be called: no level has a phone, a Slack name or an address.",

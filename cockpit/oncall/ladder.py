@@ -135,7 +135,7 @@ def _proposed(
     handbook: Handbook, incident: Incident, rungs: tuple[Rung, ...], own: int, now: Moment
 ) -> Ladder:
     if not any(rung.contact.reachable for rung in rungs):
-        return Ladder(rungs, None, 0.0, _nobody(handbook))
+        return Ladder(rungs, None, 0.0, _nobody(handbook, rungs, own))
     top = _top(handbook, incident, rungs, now)
     if top is not None:
         return top
@@ -215,14 +215,19 @@ def _top(
     return None
 
 
-def _nobody(handbook: Handbook) -> Safe:
+def _nobody(handbook: Handbook, rungs: Sequence[Rung], own: int) -> Safe:
+    if not handbook.levels and handbook.unread:
+        return clean_line(f"{handbook.unread} w notes whom you called.")
     if not handbook.levels:
         return Safe(
             "There is no ladder: name people under contacts: in cockpit.yaml, or in a handbook."
             " w notes whom you called."
         )
+    others = [rung for rung in rungs if rung.level.number > own] or rungs
+    to_do = mend(others[0], handbook)
     return Safe(
         "Nobody on the ladder can be called: no number is filled in. w notes whom you called."
+        f" {to_do}"
     )
 
 
@@ -242,5 +247,6 @@ def mend(rung: Rung, handbook: Handbook) -> Safe:
     line = contact.line or rung.level.line
     if handbook.path and line:
         path = Path(handbook.path)
-        return clean_line(f"Fill in {what}: {path.name}, line {line}, in {path.parent}")
+        folder = f", in {path.parent}" if path.parent.name else ""
+        return clean_line(f"Fill in {what}: {path.name}, line {line}{folder}")
     return Safe(f"Fill in {what} under contacts: in cockpit.yaml.")

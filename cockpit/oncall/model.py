@@ -158,6 +158,11 @@ class Handbook:
     oddities: tuple[Oddity, ...] = ()
     runbook: Runbook | None = None
 
+    @property
+    def unread(self) -> Safe:
+        """Why the file could not be read, and what to do, in a sentence; empty where it was."""
+        return self.oddities[0].what if self.oddities and self.runbook is None else Safe("")
+
     def level(self, number: int) -> Level | None:
         """The rung of that number."""
         return next((level for level in self.levels if level.number == number), None)

@@ -51,6 +51,12 @@ class _Rungs(Drawn):
 
     bold_under_cursor = False
 
+    def moved(self) -> None:
+        screen = self.screen
+        if isinstance(screen, Escalate):
+            screen.forget()  # what was said was said of the one before
+        super().moved()
+
     def action_page(self, by: int) -> None:
         self.screen.query_one(_Card).action_page(by)
 
@@ -215,7 +221,10 @@ class Escalate(Screen[None]):
             paint.row((pointer(stop == at), "key"), paint.fit(name, max(4, width - 4)), stop=stop)
             for stop, name in named
         ]
-        return rows or [paint.row((Safe(" The handbook names no vendor."), "faint"))]
+        if rows or not self.handbook.unread:
+            return rows or [paint.row((Safe(" The handbook names no vendor."), "faint"))]
+        lines = paint.fold(self.handbook.unread, max(20, width - 2))
+        return [paint.row((Safe(f" {line}"), "bad")) for line in lines]
 
     def _card(self, ladder: Ladder, width: int, height: int) -> list[Row]:
         frame = Frame(width, height, colours=self._colours)
@@ -265,14 +274,20 @@ class Escalate(Screen[None]):
         self._said = clean_line(words)
         self._draw()
 
+    def forget(self) -> None:
+        """What was said last is over."""
+        self._said = Safe("")
+
     def action_to_next(self) -> None:
         ladder = self.ladder
         if ladder.next is not None:
+            self.forget()
             self.at_vendors = False
             self.query_one(_Rungs).at = _stop(ladder, ladder.next)
             self._draw()
 
     def action_vendors(self) -> None:
+        self.forget()
         self.at_vendors = not self.at_vendors
         rungs = self.query_one(_Rungs)
         rungs.at = None

@@ -240,6 +240,17 @@ def test_a_handbook_without_levels_and_one_without_faults() -> None:
     assert problems("## Contacts\n\n### Level 1\n- Name: Ada Moss\n- Phone: +49 30 901820\n") == []
 
 
+def test_a_handbook_that_cannot_be_read_is_named_with_what_to_do(tmp_path: Path) -> None:
+    found = contacts.problems(handbook.read(tmp_path / "NOPE.md"), NOW)
+    assert [(one.line, one.what) for one in found] == [
+        (
+            0,
+            f"The handbook {tmp_path}/NOPE.md is not there. Name it in cockpit.yaml, as handbook: "
+            "ON_CALL.md.",
+        )
+    ]
+
+
 def test_the_first_hours_in_which_nobody_answers() -> None:
     desk = "## Contacts\n\n### Level 1\n- Name: Ada\n- Phone: +49 30 901820\n- Timezone: UTC\n"
     assert problems(f"{desk}- Availability: 8-20\n\n### Level 2\n- Name: Bo\n"
