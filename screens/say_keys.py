@@ -191,10 +191,8 @@ class SayKeys(Asking):
         from screens import clipboard
 
         said = await clipboard.copy(self.app, text)
-        folder = self.responder.folder
-        if folder is None:
-            return said
-        file: Path = folder / FILE
+        # Who copies it means to tell it: that is no look any more.
+        file: Path = self.responder.log.begin().folder / FILE
         trouble = await aside(lambda: replace_file(file, f"{text}\n"))
         if trouble:
             return clean_line(f"{said} It could not also be kept in a file: {trouble}")

@@ -112,8 +112,10 @@ class Journal:
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
     @classmethod
-    def create(cls, root: Path, *, slug: str, who: str) -> Self:
+    def create(cls, root: Path, *, slug: str, who: str, salt: str = "") -> Self:
         """A new incident, in a folder of its own: root/2026-11-21-0312-slug, made unique.
+
+        salt: what marks of redaction were keyed with before; a new one where there were none.
 
         Never raises for the disk: a root that cannot be written is replaced by a fallback
         directory, and where nothing can be written events are kept in memory; `trouble` says so.
@@ -124,7 +126,7 @@ class Journal:
         disk = Disk(root, folder, incident)
         disk.found(folder.name)
         journal = cls(disk, who=who, incident=incident, history=History())
-        journal._begin()
+        journal._begin(salt)
         journal._thread.start()
         return journal
 
@@ -251,8 +253,8 @@ class Journal:
             self._disk.close()
         return self.unsaved
 
-    def _begin(self) -> None:
-        salt, version = os.urandom(16).hex(), cockpit.__version__
+    def _begin(self, salt: str = "") -> None:
+        salt, version = salt or os.urandom(16).hex(), cockpit.__version__
         opened = JournalOpened(schema=SCHEMA, incident=self.incident, salt=salt, version=version)
         self.append(opened)
 

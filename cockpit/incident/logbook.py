@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -41,7 +42,8 @@ class Logbook:
     """Keeps one incident; lives on one event loop.
 
     `incident` is the fold of all that was appended, saved or not; `unsaved` counts what is not on
-    disk. Nothing is made on disk until the first append, which begins with what `opening` gives.
+    disk. Nothing is made on disk until the first append, which begins with what `opening` gives;
+    what is cleaned before, to be looked at, has the marks that it will have then.
     `changed` is called on the loop after every change. `rules`: what a post-incident document is
     judged by. `reading`: why this one cannot write, empty
     where it can.
@@ -51,7 +53,7 @@ class Logbook:
         self.home = home
         self.who = who
         self.training = training
-        self.incident = Incident()
+        self.incident = Incident(salt=os.urandom(16).hex())
         self.outputs: dict[str, Output] = {}
         self.reading = ""
         self.opening: Callable[[], tuple[str, Iterable[e.Event]]] = lambda: ("", ())
@@ -59,7 +61,7 @@ class Logbook:
         self.rules: Callable[[], Rules] = Rules
         self._journal: Journal | None = None
         self._follower: Follower | None = None
-        self._redact: Redactor | None = None
+        self._redact = Redactor(self.incident.salt.encode())
         self._hidden: set[str] = set()
         self._seen = 0
         self._written: dict[str, str] = {}
@@ -140,7 +142,9 @@ class Logbook:
             from cockpit.incident.journal import Journal
 
             slug, first = self.opening()
-            self._journal = Journal.create(self.home, slug=slug or "incident", who=self.who)
+            self._journal = Journal.create(
+                self.home, slug=slug or "incident", who=self.who, salt=self.incident.salt
+            )
             self._fold_new()
             self._listen(self._journal)
             self.append(e.IncidentStarted(training=self.training))
@@ -172,9 +176,12 @@ class Logbook:
             return False
 
     def clean(self, text: str) -> str:
-        """A person's or a machine's text as it may be written: cleaned and redacted."""
-        self.begin()
-        assert self._redact is not None
+        """A person's or a machine's text as it may be written: cleaned and redacted.
+
+        Begins nothing: it may be only to be looked at. Raises ReadOnly.
+        """
+        if self.reading:
+            raise ReadOnly(self.reading)
         cleaned = clean(text.strip())
         for secret in self._hidden:
             cleaned = Safe(cleaned.replace(secret, self._redact.mark("given", secret)))

@@ -141,6 +141,55 @@ async def test_how_a_call_ended_is_one_key_and_its_clock_runs(tmp_path: Path) ->
         assert "Who can be called is" in card(screen)
 
 
+async def test_what_was_said_of_one_is_gone_at_the_next(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, _, screen):
+        await press(pilot, "j", "Q")  # level 3, which names nobody
+        assert "There is no number here that a phone can call." in said(screen)
+        await press(pilot, "k")
+        assert said(screen) == "Call Ana Ruiz, level 2."
+
+
+async def test_a_message_that_is_only_looked_at_begins_no_incident(tmp_path: Path) -> None:
+    (tmp_path / "ON_CALL.md").write_text(BOOK)
+    config = Config(handbook=tmp_path / "ON_CALL.md")
+    responder = Responder(tmp_path / "incidents", "root", config)
+    app = CockpitApp(responder, Opening())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: responder.handbook is not None)
+        await press(pilot, "E")
+        await dialog(pilot, Escalate)
+        await press(pilot, "m")
+        await dialog(pilot, Form)
+        await press(pilot, "escape")
+        await dialog(pilot, Escalate)
+        await press(pilot, "escape")
+        await dialog(pilot, CockpitScreen)
+        assert responder.folder is None and not (tmp_path / "incidents").exists()
+        seen = responder.log.clean("token=ghp_" + "a1B2" * 9)
+        assert responder.folder is None and "REDACTED" in seen
+        responder.note("token=ghp_" + "a1B2" * 9)
+        assert seen in [getattr(one.record.event, "text", "") for one in responder.incident.entries]
+    await responder.close()
+
+
+async def test_a_handbook_that_cannot_be_read_says_so_at_the_start_and_in_the_ladder(
+    tmp_path: Path,
+) -> None:
+    responder = Responder(tmp_path / "incidents", "root", Config(handbook=tmp_path))
+    app = CockpitApp(responder, Opening())
+    async with app.run_test(size=(120, 40)) as pilot:
+        why = f"The handbook {tmp_path} is a directory. Name the file in it."
+        await until(pilot, lambda: [one.message for one in app._notifications] == [why])
+        await press(pilot, "E", "v")
+        await dialog(pilot, Escalate)
+        screen = pilot.app.screen
+        assert isinstance(screen, Escalate)
+        await pilot.pause()
+        assert f"{why} w notes whom you called." in said(screen)
+        assert "is a directory" in " ".join(rungs(screen).split())
+    await responder.close()
+
+
 async def test_a_key_that_is_held_notes_one_call(tmp_path: Path) -> None:
     async with opened(tmp_path) as (pilot, responder, _):
         for _ in range(12):
