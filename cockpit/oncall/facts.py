@@ -164,8 +164,6 @@ def _cut_off(incident: Incident) -> list[str]:
 
 
 def _phone(handbook: Handbook, who: str) -> Safe | None:
-    """Where the responder can be called: by their name in the handbook, else as its level 1."""
+    """Where the responder can be called; None where the handbook does not name them."""
     own = [one for level in handbook.levels for one in level.contacts if one.goes_by(who)]
-    first = handbook.level(1)
-    at_first = first.contacts if first and len(first.contacts) == 1 else ()
-    return next((one.phone for one in (*own, *at_first) if one.phone), None)
+    return next((one.phone for one in own if one.phone), None)

@@ -238,6 +238,8 @@ def test_the_responders_phone_is_theirs_and_not_anybodys() -> None:
     assert phone("sam").startswith("call +49 30 1")
     assert phone("Kim").startswith("call +49 30 2")
     assert phone("lee").startswith("call {phone}")
+    both = replace(book, levels=(Level(1, Safe("Primary"), (kim,)),))
+    assert phone("root").startswith("call {phone}"), "nothing says that root is Kim"
 
 
 BOOK = """# Disk full
