@@ -63,11 +63,12 @@ class CheckRows(Lines):
             return [paint.row(lead, (paint.fit(waits[0], width - 2), waits[1]), stop=number)]
         look = _LOOKS[result.mark]
         wrong = result.mark in _WRONG
+        said = Safe("") if result.mark is Mark.YOURS else Safe(f": {result.said}")
         parts = [
             lead,
             (Safe(f"{result.mark.sign}  "), look),
             (name, "strong" if wrong else ""),
-            (Safe(f": {result.said}"), "" if wrong else "faint"),
+            (said, "" if wrong else "faint"),
         ]
         lines = list(paint.fold_parts(parts, width, 8))
         if wrong and result.mend:
