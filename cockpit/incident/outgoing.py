@@ -70,6 +70,12 @@ class Outgoing:
         return self.way in (Way.WAITING, Way.SENDING)
 
     @property
+    def marked(self) -> str:
+        """What is to be added to `sent`: that it went out as a possible duplicate."""
+        doubt = self.way is Way.SENT and self.ambiguous
+        return ", marked as a possible duplicate" if doubt else ""
+
+    @property
     def open(self) -> bool:
         """Whether somebody may still decide on it: it waits, or it has failed."""
         return self.waits or self.way is Way.FAILED

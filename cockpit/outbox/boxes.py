@@ -18,6 +18,7 @@ from cockpit.incident.summary import folders
 from cockpit.text import Safe, clean_line
 
 SHORT: Final = 6
+_OPEN_END: Final = "an attempt has not ended; sent again it is marked as a possible duplicate"
 SENT, WAITS, UNSAVED = 0, 1, 3
 
 
@@ -44,7 +45,7 @@ class Held:
         one = self.one
         if self.asks:
             return clean_line(f"asks first: {self.asks}")
-        name = {Way.FAILED: "failed", Way.SENDING: "an attempt has not ended"}.get(one.way, "waits")
+        name = {Way.FAILED: "failed", Way.SENDING: _OPEN_END}.get(one.way, "waits")
         return clean_line(f"{name}: {one.why}" if one.why else name)
 
     def record(self) -> dict[str, object]:
@@ -189,7 +190,7 @@ async def _send(
 def _outcome(folder: Path, one: Outgoing, asks: str) -> str:
     name = f"{folder.name}: {one.id[-SHORT:]} to {one.queued.to} ({one.queued.about})"
     if one.way is Way.SENT:
-        return f"{name}: sent"
+        return f"{name}: sent{one.marked}"
     if asks:
         id = one.id[-SHORT:]
         return (

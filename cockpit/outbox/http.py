@@ -32,19 +32,19 @@ _AGAIN: Final = (408, 425, 429)
 _MENDS: Final = {
     ("slack", 400): "Slack does not take it; is what env or command gives the webhook's whole URL?",
     ("slack", 403): "Slack lets the webhook post there no more; make a new one",
-    ("slack", 404): "the webhook is gone; make a new one in Slack and give its URL",
+    ("slack", 404): "the webhook is gone; make a new one in Slack and correct {where}",
     ("slack", 410): "the channel is archived; make a webhook for another",
     ("pagerduty", 400): "is it the key of an Events API v2 integration?",
-    ("ntfy", 404): "there is no such server or topic; correct its url",
+    ("ntfy", 404): "there is no such server or topic; correct {where}",
     ("ntfy", 429): "too many messages",
 }
 _MENDS_OF_ALL: Final = {
     400: "it does not understand the message",
     401: "the login is not accepted; renew what env or command gives",
     403: "the login is not accepted, or may not do this; renew what env or command gives",
-    404: "there is nothing at this URL any more; correct it",
-    405: "this URL takes no messages; correct it",
-    410: "there is nothing at this URL any more; correct it",
+    404: "there is nothing at this URL any more; correct {where}",
+    405: "this URL takes no messages; correct {where}",
+    410: "there is nothing at this URL any more; correct {where}",
     413: "the message is too long for it",
 }
 
@@ -60,8 +60,11 @@ def _trust() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def send(kind: str, post: Post, attempt: Attempt) -> End:
-    """Sends it once, over the proxies that the environment names. Raises nothing."""
+def send(kind: str, post: Post, attempt: Attempt, where: str = "its URL") -> End:
+    """Sends it once, over the proxies that the environment names. Raises nothing.
+
+    where: its URL stands, as in `posts.where`.
+    """
     import httpx
 
     def trace(event: str, _: object) -> None:
@@ -88,7 +91,7 @@ def send(kind: str, post: Post, attempt: Attempt) -> End:
             said = _read(reply)
             for secret in sorted(post.secrets, key=len, reverse=True):  # before it is cut anywhere
                 said = said.replace(secret, "«secret»")
-            return judge(kind, post.host, reply.status_code, reply.headers, said)
+            return judge(kind, post.host, reply.status_code, reply.headers, said, where)
     except GivenUp:
         return End("it was given up before anything was sent")
     except (
@@ -100,7 +103,7 @@ def send(kind: str, post: Post, attempt: Attempt) -> End:
     ) as error:
         return End(_no_connection(post.host, error))
     except (httpx.InvalidURL, httpx.LocalProtocolError, UnicodeError):
-        return End("its URL cannot be used; correct it", final=True)
+        return End(f"its URL cannot be used; correct {where}", final=True)
     except httpx.TimeoutException:
         return End(f"{post.host} has not answered in time", ambiguous=True)
     except httpx.HTTPError:
@@ -121,18 +124,20 @@ def _read(reply: httpx.Response) -> str:
     return "" if text.startswith("<") or reply.headers.get("Content-Encoding") else text
 
 
-def judge(kind: str, host: str, status: int, headers: httpx.Headers, reply: str) -> End:
-    """What an answer means for the message."""
+def judge(
+    kind: str, host: str, status: int, headers: httpx.Headers, reply: str, where: str = "its URL"
+) -> End:
+    """What an answer means for the message. where: as in `send`."""
     said = f"{host} answered {status}"
     said += f" ({clean_line(reply, max_chars=160)})" if reply and status >= 400 else ""
     mend = _MENDS.get((kind, status)) or _MENDS_OF_ALL.get(status, "")
-    why = f"{said}: {mend}" if mend else said
+    why = f"{said}: {mend.format(where=where)}" if mend else said
     if 200 <= status < 300:
         return End()
     if status < 400:
         # Not followed: the message is for this host alone. Some answer so after they took it.
         return End(
-            f"{said}: it wants it sent elsewhere; correct its URL", ambiguous=True, final=True
+            f"{said}: it wants it sent elsewhere; correct {where}", ambiguous=True, final=True
         )
     if status == 407:
         return End(f"the proxy wants a login ({status}); see $HTTPS_PROXY")

@@ -45,6 +45,17 @@ class Post:
         return urlsplit(self.url).hostname or "nowhere"
 
 
+def where(name: str, destination: Destination) -> str:
+    """What to correct where its URL is wrong. name: what cockpit.yaml calls the destination."""
+    if destination.url:
+        return f"outbox.{name}.url in cockpit.yaml"
+    if destination.env and destination.kind != "pagerduty":
+        return f"what {destination.env} holds, which outbox.{name} in cockpit.yaml names"
+    if destination.command and destination.kind != "pagerduty":
+        return f"what the command of outbox.{name} in cockpit.yaml prints"
+    return f"outbox.{name} in cockpit.yaml"
+
+
 def post(destination: Destination, letter: Letter, secret: str) -> Post:
     """The request that delivers a letter. Raises Unfit."""
     url, headers, secrets = destination.url, {}, pieces(secret) if secret else set()

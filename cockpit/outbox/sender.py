@@ -172,7 +172,7 @@ class Sender:
         if not log.incident.outbox[one.id].waits:  # cancelled meanwhile
             return End()
         made = letter(one, log.incident, clock.moment(), duplicate=duplicate)
-        return self._ended(one, await _deliver(destination, made, given))
+        return self._ended(one, await _deliver(name, destination, made, given))
 
     def _not_begun(self, one: Outgoing, why: str) -> End:
         """Nothing was sent; that is written down once, not at each try."""
@@ -198,15 +198,15 @@ class Sender:
         return end
 
 
-async def _deliver(destination: Destination, made: Letter, given: str) -> End:
+async def _deliver(name: str, destination: Destination, made: Letter, given: str) -> End:
     """By the way that the destination is reached. Raises nothing."""
     try:
-        return await beside(lambda attempt: _sent(destination, made, given, attempt))
+        return await beside(lambda attempt: _sent(name, destination, made, given, attempt))
     except Exception as error:  # a mistake of ours must not end the sending
         return End(f"a fault in cockpit: {type(error).__name__}", ambiguous=True)
 
 
-def _sent(destination: Destination, made: Letter, given: str, attempt: Attempt) -> End:
+def _sent(name: str, destination: Destination, made: Letter, given: str, attempt: Attempt) -> End:
     if destination.kind == "smtp":
         from cockpit.outbox import mail
 
@@ -221,7 +221,7 @@ def _sent(destination: Destination, made: Letter, given: str, attempt: Attempt) 
         post = posts.post(destination, made, given)
     except posts.Unfit as unfit:
         return End(str(unfit), final=True)
-    return http.send(destination.kind, post, attempt)
+    return http.send(destination.kind, post, attempt, posts.where(name, destination))
 
 
 async def _set_or_after(event: asyncio.Event, seconds: float) -> None:

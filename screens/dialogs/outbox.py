@@ -62,10 +62,13 @@ class OutboxScreen(Screen[None]):
         super().__init__()
         self.responder = responder
         self._ready_at: float | None = None
+        self._said = Safe("")
+        self._followed: Outgoing | None = None
 
     def compose(self) -> ComposeResult:
         yield Static("", markup=False, id="title", classes="bar")
         yield _Messages(self._draw, id="messages")
+        yield Static("", markup=False, id="said")
         how = " enter reads · s sends now · x cancels · y copies · esc back"
         yield Static(paint.text((Safe(how), "faint")), markup=False, classes="bar")
 
@@ -90,12 +93,11 @@ class OutboxScreen(Screen[None]):
         ways = Counter(one.way for one in outbox.values() if one.id not in asks)
         counts = [f"{len(asks)} for your word"] if asks else []
         counts += [f"{ways[way]} {_SIGNS[way][2]}" for way in _ORDER if ways[way]]
-        title = Safe(f" Outbox: {', '.join(counts) or 'empty'}")
+        title = Safe(f" Outbox: {', '.join(counts) or 'nothing to send yet'}")
         self.query_one("#title", Static).update(paint.text((title, "title")))
+        self._show_said()
         if not outbox:
-            lines.say(
-                Safe("Nothing goes out. U tells others; where to, `outbox` in cockpit.yaml says.")
-            )
+            lines.say(self._nothing())
             return
         order = sorted(
             outbox.values(), key=lambda one: (one.id not in asks, _ORDER.index(one.way), -one.seq)
@@ -107,12 +109,32 @@ class OutboxScreen(Screen[None]):
             [row for one in order for row in self._rows(one, asks.get(one.id, ""), width)]
         )
 
+    def _nothing(self) -> Safe:
+        names = ", ".join(self.responder.config.outbox)
+        if names:
+            return clean_line(f"Nothing was written yet. U tells others; it can go to {names}.")
+        return Safe(
+            "Nothing goes out from here: cockpit.yaml has no destination under `outbox`. "
+            "U writes it, and you tell others by hand."
+        )
+
+    def _show_said(self) -> None:
+        """What came of the last key, below the messages."""
+        before = self._followed
+        one = self.responder.incident.outbox.get(before.id) if before else None
+        if before and one:
+            self._said = clean_line(_came_of(before, one))
+        said = self.query_one("#said", Static)
+        said.display = bool(self._said)
+        said.update(paint.text((self._said, "strong")))
+
     def _asks(self, one: Outgoing) -> str:
         """Why it waits for the responder's word; empty where it goes by itself."""
         return stale(one, self.responder.incident, clock.moment())
 
     def _rows(self, one: Outgoing, asks: str, width: int) -> list[Row]:
         sign, look, word = ("??", "warn", "WAITS FOR YOU") if asks else _SIGNS[one.way]
+        word += one.marked
         here = one.id == self.query_one(_Messages).at
         tried = f" · tried {one.attempts}x" if one.attempts and one.way is not Way.SENT else ""
         head: tuple[Part, ...] = (
@@ -146,7 +168,8 @@ class OutboxScreen(Screen[None]):
         return not self.responder.log.reading
 
     def _say(self, words: str) -> None:
-        self.notify(clean_line(words), markup=False, timeout=6)
+        self._followed, self._said = None, clean_line(words)
+        self._show_said()
 
     def action_send(self) -> None:
         one = self._here()
@@ -157,10 +180,12 @@ class OutboxScreen(Screen[None]):
             self._ready_at = time.monotonic() + HELD
             self.responder.release(one.id)
             self.query_one(_Messages).at = None  # to what needs a word next
-            self._say(f"It goes to {one.queued.to} all the same.")
+            self._followed = one
+            self._show_said()
         elif one.waits:
             self.responder.send_now()
-            self._say("Tried at once.")
+            self._followed = one
+            self._show_said()
         else:
             self._say(f"It is {_SIGNS[one.way][2]} already. U tells them something new.")
 
@@ -193,7 +218,7 @@ class OutboxScreen(Screen[None]):
         if one is None:
             return
         took = f", tried {_times(one.attempts)}" if one.attempts else ""
-        head = f"{_SIGNS[one.way][2]}{took}; written {one.at:%Y-%m-%d %H:%M} UTC"
+        head = f"{_SIGNS[one.way][2]}{one.marked}{took}; written {one.at:%Y-%m-%d %H:%M} UTC"
         why = f"\n{clean(one.why)}" if one.why else ""
         whole = Safe(f"{head}{why}\n\n{clean(one.queued.text)}")
         title = clean_line(f" To {one.queued.to}: {one.queued.about}")
@@ -201,6 +226,25 @@ class OutboxScreen(Screen[None]):
 
     def action_leave(self) -> None:
         self.dismiss(None)
+
+
+def _came_of(before: Outgoing, one: Outgoing) -> str:
+    """What became of a message since the responder had it sent, when it stood as before."""
+    to, tried = one.queued.to, one.attempts > before.attempts
+    match one.way:
+        case Way.SENT:
+            return f"Sent to {to}{one.marked}."
+        case Way.SENDING:
+            return f"It is being sent to {to}."
+        case Way.FAILED if tried:
+            again = "failed again" if before.way is Way.FAILED else "failed"
+            return f"{to}: tried just now, and it {again}: {one.why}"
+        case Way.WAITING if one.why and (tried or before.waits or one.why != before.why):
+            return f"{to}: not sent yet: {one.why}. It is tried again by itself."
+        case Way.CANCELLED:
+            return "It is cancelled."
+        case _:
+            return f"It goes to {to} now."
 
 
 def _first(one: Outgoing) -> Safe:

@@ -92,6 +92,19 @@ def test_what_waits_is_listed_and_sent() -> None:
     assert "Message to hook (update): sent" in shown
 
 
+def test_an_attempt_whose_end_nobody_knows_is_sent_again_with_a_mark() -> None:
+    def begun(responder: Responder) -> None:
+        responder.log.append(e.MessageAttempted(message="0MSG000000", attempt=1))
+
+    folder = incident("one", then=begun)
+    state = "an attempt has not ended; sent again it is marked as a possible duplicate"
+    assert call("list").output.splitlines()[1].endswith(state)
+    with Flaky() as server:
+        configured(server.url)
+        said = f"{folder.name}: 000000 to hook (update): sent, marked as a possible duplicate\n"
+        assert call("send").output == said
+
+
 def test_what_was_queued_when_the_disk_failed_is_listed_too(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -178,7 +178,8 @@ async def test_a_final_failure_says_why_and_holds_back_nothing(tmp_path: Path) -
         await until(lambda: not any(one.waits for one in messages(at_work)))
         first, second = messages(at_work)
         assert (first.way, second.way) == (Way.FAILED, Way.SENT)
-        assert "404 (no_service)" in first.why and "correct it" in first.why
+        assert "404 (no_service)" in first.why
+        assert first.why.endswith("correct outbox.hook.url in cockpit.yaml")
         assert len(server.got) == 2
         server.answer = lambda path, body: (200, {}, b"")
         assert at_work.release(first.id)

@@ -28,9 +28,10 @@ from screens.cockpit import CockpitScreen
 from screens.dialogs.answer import Answer
 from screens.dialogs.choose import Choose
 from screens.dialogs.form import Form
-from screens.dialogs.outbox import OutboxScreen
+from screens.dialogs.outbox import HELD, OutboxScreen
 from screens.dialogs.say import Where, Write
 from screens.status import words
+from tests.outbox.flaky import Flaky
 from tests.screens.test_cockpit import dialog, press, shown, until
 from tests.screens.tmux import Terminal, cockpit
 
@@ -505,3 +506,29 @@ async def test_a_key_that_is_held_sends_one_old_message_and_one_typed_ahead_none
         now_drawn()
         await press(pilot, "s", "s", "s")
         assert released() == 1
+
+
+async def test_what_came_of_a_message_that_failed_is_said_below_the_others(tmp_path: Path) -> None:
+    statuses = [404, 404, 500, 200]
+    with Flaky(lambda path, body: (statuses.pop(0), {}, b"")) as server:
+        outbox = {"team": Destination(kind="webhook", url=server.url)}
+        async with opened(tmp_path, outbox=outbox) as (pilot, responder, _):
+            await press(pilot, "O")
+            await dialog(pilot, OutboxScreen)
+            screen = pilot.app.screen
+            lines, said = screen.query_one("#messages"), screen.query_one("#said", Static)
+            await until(pilot, lambda: "it can go to team." in shown(lines))  # type: ignore[arg-type]
+            responder.tell("It is slow", "update", to=("team",))
+            await until(pilot, lambda: "FAILED" in shown(lines))  # type: ignore[arg-type]
+            assert "outbox.team.url in cockpit.yaml" in " ".join(shown(lines).split())  # type: ignore[arg-type]
+            await press(pilot, "s")
+            again = "team: tried just now, and it failed again: "
+            await until(pilot, lambda: again in str(said.render()))
+            await pilot.pause(HELD)
+            await press(pilot, "s")
+            await until(pilot, lambda: "team: not sent yet: " in str(said.render()))
+            marked = "sent, marked as a possible duplicate team"
+            await press(pilot, "s")
+            await until(pilot, lambda: marked in " ".join(shown(lines).split()))  # type: ignore[arg-type]
+            assert "Sent to team, marked as a possible duplicate." in str(said.render())
+            assert not pilot.app._notifications
