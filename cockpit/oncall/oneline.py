@@ -21,8 +21,8 @@ _NUMBERS = {
 _NUMBERED = re.compile(
     r"(?:\d{1,2}[.)]\s*)?(?:the\s+)?(?:(?:escalation|support|on-?call|contact)\s+)?"
     r"(?:(?:level|tier|stage|stufe|ebene|rung|line|escalation)\s*[-#]?\s*"
-    r"(?P<n>[1-9](?!\d)|one|two|three|four|five|iv|i{1,3}|v)(?!\w)"
-    r"|(?P<l>[LT])[- ]?(?P<ln>[1-9])(?!\w)"
+    r"(?P<n>\d{1,2}(?!\d)|one|two|three|four|five|iv|i{1,3}|v)(?!\w)"
+    r"|(?P<l>[LT])[- ]?(?P<ln>\d{1,2})(?!\w)"
     r"|(?P<th>[1-5])(?:st|nd|rd|th)[ -](?:line|level|tier|contact|escalation|on-?call|responder)\b"
     r"|(?P<word>first|second|third|fourth|fifth)[ -](?:line|level|tier|contact|escalation"
     r"|on-?call|responder)\b)"

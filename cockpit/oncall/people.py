@@ -305,6 +305,14 @@ def _listed(text: str) -> list[str]:
 def _numbered(found: Sequence[_Rung]) -> tuple[Level, ...]:
     """The levels in order; those that only had a role get the numbers that are left."""
     rungs = [rung for rung in found if (rung.sure and rung.number is not None) or rung.people]
+    if any(rung.number == 0 for rung in rungs):
+        # Nobody is called at level 0: the first is 1, and all keep the name that people say.
+        rungs = [
+            rung
+            if rung.number is None
+            else replace(rung, number=rung.number + 1, role=f"{rung.role} (L{rung.number})".strip())
+            for rung in rungs
+        ]
     used = {rung.number for rung in rungs if rung.number is not None}
     number = 0
     told: dict[int, list[_Rung]] = {}

@@ -349,3 +349,13 @@ def test_nothing_else_is_taken_for_somebodys_number(line: str) -> None:
     )
     (level,) = book.levels
     assert [(one.name, one.phone) for one in level.contacts] == [("Ada", "+49 30 901820")]
+
+
+def test_a_ladder_that_begins_at_nought_is_called_from_its_foot() -> None:
+    book = handbook.parse(
+        "# O\n\n## Escalation\n\n### L0: NOC\n- Name: Noa\n- Phone: +49 30 901820\n"
+        "### L1: Primary\n- Name: Ada\n- Phone: +49 30 901821\n"
+        "### Level 10: Board\n- Name: Bo\n- Phone: +49 30 901822\n"
+    )
+    found = [(level.number, level.role, level.contacts[0].name) for level in book.levels]
+    assert found == [(1, "NOC (L0)", "Noa"), (2, "Primary (L1)", "Ada"), (11, "Board (L10)", "Bo")]
