@@ -96,7 +96,7 @@ def _words(event: e.Event, incident: Incident) -> str:
         case e.UpdateSent(text=text, about=about, to=to):
             named = "Update given" if about == "update" else f"Told others ({about})"
             where = f", for {', '.join(to)}" if to else ""
-            return f"{named}{where}: {text}"
+            return f"{named}{where}: {' '.join(text.split())}"
         case e.Snoozed(what=what, seconds=seconds, reason=reason):
             named = _CLOCKS.get(what, what)
             return f"Put off for {in_words(seconds)}: {named}{_because(reason)}"
