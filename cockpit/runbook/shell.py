@@ -38,6 +38,12 @@ _DANGER = re.compile(
     r"\bdelete\b|\bdestroy\b|\s-delete\b|\brm\s",
     re.IGNORECASE,
 )
+_SILENT = re.compile(
+    r"(?:echo|printf)(?:\s+-[neE]+)?(?:\s+[\"']?(?:q|quit|exit|)(?:(?:\\r)?\\n)?[\"']?)?\s*"
+    r"|true|:|sleep\s+[\d.]+[smh]?",
+    re.IGNORECASE,
+)
+"""Commands whose output, sent to another machine, asks it for nothing."""
 _CLIENTS = names_of("sqlite3 psql mysql mariadb clickhouse-client cqlsh")
 
 
@@ -153,7 +159,8 @@ class _Walk:
     def part(self, pipeline: list[tuple[list[str], bool]], number: int) -> Effect:
         """One command of a pipeline of plain words."""
         words, _ = pipeline[number]
-        effect = self._argv(words, number > 0, self.depth)
+        silent = number > 0 and bool(_SILENT.fullmatch(" ".join(pipeline[number - 1][0])))
+        effect = self._argv(words, number > 0, self.depth, silent)
         if number:
             said, redirected = pipeline[number - 1]
             if said[0] in ("echo", "printf") and len(said) > 1 and not redirected:
@@ -184,7 +191,8 @@ class _Walk:
         if re.match(r"[$`]|\S*\$\(", words[0]) or not words[0]:
             return change("which program runs is only known when it runs")
         feeds = [*self._feeds(node)]
-        effect = self._argv(words, bool(feeds) or self._piped(node), self.depth)
+        piped = bool(feeds) or self._piped(node)
+        effect = self._argv(words, piped, self.depth, piped and self._silent(node, feeds))
         for kind, text in feeds:
             effect = self._fed(words, kind, text, effect)
         return self._ends(node, effect)
@@ -206,7 +214,18 @@ class _Walk:
                 return replace(effect, waits=None)
         return effect
 
-    def _argv(self, words: Sequence[str], piped: bool, depth: int) -> Effect:
+    def _silent(self, node: Node, feeds: Sequence[tuple[str, str]]) -> bool:
+        """Whether its input asks for nothing; a redirection of another command is not its own."""
+        if node.parent is None or node.parent.type not in ("pipeline", "redirected_statement"):
+            return False
+        if node.parent.type == "redirected_statement":
+            return bool(feeds) and all(text.strip() == "/dev/null" for _, text in feeds)
+        before = node.prev_named_sibling
+        if before is None or not _SILENT.fullmatch(self._text(before)):
+            return False
+        return all(kind == "text" and _SILENT.fullmatch(f"echo {text}") for kind, text in feeds)
+
+    def _argv(self, words: Sequence[str], piped: bool, depth: int, silent: bool = False) -> Effect:
         if not words:
             return read("does nothing")
         if depth > _DEPTH:
@@ -217,7 +236,8 @@ class _Walk:
             tuple(words),
             piped,
             lambda text: _script(text, depth + 1),
-            lambda inner: self._argv(list(inner), piped, depth + 1),
+            lambda inner: self._argv(list(inner), piped, depth + 1, silent),
+            silent,
         )
         return effects.judge(call)
 
@@ -327,6 +347,8 @@ class _Walk:
             return None
         if re.match(r"/dev/(?:sd|nvme|vd|xvd|disk|mapper)", place):
             return destroy(f"overwrites the device {place}")
+        if place.startswith(("/dev/tcp/", "/dev/udp/")):
+            return change(f"sends to {place}")
         if place.startswith("/dev/") and is_capture(place):
             return None
         if ">>" not in sign[0] and self._empties(node):

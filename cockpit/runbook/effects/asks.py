@@ -20,6 +20,12 @@ _LISTS = re.compile(r"-[kK]|--(?:list|fingerprint|verify|version|check|print|wit
 @rule("openssl")
 def _openssl(call: Call) -> Effect:
     verb = call.args[0] if call.args else ""
+    if {"-sess_out", "-keylogfile", "-writerand", "-engine"} & set(call.args):
+        return change(f"openssl {verb} writes a file or loads code")
+    if verb == "s_server":
+        return change("openssl s_server serves until it is stopped", Waits.STREAM)
+    if verb in ("ca", "rehash"):
+        return change(f"openssl {verb} writes files")
     if verb == "s_client":
         return read("openssl s_client opens a connection", None if call.piped else Waits.TTY)
     if not verb:

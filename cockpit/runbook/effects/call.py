@@ -48,6 +48,7 @@ class Call(msgspec.Struct, frozen=True):
     """A program about to run.
 
     words: name and arguments, quotes removed; piped: its input comes from a pipe or a redirection.
+    silent: nothing to speak of comes so: /dev/null, a bare `echo`, a word that ends a session.
     script judges text as shell, argv judges words as a call with the same input.
     """
 
@@ -55,6 +56,7 @@ class Call(msgspec.Struct, frozen=True):
     piped: bool
     script: Callable[[str], Effect]
     argv: Callable[[Sequence[str]], Effect]
+    silent: bool = False
 
     @property
     def args(self) -> tuple[str, ...]:

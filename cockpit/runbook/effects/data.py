@@ -22,7 +22,8 @@ _SQL_WRITES = re.compile(
     r"PURGE|OUTFILE|DUMPFILE)\b"
     r"|\bSET\s+(?:GLOBAL|PERSIST|PASSWORD)|\bINTO\s+\w|\bpg_(?:terminate|"
     r"cancel)_backend|\bpg_reload_conf|\bpg_promote"
-    r"|\bnextval|\bsetval|\blo_(?:import|unlink)|\bset_config|load_extension|writefile",
+    r"|\bnextval|\bsetval|\blo_(?:import|unlink|export|put|from_bytea)|\bpg_(?:file_write|rotate_logfile|switch_wal|"
+    r"drop_replication_slot|create_\w+|stat_reset\w*|wal_replay_(?:pause|resume))|\bdblink_exec|\bset_config|load_extension|writefile",
     re.IGNORECASE,
 )
 _SQL_READS = re.compile(
@@ -56,6 +57,8 @@ def sql(text: str) -> Effect:
         elif words[0].startswith("\\"):
             if re.match(r"\\(?:!|i|ir|o|(?i:copy)|g|gexec|w|e)(?![a-z])", words[0]):
                 effect = effect.and_(change(f"{words[0]} writes or runs something"))
+        elif found := re.search(r"\\(?:gx?\s+\S|gexec|copy\b|[wo]\s|ir?\s|!)", statement):
+            effect = effect.and_(change(f"{found[0].strip()} writes or runs something"))
         elif found := _SQL_WRITES.search(statement):
             effect = effect.and_(change(f"the SQL says {found[0].upper()}"))
         elif words[0].upper() == "PRAGMA":
@@ -291,6 +294,10 @@ def _git(call: Call) -> Effect:
     sub = replace(call, words=tuple(args))
     words = sub.positional(frozenset({"-m", "-n"}))
     first = words[0] if words else ""
+    if (verb == "grep" and any(w.startswith(("-O", "--open-files")) for w in args)) or (
+        verb == "ls-remote" and sub.has("--upload-pack", "--exec")
+    ):
+        return change(f"git {verb} runs the program that it is told")
     if verb in _GIT_READ and first not in ("expire", "delete"):
         return read(f"git {verb} only reads")
     loses = (

@@ -62,7 +62,7 @@ def _find(call: Call) -> Effect:
     for number, word in enumerate(args):
         if word == "-delete":
             effect = effect.and_(destroy("find -delete deletes what it finds"))
-        elif word in ("-exec", "-execdir", "-ok", "-okdir", "-x", "-X"):
+        elif word in ("-exec", "-execdir", "-ok", "-okdir", "-x", "-X", "--exec", "--exec-batch"):
             stop = next(
                 (n for n in range(number + 1, len(args)) if args[n] in (";", "+", "\\;")), len(args)
             )
@@ -70,27 +70,63 @@ def _find(call: Call) -> Effect:
                 effect = effect.and_(call.argv(args[number + 1 : stop]))
             if word.startswith("-ok"):
                 effect = effect.and_(read("", Waits.CONFIRM))
+        elif word.startswith(("--exec=", "--exec-batch=")):
+            effect = effect.and_(call.argv((word.partition("=")[2], *args[number + 1 :])))
         elif word.startswith("-fprint") or word == "-fls":
             effect = effect.and_(change("find writes a file"))
     return effect
+
+
+_SED_RUNS = re.compile(r"(?:^|[;{}/\d$])\s*[gpIM\d]*(?:[wW]\s+\S|e(?:\s|$))")
+_SED_WRITES = re.compile(
+    r"(?:^|[;{}])(?:[\s\d,$!]*|\s*/(?:\\.|[^/\\\n])*/[\s!]*)"
+    r"(?:[wW]\s*/|s([/|#,:@!])(?:\\.|(?!\1)[^\\])*\1(?:\\.|(?!\1)[^\\])*\1[gpIiMm\d]*[we])"
+)
+"""A `w` command before a path, and the flags `w` and `e` of `s`."""
 
 
 @rule("sed")
 def _sed(call: Call) -> Effect:
     if any(re.match(r"-[a-zA-Z]*i|--in-place", word) for word in call.args):
         return change("sed -i edits files in place")
-    programs = [word for word in call.args if not word.startswith("-")]
-    if any(
-        re.search(r"(?:^|[;{}/\d$])\s*[gpIM\d]*(?:[wW]\s+\S|e(?:\s|$))", it) for it in programs[:2]
-    ):
+    if call.has("-f", "--file"):
+        return change("sed runs a program from a file that cockpit does not read")
+    given = [re.match(r"(?:-[nrEsuz]*e|--expression=)(.+)", word, re.DOTALL) for word in call.args]
+    programs = [word for word in call.args if not word.startswith("-")][:2]
+    programs += [found[1] for found in given if found]
+    if any(_SED_RUNS.search(it) or _SED_WRITES.search(it) for it in programs):
         return change("the sed program runs a command or writes a file")
     return read("sed only filters")
 
 
 @rule("sort")
 def _sort(call: Call) -> Effect:
+    if any(word.startswith("--comp") for word in call.args):
+        return change("sort runs the program that it is told")
     return (
         change("sort -o writes a file") if call.has("-o", "--output") else read("sort only reads")
+    )
+
+
+_TAR_RUNS = re.compile(r"--(?:checkpoint-a|to-c|info-s|new-volume-s|rsh-c|rmt-c)", re.IGNORECASE)
+_COMPRESSORS = names_of(
+    "gzip gunzip pigz unpigz bzip2 bunzip2 pbzip2 lbzip2 xz unxz pixz lzma lzip lzop lz4 zstd "
+    "unzstd zstdmt brotli compress"
+)
+
+
+def _told(call: Call, letters: str) -> bool:
+    """Whether tar is told a program to run that is no compressor."""
+    if call.has("-F") or "F" in letters or any(_TAR_RUNS.match(word) for word in call.args):
+        return True
+    program = call.value("-I", "--use-compress-program")
+    if program is None:
+        return "I" in letters or any(word.startswith("--use-c") for word in call.args)
+    words = program.split()
+    return (
+        not words
+        or words[0].rpartition("/")[2] not in _COMPRESSORS
+        or bool(re.search(r"[;|&`$]", program))
     )
 
 
@@ -101,6 +137,8 @@ def _archive(call: Call) -> Effect:
     if name in ("tar", "bsdtar"):
         letters = mode.lstrip("-") if re.fullmatch(r"-?[A-Za-z]+", mode) else ""
         if call.has("-t", "--list") or "t" in letters:
+            if _told(call, letters):
+                return change("tar runs the program that it is told")
             return read("tar lists an archive")
         if call.has("-x", "--extract") or "x" in letters:
             if BACKUP.search(" ".join(call.args)):

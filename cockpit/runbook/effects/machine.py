@@ -105,8 +105,10 @@ def _journalctl(call: Call) -> Effect:
 
 @rule("dmesg")
 def _dmesg(call: Call) -> Effect:
-    if call.has("-C", "-c", "--clear"):
+    if call.has("-C", "-c", "--clear", "--read-clear"):
         return destroy("dmesg -C throws the kernel log away")
+    if {"-n", "-D", "-E"} & set(call.args) or any(w.startswith("--console-") for w in call.args):
+        return change("dmesg sets what the kernel prints on the console")
     return read("dmesg only reads", Waits.STREAM if call.has("-w", "--follow") else None)
 
 
@@ -142,6 +144,8 @@ def _settings(call: Call) -> Effect:
     words = call.positional()
     if name == "ip" and words[:2] == ("netns", "exec"):
         return call.argv(call.args[call.args.index("exec") + 2 :])
+    if name == "ip" and {"-b", "-batch"} & set(call.args):
+        return change("ip -batch runs the commands in a file")
     if name == "ip":
         verbs = {"add", "del", "delete", "set", "flush", "replace", "change", "append"}
         done = next((word for word in words[1:] if word in verbs), None)

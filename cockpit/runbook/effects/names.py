@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+from msgspec.structs import replace
+
 from cockpit.runbook.effects.call import RULES, Call, Effect, change, destroy, read
-from cockpit.runbook.model import Waits
+from cockpit.runbook.model import Risk, Waits
 from cockpit.runbook.programs import names_of
 
 READ_ONLY = names_of(
@@ -107,7 +109,7 @@ def judge(call: Call) -> Effect:
     if rule is None and "/" in name and not re.match(r"/(?:usr/(?:local/)?)?s?bin/", name):
         return script_file(call, name)
     if rule:
-        return rule(call)
+        return _more(rule(call), plain, call)
     if plain == "man" and call.has("-P", "--pager", "-H"):
         return change("man runs the pager it is told")
     if plain in READ_ONLY and (how := _writes(plain, call)):
@@ -118,26 +120,79 @@ def judge(call: Call) -> Effect:
         return change(f"{plain} edits a file", Waits.EDITOR)
     if plain in _TUI:
         return change(f"{plain} takes over the screen", Waits.TUI)
-    return by_verb(call, plain)
+    return _more(by_verb(call, plain), plain, call)
+
+
+def _more(effect: Effect, name: str, call: Call) -> Effect:
+    """The effect, raised where a flag makes a reading call write or run something."""
+    how = _writes(name, call) if effect.risk is Risk.READ else ""
+    if not how:
+        return effect
+    return replace(effect, risk=Risk.CHANGE, because=f"{name} {how} changes something")
 
 
 _WRITES = {
     "yq": names_of("-i --inplace --in-place"),
     "ss": names_of("-K --kill"),
     "tcpdump": names_of("-z"),
+    "rg": names_of("--pre --hostname-bin"),
+    "bat": names_of("--pager"),
+    "smartctl": names_of("-t --test -s --smart -X --abort -o --offlineauto -S --saveauto --set"),
+    "arp": names_of("-d --delete -s --set -f --file"),
+    "ngrep": names_of("-K"),
+    "hash": names_of("-p"),
+    "bind": names_of("-x"),
+    "mapfile": names_of("-C"),
+    "readarray": names_of("-C"),
+    "mysqldump": names_of("--flush-logs --delete-master-logs --delete-source-logs"),
+    "helm": names_of("--output-dir --post-renderer"),
+    "rpm": names_of("--pipe"),
+    "wget": names_of("--use-askpass"),
+    "curl": names_of("--remote-name-all -Q --quote --postquote --prequote -K --config"),
+    "hwclock": names_of("-w --systohc -s --hctosys --set --adjust"),
+    "journalctl": names_of(
+        "--sync --relinquish-var --smart-relinquish-var --update-catalog --setup-keys"
+    ),
 }
 """Flags with which a program that else only reads writes, ends or runs something."""
 _FILES = {
     "pg_dump": names_of("-f --file"),
     "pg_dumpall": names_of("-f --file"),
-    "mysqldump": names_of("-r --result-file"),
+    "mysqldump": names_of("-r --result-file -T --tab --log-error"),
     "tcpdump": names_of("-w"),
     "tshark": names_of("-w"),
+    "less": names_of("-o -O --log-file --LOG-FILE"),
+    "tree": names_of("-o"),
+    "diff": names_of("--output"),
+    "nmap": names_of("-oN -oX -oG -oS -oA"),
+    "iconv": names_of("-o --output"),
+    "ncdu": names_of("-o"),
+    "sar": names_of("-o"),
+    "ngrep": names_of("-O"),
+    "dmidecode": names_of("--dump-bin"),
+    "git": names_of("--output"),
+    "gpg": names_of("-o --output"),
+    "psql": names_of("-o --output -L --log-file"),
+    "mysql": names_of("--tee"),
+    "mariadb": names_of("--tee"),
+    "sqlite3": names_of("-init"),
+    "journalctl": names_of("--cursor-file"),
+    "wget": names_of("-o --output-file -a --append-output --save-cookies"),
+    "curl": names_of(
+        "-D --dump-header -c --cookie-jar --trace --trace-ascii --stderr --libcurl --etag-save "
+        "--hsts --alt-svc"
+    ),
 }
 """Flags that name a file to be written, which may be a copy of output."""
 _SETS = re.compile(
     r"set-|terminate-|kill-|(?:un)?lock-|enable-|disable-|flush-|ntp-"
     r"|(?:activate|attach|revert|hostname|chassis|icon-name|deployment|location)\Z"
+)
+
+
+_JCMD = re.compile(
+    r"GC\.run|VM\.set_flag|JFR\.(?:start|stop|dump|configure)|ManagementAgent\.st"
+    r"|Compiler\.directives_(?:add|remove|clear)|JVMTI\."
 )
 
 
@@ -154,8 +209,18 @@ def _writes(name: str, call: Call) -> str:
         verb = words[0] if words else ""
         shows = name == "hostnamectl" and len(words) < 2
         return verb if _SETS.match(verb) and not shows else ""
-    if name == "uniq":
-        words = call.positional(names_of("-f -s -w"))
+    if name == "less":
+        return next((word for word in call.args if re.match(r"\+{1,2}[!|]", word)), "")
+    if name == "jcmd":
+        words = call.positional()
+        if words[1:2] == ("GC.heap_dump",) and not is_capture(words[-1]):
+            return words[1]
+        return next((word for word in call.args if _JCMD.match(word)), "")
+    if name == "jmap":
+        dump = re.search(r"-dump:\S*file=([^,\s]+)", " ".join(call.args))
+        return "-dump" if dump and not is_capture(dump[1]) else ""
+    if name in ("uniq", "xxd"):
+        words = call.positional(names_of("-f -s -w" if name == "uniq" else "-c -g -l -o -s"))
         return words[1] if len(words) > 1 and not is_capture(words[1]) else ""
     return ""
 

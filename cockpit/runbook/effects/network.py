@@ -41,6 +41,8 @@ def _http(call: Call) -> Effect:
             return destroy(f"{name} asks a service to delete")
         return change(f"{name} sends a {method} request")
     out = call.value("-o", "--output") if name == "curl" else call.value("-O", "--output-document")
+    if name == "curl" and not out:
+        out = _bundled(call)
     if out and out != "-" and not is_capture(out):
         return change(f"{name} writes {out}")
     if name == "wget" and not out and not call.has("--spider"):
@@ -53,6 +55,14 @@ def _http(call: Call) -> Effect:
     )
 
 
+def _bundled(call: Call) -> str | None:
+    """The file of `curl -so FILE`."""
+    for word, after in zip(call.args, call.args[1:], strict=False):
+        if re.fullmatch(r"-[aBfgGiIjJklLMnNOpqRsSvZ0-9#]+o", word):
+            return after
+    return None
+
+
 @rule("telnet ftp sftp nc ncat netcat socat")
 def _connect(call: Call) -> Effect:
     name = call.words[0].rpartition("/")[2]
@@ -61,10 +71,14 @@ def _connect(call: Call) -> Effect:
             return change(f"{name} connects a program to the network")
         if call.has("-l"):
             return read(f"{name} -l listens", Waits.STREAM)
+        if call.piped and not call.silent and not call.has("-z"):
+            return change(f"{name} sends what it is given")
         return read(
             f"{name} opens a connection", None if call.has("-z") or call.piped else Waits.TTY
         )
     if name == "socat":
         return change("socat connects two places", None if call.piped else Waits.STREAM)
+    if name == "telnet" and call.piped and not call.silent:
+        return change("telnet sends what it is given")
     waits = None if call.piped or (name == "sftp" and call.has("-b")) else Waits.TTY
     return (read if name == "telnet" else change)(f"{name} opens a session", waits)

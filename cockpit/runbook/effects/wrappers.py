@@ -7,7 +7,7 @@ import re
 from msgspec.structs import replace
 
 from cockpit.runbook.effects.call import RULES, Call, Effect, change, destroy, read, rule
-from cockpit.runbook.effects.names import DESTRUCTIVE_CODE, script_file
+from cockpit.runbook.effects.names import DESTRUCTIVE_CODE, is_capture, script_file
 from cockpit.runbook.model import Waits
 from cockpit.runbook.programs import SHELLS, names_of
 
@@ -60,7 +60,7 @@ def _without_assignments(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 _WRAPPERS = {
-    "time": "-f -o",
+    "time": "-f -o --format --output",
     "nice": "-n",
     "ionice": "-c -n -p",
     "stdbuf": "-i -o -e",
@@ -78,7 +78,28 @@ _WRAPPERS = {
 def _wrapper(call: Call) -> Effect:
     name = call.words[0].removeprefix("\\").rpartition("/")[2]
     rest = call.after(names_of(_WRAPPERS[name]))
-    return call.argv(rest) if rest else read(f"{name} alone does nothing")
+    own = _own(call, rest)
+    if name == "ionice" and own.has("-p") and own.has("-c", "-n"):
+        return change("ionice -p sets the priority of a process")
+    effect = call.argv(rest) if rest else read(f"{name} alone does nothing")
+    return effect.and_(_logged(own, name)) if name == "time" else effect
+
+
+def _own(call: Call, rest: tuple[str, ...]) -> Call:
+    """The call with its own flags alone, without the command that it runs."""
+    return replace(call, words=call.words[: len(call.words) - len(rest)])
+
+
+def _logged(own: Call, name: str) -> Effect:
+    """What a wrapper does besides: a file that it writes, a program that it feeds."""
+    out = own.value("-o", "--output") or ""
+    if out.startswith(("|", "!")):
+        return change(f"{name} -o runs a program")
+    if out and not is_capture(out):
+        return change(f"{name} -o writes {out}")
+    if any(re.search(r"\b(?:inject|fault)=", word) for word in own.args):
+        return change(f"{name} makes calls of the program fail")
+    return read(f"{name} only watches")
 
 
 @rule("tmux screen")
@@ -115,12 +136,16 @@ def _timeout(call: Call) -> Effect:
 def _inner(call: Call) -> Effect:
     name = call.words[0].rpartition("/")[2]
     if inner := call.value("-c") if name in ("script", "flock") else None:
-        return call.script(inner)
+        effect = call.script(inner)
+        files = call.positional(frozenset({"-c"})) if name == "script" else ()
+        if files and not is_capture(files[0]):
+            return effect.and_(change(f"script writes {files[0]}"))
+        return effect
     valued = {
         "chroot": "--userspec",
         "nsenter": "-t -S -G --target",
-        "strace": "-p -e -o -s",
-        "ltrace": "-p -e -o",
+        "strace": "-p -e -o -s -E -a -b -I -O -P -S -u -U -X --output",
+        "ltrace": "-p -e -o -s -a -u -l -x --output",
         "sshpass": "-p -f -e",
         "xargs": "-I -n -P -L -d -a -s -i --max-args --max-procs --delimiter",
         "parallel": "-j -a --jobs",
@@ -130,7 +155,7 @@ def _inner(call: Call) -> Effect:
     rest = call.after(frozenset(valued.split()), 1 if name in ("chroot", "flock") else 0)
     if not rest:
         if name in ("strace", "ltrace"):
-            return read(f"{name} follows a process", Waits.STREAM)
+            return read(f"{name} follows a process", Waits.STREAM).and_(_logged(call, name))
         if name == "xargs":
             return read("xargs without a program prints")
         return change(f"{name} opens a shell", Waits.TTY)
@@ -141,7 +166,10 @@ def _inner(call: Call) -> Effect:
         containers = ("*",) if effect.containers else ()
         waits = effect.waits if name != "xargs" else None
         return replace(effect, waits=waits, containers=containers)
-    return call.argv(rest)
+    effect = call.argv(rest)
+    if name in ("strace", "ltrace"):
+        return effect.and_(_logged(_own(call, rest), name))
+    return effect
 
 
 @rule("su runuser")
@@ -242,6 +270,9 @@ def _interpreter(call: Call) -> Effect:
             return destroy(f"the {name} program in it deletes or overwrites")
         return change(f"runs a {name} program that cockpit does not read")
     if name.startswith("python") and (module := call.value("-m")):
+        files = call.positional(names_of("-m --indent"))
+        if module == "json.tool" and len(files) > 1 and not is_capture(files[1]):
+            return change(f"json.tool writes {files[1]}")
         if module in ("json.tool", "this"):
             return read("formats JSON")
         if module == "http.server":
@@ -256,13 +287,19 @@ def _interpreter(call: Call) -> Effect:
     return script_file(call, call.positional()[0])
 
 
+_AWK_FLAGS = (
+    r"-[odpDEl](?![a-z])|--(?:dump-var|pretty-print|profile|exec|file|include|load|debug|source)"
+)
+"""Flags of gawk that write a file or take a program from elsewhere."""
+
+
 def _awk(call: Call) -> Effect:
     text = " ".join(call.args)
     if re.search(
         r"system\s*\(|\|\s*getline|\"\s*\|\s*\"|\|\s*\"|\bprint\w*[^;}]*>|-i\s*inplace|"
-        r"\s-f\s|@load|@include",
+        r"\|&|\s-f\s|@load|@include",
         f" {text}",
-    ):
+    ) or any(re.match(_AWK_FLAGS, word) for word in call.args):
         if DESTRUCTIVE_CODE.search(text) or re.search(r"\brm\b", text):
             return destroy("the awk program runs a command that deletes")
         return change("the awk program runs commands or writes files")
