@@ -639,7 +639,7 @@ class Responder:
         host = host or self.host_of(chosen)
         runs = tuple(self.incident.runs.values())
         if not runs:
-            return None  # to clean a text begins a journal, where none is yet
+            return None
         words = self.log.clean(command).strip()
         for run in reversed(runs):
             asked = run.asked

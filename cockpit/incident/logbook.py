@@ -322,12 +322,14 @@ class Logbook:
 
     def _review(self, folder: Path) -> str:
         """Writes the post-incident document once it is over; people edit it, so never again."""
+        saved = self._journal.saved if self._journal else 0
+        if self.incident.open or saved < self._over_since:
+            return ""
         from cockpit.incident.markdown_file import write_new
         from cockpit.incident.review import review
 
         path = folder / self.review_name
-        saved = self._journal.saved if self._journal else 0
-        if self.incident.open or saved < self._over_since or path.exists():
+        if path.exists():
             return ""
         return write_new(path, review(self.incident, rules=self.rules(), trouble=self.trouble))
 

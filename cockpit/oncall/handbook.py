@@ -25,7 +25,6 @@ LINES, CHARACTERS = 3_000, 200_000
 _ENOUGH = 5 * CHARACTERS
 """Bytes: more than are read, in any encoding."""
 _HALF = re.compile(rb"[\xc0-\xff][\x80-\xbf]{0,2}\Z")
-_FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 
 
 def load(config: Config) -> Handbook:
@@ -76,7 +75,7 @@ def _unread(path: Path, why: str) -> Handbook:
 def parse(text: str, path: str = "ON_CALL.md", sha256: str = "") -> Handbook:
     """The handbook in a text; any text at all gives one."""
     text, cut = _short(source.normal(text))
-    match = _FRONT_MATTER.match(text)
+    match = source.FRONT_MATTER.match(text)
     body = "\n" * match[0].count("\n") + text[match.end() :] if match else text
     parts = outline(blocks.read(body))
     runbook = runbooks.parse(text, path, sha256)

@@ -21,7 +21,6 @@ from cockpit.runbook import (
 from cockpit.runbook.model import Phase, Runbook
 from cockpit.text import Safe, clean_line
 
-_FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _SEVERITY = re.compile(
     r"^[ \t>|*_#-]*(?:alert )?(?:severity|priority|sev(?:erity)? level|incident "
     r"level)[*_]*[ \t]*[:|][*_]*"
@@ -146,7 +145,7 @@ def parse(text: str, path: str, sha256: str = "") -> Runbook:
 
 def _front_matter(text: str) -> tuple[dict[str, object], str, tuple[str, ...]]:
     """YAML at the head of the file, and the text with blank lines in its place."""
-    match = _FRONT_MATTER.match(text)
+    match = source.FRONT_MATTER.match(text)
     if not match or (match[1] and not re.search(r"^[\w-]+\s*:", match[1], re.MULTILINE)):
         return {}, text, ()
     import yaml

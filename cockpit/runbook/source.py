@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 LIMIT = 5 * 1024 * 1024
 """Bytes; no runbook of the 1,807 measured was a tenth of it."""
+
+FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+"""YAML at the head of a file; in it, if anything, the group."""
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 

@@ -33,9 +33,6 @@ READ_ONLY = names_of(
 )
 
 
-_STREAMS = names_of("watch tcpdump tshark ngrep yes ping ping6 mtr")
-
-
 _TUI = names_of(
     "top htop atop btop iotop iftop nethogs ctop k9s lazydocker glances ncdu nmon "
     "dry dive slabtop tig nload bmon iptraf iptraf-ng lnav gotop bpytop btm nvtop innotop mytop "

@@ -9,7 +9,6 @@ from functools import lru_cache
 
 from cockpit.runbook import placeholders
 
-_ENDS = frozenset(";|&()\n")
 _SKIPPED = frozenset({"if", "then", "else", "elif", "do", "while", "until", "!", "{", "time"})
 _CLOSES = frozenset({"fi", "done", "esac", "}", "for", "case", "select", "function", "[[", "in"})
 _WRAPPERS: dict[str, frozenset[str]] = {
