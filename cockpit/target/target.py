@@ -236,6 +236,7 @@ class Local:
         self._link = Link(LinkState.UP, "", time.monotonic(), rtt=0.0)
         self._channels: list[_Process] = []
         self._terminals: list[LocalPty] = []
+        self._over = False
 
     @property
     def link(self) -> Link:
@@ -265,6 +266,9 @@ class Local:
         channel = _Process(process, process.stdin, process.stdout, process.stderr)
         self._channels = [each for each in self._channels if not each.release()]
         self._channels.append(channel)
+        if self._over:  # closed while it was made
+            await self.close()
+            raise LinkDown(f"{self.name} was closed")
         return channel
 
     async def terminal(self, script: bytes, term: str, columns: int, rows: int) -> Terminal:
@@ -293,7 +297,9 @@ class Local:
         pass
 
     async def close(self) -> None:
-        for channel in self._channels:
+        self._over = True
+        while self._channels:  # one more may be made while this waits
+            channel = self._channels.pop()
             channel.close()
             await channel.wait()
             channel.release()

@@ -1,0 +1,33 @@
+"""This machine as a target."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from cockpit.target.target import LinkDown, Local
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_shell_that_is_asked_for_while_it_is_closed_is_given_up_too(
+    tmp_path: Path,
+) -> None:
+    slow = tmp_path / "sh"
+    slow.write_text("#!/bin/sh\nexec sleep 600\n")
+    slow.chmod(0o700)
+    host = Local(shell=str(slow))
+    late = asyncio.create_task(host.shell())
+    await asyncio.sleep(0)
+    await host.close()
+    with pytest.raises(LinkDown):
+        await late
+    assert not any("sleep 600" in line for line in children())
+
+
+def children() -> list[str]:
+    own = Path("/proc/self/task")
+    pids = [pid for each in own.iterdir() for pid in (each / "children").read_text().split()]
+    return [Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ") for pid in pids]
