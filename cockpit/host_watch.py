@@ -39,7 +39,7 @@ class HostWatch:
         changed: Callable[[], None],
     ) -> None:
         self.limits = Limits(engine.target.name, thresholds)
-        self._engine = engine
+        self.engine = engine
         self._log = log
         self._df = df
         self._changed = changed
@@ -65,14 +65,14 @@ class HostWatch:
     def _look(self) -> None:
         now = time.monotonic()
         if self.limits.due(now):
-            there = int(self._engine.now().timestamp() * 1e9)
+            there = int(self.engine.now().timestamp() * 1e9)
             self.limits.look(self.snapshot, self._log.incident, now, there)
             self._tell()
         self._changed()
 
     async def _measure(self) -> None:
         """Looks now and then how full the disks are."""
-        target = self._engine.target
+        target = self.engine.target
         await asyncio.sleep(disks.FIRST_S)
         while True:
             if target.link.state.usable:

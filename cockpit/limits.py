@@ -23,9 +23,9 @@ from cockpit.text import Safe
 if TYPE_CHECKING:
     from cockpit.config import Thresholds
     from cockpit.containers.disks import Disk
-    from cockpit.containers.logs import Line
     from cockpit.containers.watch import Containers
     from cockpit.incident.incident import Incident
+    from cockpit.logs.line import Line
 
 LOOK_S: Final = 1.0
 _SHORT = {RESTARTS: Safe("RESTARTS"), MEMORY: Safe("MEMORY"), ERRORS: Safe("ERRORS")}

@@ -83,6 +83,7 @@ class Responder:
         self.handbook: Handbook | None = None
         self.engine: Engine | None = None
         self.watch: HostWatch | None = None
+        self.beside: dict[str, HostWatch] = {}
         self.log = Logbook(home, who, training=training)
         self.log.opening = self._opening
         self.log.rules = lambda: self.rules
@@ -434,21 +435,42 @@ class Responder:
         return self.target
 
     def _observe(self) -> None:
-        """Watches the chosen host, and no others."""
+        """Watches the chosen host, beside those that were asked for."""
+        beside = self.beside.pop(self.target.name, None)
+        if self.watch is not None:
+            self._in_background(_given_up(self.watch))
+        self.watch = beside or self._watched(self.target)
+        self.engine = self.watch.engine
+
+    def watch_beside(self, names: Iterable[str]) -> None:
+        """Watches these hosts too, beside the chosen one, and no others; begins to connect."""
+        wanted = set(names) - {self.target.name}
+        for name in self.beside.keys() - wanted:
+            self._in_background(_given_up(self.beside.pop(name)))
+        for name in wanted - self.beside.keys():
+            self.beside[name] = self._watched(self.links.chosen(name))
+        self.changed()
+
+    @property
+    def watched(self) -> tuple[HostWatch, ...]:
+        """The hosts that are watched, the chosen one first."""
+        chosen = (self.watch,) if self.watch else ()
+        return (*chosen, *(watch for _, watch in sorted(self.beside.items())))
+
+    def engine_of(self, host: str) -> Engine | None:
+        """The engine of a host that is watched."""
+        found = (watch.engine for watch in self.watched if watch.engine.target.name == host)
+        return next(found, None)
+
+    def _watched(self, target: Target) -> HostWatch:
         from cockpit.containers import disks
         from cockpit.host_watch import HostWatch
 
         def df() -> guard.Pass:
             return guard.answer(guard.ask(self.intent(disks.COMMAND, host=target.name)))
 
-        for old in (self.watch, self.engine):
-            if old is not None:
-                self._in_background(old.close())
-        target = self.target
-        self.engine = self._engine_of(target)
-        self.watch = HostWatch(
-            self.engine, self.config.thresholds, self.log, df, lambda: self.changed()
-        )
+        engine = self._engine_of(target)
+        return HostWatch(engine, self.config.thresholds, self.log, df, lambda: self.changed())
 
     def _engine_of(self, target: Target) -> Engine:
         from cockpit.containers.engine import Engine
@@ -728,8 +750,8 @@ class Responder:
         if self._left:
             return self.log.unsaved
         self._left = self.links.over = True
-        if self.watch is not None:
-            self.watch.hush()
+        for watch in self.watched:
+            watch.hush()
         await asyncio.gather(*(rollout.leave() for rollout in self.rollouts.values()))
         if self.log.folder:
             self.log.append(e.CockpitClosed(running=len(self.incident.running())))
@@ -738,9 +760,8 @@ class Responder:
         if self._sender is not None:
             await self._sender.close()
         await asyncio.gather(self.runs.close(), *self._background, return_exceptions=True)
-        for watched in (self.watch, self.engine):
-            if watched is not None:
-                await watched.close()
+        for watch in self.watched:
+            await _given_up(watch)
         await self.links.close()
         return await self.log.close()
 
@@ -748,6 +769,11 @@ class Responder:
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+async def _given_up(watch: HostWatch) -> None:
+    await watch.close()
+    await watch.engine.close()
 
 
 def _service_of(runbook: Runbook) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
-from itertools import islice
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -26,8 +24,9 @@ from screens.escalate_keys import EscalateKeys
 from screens.incident_keys import IncidentKeys
 from screens.keybar import Keybar
 from screens.lines import Lines
+from screens.log_keys import LogKeys
 from screens.panes.checklist import Checklist
-from screens.panes.containers import NOTHING_OVER, ContainersPane
+from screens.panes.containers import ContainersPane
 from screens.panes.logs import LogsPane
 from screens.panes.timeline import Timeline
 from screens.quick_keys import QuickKeys
@@ -35,19 +34,21 @@ from screens.rollout_keys import RolloutKeys
 from screens.say_keys import SayKeys
 from screens.status import StatusLine
 
-if TYPE_CHECKING:
-    from cockpit.containers.container import Container
-    from cockpit.containers.logs import Tail
-
 PANES = ("containers", "logs", "checklist", "timeline")
 FEED = 0.25
 CLOCK = 1.0
-LOG_LINES = 500
 SMALL = (60, 20)
 
 
 class CockpitScreen(
-    IncidentKeys, EscalateKeys, SayKeys, DueKeys, ChecksKeys, QuickKeys, RolloutKeys
+    IncidentKeys,
+    EscalateKeys,
+    SayKeys,
+    DueKeys,
+    ChecksKeys,
+    QuickKeys,
+    RolloutKeys,
+    LogKeys,
 ):
     """Draws what the responder holds, and asks it for everything else."""
 
@@ -101,15 +102,11 @@ class CockpitScreen(
     def __init__(self, responder: Responder) -> None:
         super().__init__(responder)
         self.status = StatusLine(responder, id="status")
-        self.containers = ContainersPane(id="containers")
-        self.logs = LogsPane(id="logs")
         self.timeline = Timeline(responder, id="timeline")
         self.keybar = Keybar(id="keys")
         self._stale = False
         self._drawn_at = 0.0
         self._lost: frozenset[str] = frozenset()
-        self._tail: Tail | None = None
-        self._seen = 0
 
     def compose(self) -> ComposeResult:
         yield self.status
@@ -145,34 +142,21 @@ class CockpitScreen(
 
     def _feed(self) -> None:
         """Draws the latest state, at most four times a second, whatever happens underneath."""
-        self._feed_logs()
+        self.feed_logs()
         if self._stale:
             self._stale = False
             self._drawn_at = time.monotonic()
             self.redraw()
 
-    def _feed_logs(self) -> None:
-        tail = self._tail
-        if tail is None:
-            return
-        fresh = min(tail.total - self._seen, len(tail.lines))
-        self._seen = tail.total
-        lines = list(islice(reversed(tail.lines), fresh))[::-1]
-        self.logs.add(lines, tail.rate)
-        if self.responder.watch:
-            self.responder.watch.limits.heard(self.logs.of, lines)
-        self.logs.note(tail.note)
-
     def redraw(self) -> None:
         """Draws every part from what the responder holds; what did not change costs nothing."""
-        watch = self.responder.watch
         self.status.update_line()
         self.mind_the_clocks()
         self._banner()
         self._tell_who_is_back()
         asked = Safe("Docker: asked in a moment.")
-        over = watch.limits.over if watch else NOTHING_OVER
-        self.containers.show(watch.snapshot if watch else None, asked, over)
+        watched = [(one.snapshot, one.limits.over) for one in self.responder.watched]
+        self.containers.show(watched, asked)
         self.checklist.update()
         self.timeline.update()
 
@@ -241,9 +225,12 @@ class CockpitScreen(
         self.query_one("#left").set_class(name in PANES[:2], "-chosen")
         self.query_one("#right").set_class(name in PANES[2:], "-chosen")
 
-    def action_pane(self, name: str) -> None:
+    def to_pane(self, name: str) -> None:
         self._choose(name)
         self.query_one(f"#{name}").focus()
+
+    def action_pane(self, name: str) -> None:
+        self.to_pane(name)
 
     def action_next_pane(self, by: int) -> None:
         now = self._focused_pane().id or PANES[0]
@@ -295,10 +282,7 @@ class CockpitScreen(
     def choose_host(self, name: str) -> None:
         """Commands, containers and logs are those of this host from now on."""
         self.responder.choose_host(name)
-        self._stop_tail()
-        self.logs.start(Safe(""))
-        self.logs.missing = Safe("No container chosen. enter on one in the containers pane.")
-        self.logs.refill()
+        self.forget_logs()
 
     def action_retry(self) -> None:
         self.responder.target.retry_now()
@@ -309,81 +293,11 @@ class CockpitScreen(
     async def action_search(self) -> None:
         pane = self._focused_pane()
         if isinstance(pane, ContainersPane):
-            words = await self.ask_line(
-                "Filter containers", "Words (empty shows all)", value=pane.wanted
-            )
-            if words is not None:
-                pane.filter(clean_line(words))
+            await self.filter_containers()
         elif isinstance(pane, LogsPane):
-            words = await self.ask_line("Search the log", "Words", value=pane.wanted)
-            if words is not None:
-                pane.search(clean_line(words))
+            await self.search_log()
         elif isinstance(pane, Checklist):
             await self.search_runbook()
-
-    # Containers and logs
-
-    def action_show_logs(self) -> None:
-        container = self.containers.container()
-        if container:
-            self.show_logs(container)
-            self.action_pane("logs")
-
-    def show_logs(self, container: Container) -> None:
-        """Follows the log of this container."""
-        from cockpit.containers.logs import Tail
-
-        self._stop_tail()
-        if self.responder.engine is None:
-            return
-        self.logs.start(container.name)
-        self._tail = Tail(self.responder.engine, container.id, first=LOG_LINES)
-        self._seen = 0
-        self._tail.start()
-
-    def _stop_tail(self) -> None:
-        if self._tail is not None:
-            self.run_worker(self._tail.close(), exit_on_error=False)
-            self._tail = None
-
-    @work(exit_on_error=False)
-    async def action_only_matching(self) -> None:
-        words = await self.ask_line(
-            "Only lines with", "Words (empty shows all)", value=self.logs.only
-        )
-        if words is not None:
-            self.logs.show_only(clean_line(words))
-
-    def action_mark_line(self) -> None:
-        found = self.logs.line()
-        if found and self.may_write():
-            self.responder.note(found.text, source=f"log of {self.logs.of}")
-            self.say("On the timeline.")
-
-    @work(exit_on_error=False)
-    async def action_container_actions(self) -> None:
-        from screens.dialogs.choose import Choose, Offer
-
-        container = self.containers.container()
-        if container is None or not self.may_write():
-            return
-        engine = self.responder.engine
-        docker = engine.far_command if engine else ""
-        if not docker:
-            self.say("No docker command on this host reaches this engine; use the runbook.")
-            return
-        # A name as Docker allows it, else the id: nothing of it may be more than a word.
-        plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", container.name)
-        target = container.name if plain else container.id[:12]
-        offers = [
-            Offer(Safe(f"{verb} {container.name}"), Safe(what), f"{docker} {verb} {target}")
-            for verb, what in _ACTIONS
-        ]
-        command = await self.app.push_screen_wait(
-            Choose(Safe(f"What to do with {container.name}?"), offers)
-        )
-        if command:
-            await self.run_and_read(command)
 
     # Timeline
 
@@ -414,12 +328,3 @@ class CockpitScreen(
         entry = self.timeline.entry()
         if entry is not None:
             self.correct_time(entry)
-
-
-_ACTIONS = (
-    ("restart", "changes it; its logs are saved first"),
-    ("stop", "changes it; its logs are saved first"),
-    ("start", "changes it"),
-    ("inspect", "reads"),
-    ("top", "reads: its processes"),
-)

@@ -24,7 +24,7 @@ class Container:
     unhealthy, starting, "" without a health check. restarts: by the engine's restart policy;
     None until the engine was asked. oom: the kernel killed it for memory. exit_code: None while
     it runs. started_at: of the present or last run, by the engine's clock. status: in words,
-    what cannot be read from the other fields left out.
+    what cannot be read from the other fields left out. host: whose engine runs it.
     """
 
     id: str
@@ -42,6 +42,7 @@ class Container:
     service: Safe
     tty: bool
     sample: Sample | None = None
+    host: Safe = Safe("")
 
     @property
     def live(self) -> bool:

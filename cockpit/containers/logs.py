@@ -9,9 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -19,6 +18,7 @@ from cockpit import text
 from cockpit.containers.container import moment
 from cockpit.containers.engine import Engine, EngineTrouble, NoSuchContainer
 from cockpit.containers.frames import STDERR, Framed, Joined, Lined, Message, Resume
+from cockpit.logs.line import Line, Stream
 from cockpit.target.target import LinkDown
 from cockpit.text import Safe
 
@@ -28,22 +28,6 @@ BUSY: Final = 0.005
 TOLD_EVERY: Final = 0.1
 SAVED_BYTES: Final = 20 << 20
 SAVED_LINES: Final = 200_000
-
-
-class Source(StrEnum):
-    """Where a line comes from. GAP: from cockpit, in place of lines that cannot be had."""
-
-    STDOUT = "stdout"
-    STDERR = "stderr"
-    GAP = "gap"
-
-
-class Line(NamedTuple):
-    """at: nanoseconds UTC on the engine's clock, 0 when it is not known."""
-
-    at: int
-    source: Source
-    text: Safe
 
 
 class Tail:
@@ -186,12 +170,12 @@ class Tail:
             new, hole = self._resume.fresh(message)
             if hole:
                 self._break_off()
-                self._append(Line(message.at, Source.GAP, GAP))
+                self._append(Line(message.at, Stream.GAP, GAP))
             if not new:
                 continue
             joined = self._joined.add(message)
             if joined is not None:
-                self._append(Line(message.at, _source(message.stream), _clean(*joined)))
+                self._append(Line(message.at, _stream(message.stream), _clean(*joined)))
         if self.total > before:
             self._rate.add(self.total - before, time.monotonic())
             self._changed()
@@ -199,7 +183,7 @@ class Tail:
     def _break_off(self) -> None:
         """Show the lines whose end will not come."""
         for stream, body, missing in self._joined.end():
-            self._append(Line(0, _source(stream), _clean(body, missing)))
+            self._append(Line(0, _stream(stream), _clean(body, missing)))
 
     def _append(self, line: Line) -> None:
         lines = self.lines
@@ -251,8 +235,8 @@ class _Rate:
             self._began, self._count = now, 0
 
 
-def _source(stream: int) -> Source:
-    return Source.STDERR if stream == STDERR else Source.STDOUT
+def _stream(stream: int) -> Stream:
+    return Stream.STDERR if stream == STDERR else Stream.STDOUT
 
 
 def _clean(body: bytes, missing: int) -> Safe:

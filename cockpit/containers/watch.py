@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,6 +13,7 @@ from typing import Final
 from cockpit.containers import far
 from cockpit.containers.container import Container, from_inspect, from_list
 from cockpit.containers.engine import Engine, EngineTrouble, NoSuchContainer
+from cockpit.containers.history import History
 from cockpit.containers.stats import Sample, sample
 from cockpit.containers.wire import Listed, Stats
 from cockpit.target.target import LinkDown, LinkLost
@@ -33,7 +34,8 @@ class Containers:
 
     rows: in no order; empty also before the first answer. at: monotonic seconds of the last sign
     of life, None before the first. trouble: why the rows may be old and what to do, "" when all
-    is well. how: how the numbers come. engine_version: "" before the first answer.
+    is well. how: how the numbers come. engine_version: "" before the first answer. host: whose
+    engine it is. histories: by id, of those that have numbers; goes on as they come.
     """
 
     rows: tuple[Container, ...]
@@ -41,6 +43,8 @@ class Containers:
     trouble: Safe
     how: str
     engine_version: Safe
+    host: Safe
+    histories: Mapping[str, History]
 
 
 class Watch:
@@ -66,6 +70,7 @@ class Watch:
         self._rows: dict[str, Container] = {}
         self._samples: dict[str, Sample] = {}
         self._raw: dict[str, Stats] = {}
+        self._histories: dict[str, History] = {}
         self._streams: dict[str, asyncio.Task[None]] = {}
         self._questions = _Questions()
         self._at: float | None = None
@@ -97,11 +102,19 @@ class Watch:
     @property
     def snapshot(self) -> Containers:
         rows = tuple(
-            replace(row, sample=self._samples.get(row.id))
+            replace(row, sample=self._samples.get(row.id), host=self._engine.where)
             for row in self._rows.values()
             if self.stopped or row.live or row.state == "restarting"
         )
-        return Containers(rows, self._at, self._trouble(), self._how(), self._engine.version_text)
+        return Containers(
+            rows,
+            self._at,
+            self._trouble(),
+            self._how(),
+            self._engine.version_text,
+            self._engine.where,
+            self._histories,
+        )
 
     def _trouble(self) -> Safe:
         reason = self._engine.link_trouble or self._reason or self._engine.silence
@@ -208,6 +221,7 @@ class Watch:
 
     def _forget(self, container: str) -> None:
         self._rows.pop(container, None)
+        self._histories.pop(container, None)
         self._forget_numbers(container)
         self._changed()
 
@@ -291,7 +305,7 @@ class Watch:
                 async for short, made in got:
                     for container, row in self._rows.items():
                         if row.live and container.startswith(short):
-                            self._samples[container] = made
+                            self._keep(container, made)
                             self._news()
         self._thin, self._far_every = False, 0
         self._attend(group)
@@ -306,8 +320,12 @@ class Watch:
         if row is None or not row.live or made is None:
             return
         self._raw[container] = raw
-        self._samples[container] = made
+        self._keep(container, made)
         self._news()
+
+    def _keep(self, container: str, made: Sample) -> None:
+        self._samples[container] = made
+        self._histories.setdefault(container, History()).add(made)
 
     async def _beat(self) -> None:
         """Notice an engine that is silent though its connections stand."""

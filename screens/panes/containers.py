@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
     from cockpit.containers.limits import Key, Over
     from cockpit.containers.watch import Containers
 
-NOTHING_OVER: Mapping[Key, Over] = MappingProxyType({})
+    Shown = tuple[Containers, Mapping[Key, Over]]
+
 ORDERS = ("name", "cpu", "memory", "restarts")
 
 
@@ -40,7 +40,7 @@ class ContainersPane(Lines):
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        self.containers: Containers | None = None
+        self.hosts: Sequence[Shown] = ()
         self.over: Mapping[Key, Over] = {}
         self.missing = Safe("Docker: not asked yet.")
         self.order = "name"
@@ -49,18 +49,15 @@ class ContainersPane(Lines):
 
     def container(self) -> Container | None:
         """The container under the cursor."""
-        rows = self.containers.rows if self.containers else ()
-        return next((row for row in rows if row.id == self.at), None)
+        rows = (row for known, _ in self.hosts for row in known.rows)
+        return next((row for row in rows if (row.host, row.id) == self.at), None)
 
-    def show(
-        self, containers: Containers | None, missing: Safe, over: Mapping[Key, Over] = NOTHING_OVER
-    ) -> None:
-        """The engine's latest; missing says why there is nothing where there is nothing.
+    def show(self, hosts: Sequence[Shown], missing: Safe) -> None:
+        """The latest of each engine; missing says why there is nothing where there is nothing.
 
-        over: what is beyond a limit, by the container's name and which limit.
+        hosts: each with what is beyond a limit, by the container's name and which limit.
         """
-        self.containers = containers
-        self.over = over
+        self.hosts = hosts
         self.missing = missing
         self.refill()
 
@@ -78,12 +75,12 @@ class ContainersPane(Lines):
         self.refill()
 
     def refill(self) -> None:
-        known = self.containers
         title = "1 Containers"
-        if known is None:
+        if not self.hosts:
             self.border_title = paint.text(Safe(title))
             self.say(*[Safe(part) for part in self.missing.split("\n")])
             return
+        known, self.over = self.hosts[0]
         shown = self._shown(known)
         parts = [title, f"by {self.order}"]
         if self.wanted:
@@ -144,7 +141,7 @@ class ContainersPane(Lines):
     def _row(self, container: Container, now: float) -> Row:
         from cockpit.containers.stats import age, stale
 
-        pointer = Safe("> " if container.id == self.at else "  ")
+        pointer = Safe("> " if (container.host, container.id) == self.at else "  ")
         words, style = state(container)
         if style == "good":  # what is worse than a limit stays in sight
             over = [one.short for key, one in self.over.items() if key[0] == container.name]
@@ -169,7 +166,7 @@ class ContainersPane(Lines):
             restarts,
             cpu,
             memory,
-            stop=container.id,
+            stop=(container.host, container.id),
         )
 
 

@@ -16,7 +16,7 @@ from screens.lines import Lines
 from screens.paint import Part, Row
 
 if TYPE_CHECKING:
-    from cockpit.containers.logs import Line
+    from cockpit.logs.line import Line
 
 KEPT = 20_000
 # The oldest lines go this many at a time: dropping costs by what stays.
@@ -203,7 +203,7 @@ class LogsPane(Lines):
         if self.timed and line.at and not _STAMPED.match(line.text):
             at = datetime.fromtimestamp(line.at / 1e9, UTC)
             lead.append((Safe(f"{at:%H:%M:%S} "), "faint"))
-        style = _LOOKS[line.source]
+        style = _LOOKS[line.stream]
         if not self.wrapping:
             return [paint.row(*lead, *self._marked(line.text, style), stop=index)]
         width = max(20, self.size.width - (9 if lead else 0))

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.containers.logs import Source, Tail
+from cockpit.containers.logs import Tail
+from cockpit.logs.line import Stream
 from cockpit.text import clean_line
 from tests.containers import writer
 from tests.containers.conftest import Until
@@ -31,9 +32,9 @@ PROGRAM = shlex.quote(Path(writer.__file__).read_text())
 RATES = {"steady": 100, "burst": 300, "long": 40, "terminal": 40}
 
 
-def wanted(kind: str, source: Source, last: int) -> list[str]:
+def wanted(kind: str, source: Stream, last: int) -> list[str]:
     """What the writer of that kind wrote to a stream, as it is shown."""
-    stream = {Source.STDOUT: 1, Source.STDERR: 2}[source]
+    stream = {Stream.STDOUT: 1, Stream.STDERR: 2}[source]
     numbers = [n for n in range(1, last) if writer.stream(kind, n) == stream]
     lines = [str(clean_line(writer.body(kind, number))) for number in numbers]
     return lines + ([f"{last} is the last, and has no end"] if stream == 1 else [])
@@ -69,12 +70,12 @@ async def test_a_tail_has_every_line_once_however_the_link_is_cut(
             await until(lambda: all("not run" in t.note for t in tails.values()), within=30)
     lines = 0
     for kind, tail in tails.items():
-        assert [line.source for line in tail.lines].count(Source.GAP) == 0, kind
+        assert [line.stream for line in tail.lines].count(Stream.GAP) == 0, kind
         ends = [line.text for line in tail.lines if "no end" in line.text]
         assert len(ends) == 1, (kind, ends, list(tail.lines)[-2:])
         last = int(ends[0].split()[0])
         lines += last
-        for source in (Source.STDOUT, Source.STDERR):
-            got = [str(line.text) for line in tail.lines if line.source is source]
+        for source in (Stream.STDOUT, Stream.STDERR):
+            got = [str(line.text) for line in tail.lines if line.stream is source]
             assert got == wanted(kind, source, last), (kind, source)
     print(f"{cuts} cuts, {lines} lines, none lost, none doubled")

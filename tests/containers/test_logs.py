@@ -15,7 +15,8 @@ import pytest
 
 from cockpit.containers.engine import Engine, EngineTrouble, NoSuchContainer
 from cockpit.containers.frames import Framed
-from cockpit.containers.logs import Line, Source, Tail, save, save_logs
+from cockpit.containers.logs import Tail, save, save_logs
+from cockpit.logs.line import Line, Stream
 from cockpit.target.target import Local
 from cockpit.text import Safe
 from tests.containers.conftest import CuttingProxy, Dockerd, Until
@@ -57,7 +58,7 @@ async def truth(path: Path, container: str) -> list[Line]:
     async with aclosing(engine.logs(container, follow=False)) as chunks:
         async for chunk in chunks:
             for at, stream, body in parser.feed(chunk):
-                source = Source.STDERR if stream == 2 else Source.STDOUT
+                source = Stream.STDERR if stream == 2 else Stream.STDOUT
                 lines.append(Line(at, source, Safe(body.decode().rstrip("\n"))))
     await engine.close()
     return lines
@@ -67,9 +68,9 @@ async def test_lines_come_with_their_stream_and_time(dockerd: Dockerd, until: Un
     dockerd.run("web", "echo out; sleep 0.1; echo err >&2; sleep 99")
     async with tailing(dockerd.socket, "web") as tail:
         await until(lambda: len(tail.lines) == 2)
-        assert [(line.source, line.text) for line in tail.lines] == [
-            (Source.STDOUT, "out"),
-            (Source.STDERR, "err"),
+        assert [(line.stream, line.text) for line in tail.lines] == [
+            (Stream.STDOUT, "out"),
+            (Stream.STDERR, "err"),
         ]
         age = datetime.now(UTC).timestamp() - tail.lines[-1].at / 1e9
         assert 0 <= age < 30
@@ -207,9 +208,9 @@ async def test_lines_rotated_away_during_a_cut_are_a_line_of_their_own(
             proxy.allow()
             await until(lambda: texts(tail)[-1] == "last")
             assert tail.lines[0].text == "first"
-            assert tail.lines[1].source is Source.GAP
+            assert tail.lines[1].stream is Stream.GAP
             assert "lines are missing here" in tail.lines[1].text
-            assert [line.source for line in tail.lines].count(Source.GAP) == 1
+            assert [line.stream for line in tail.lines].count(Stream.GAP) == 1
 
 
 async def test_a_flood_leaves_the_event_loop_alive_and_memory_bounded(

@@ -91,8 +91,8 @@ async def test_a_crossed_limit_stands_in_the_row_where_nothing_is_worse(tmp_path
             (name, MEMORY): Over(Safe("MEMORY 93%"), Safe("words"), 0.0) for name in ("web", "db")
         }
         over["", "disk /"] = Over(Safe("/ is 97% full"), Safe("words"), 0.0)
-        known = Containers(rows, 0.0, Safe(""), "streams", Safe("20"))
-        main.containers.show(known, Safe(""), over)
+        known = Containers(rows, 0.0, Safe(""), "streams", Safe("20"), Safe("prod-1"), {})
+        main.containers.show([(known, over)], Safe(""))
         text = shown(main.containers)
         assert " Disk: / is 97% full\n" in text
         web, db = (

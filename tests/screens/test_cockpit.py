@@ -15,11 +15,11 @@ from textual.pilot import Pilot
 
 from cockpit.config import Config
 from cockpit.containers.container import Container
-from cockpit.containers.logs import Line, Source
 from cockpit.containers.watch import Containers
 from cockpit.incident import events as e
 from cockpit.incident.events import Severity
 from cockpit.incident.incident import Mark, Run, RunState
+from cockpit.logs.line import Line, Stream
 from cockpit.responder import Responder
 from cockpit.target import hosts
 from cockpit.text import Safe, clean_line
@@ -252,10 +252,12 @@ async def test_hostile_text_is_shown_as_text(tmp_path: Path, size: tuple[int, in
             status=Safe(""), health="", restarts=0, oom=False, exit_code=None, started_at=None,
             finished_at=None, project=Safe(""), service=Safe(""), tty=False,
         )  # fmt: skip
-        known = Containers((row,), 1.0, clean_line(HOSTILE), "streams", Safe("20"))
-        main.containers.show(known, Safe(""))
+        known = Containers(
+            (row,), 1.0, clean_line(HOSTILE), "streams", Safe("20"), Safe("prod-1"), {}
+        )
+        main.containers.show([(known, {})], Safe(""))
         main.logs.start(clean_line(HOSTILE))
-        main.logs.add([Line(0, Source.STDOUT, clean_line(HOSTILE))])
+        main.logs.add([Line(0, Stream.STDOUT, clean_line(HOSTILE))])
         main.redraw()
         for key in ("1", "2", "3", "4"):
             await press(pilot, key)
@@ -307,12 +309,12 @@ async def test_a_timeline_that_had_no_room_shows_the_newest_when_it_is_opened(
 async def test_logs_follow_hold_search_and_go_on_the_timeline(tmp_path: Path) -> None:
     async with opened(tmp_path) as (pilot, responder, main):
         main.logs.start(Safe("kamiyo"))
-        lines = [Line(0, Source.STDOUT, Safe(f"line {n}")) for n in range(300)]
+        lines = [Line(0, Stream.STDOUT, Safe(f"line {n}")) for n in range(300)]
         main.logs.add(lines)
         await press(pilot, "2")
         assert main.logs.line() == lines[-1]
         await press(pilot, "k")
-        main.logs.add([Line(0, Source.STDERR, Safe("ERROR late"))])
+        main.logs.add([Line(0, Stream.STDERR, Safe("ERROR late"))])
         assert main.logs.line() == lines[-2], "it was held, and moved all the same"
         await press(pilot, "f")
         main.logs.search(Safe("line 2"))

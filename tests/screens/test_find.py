@@ -18,7 +18,7 @@ from textual.widgets import Static
 
 from benchmarks.find import write
 from cockpit.config import Config
-from cockpit.containers.logs import Line, Source
+from cockpit.logs.line import Line, Stream
 from cockpit.responder import Responder
 from cockpit.runbook import library
 from cockpit.runbook.index import Index
@@ -194,7 +194,7 @@ async def test_the_line_under_the_cursor_of_the_log_is_the_question(books: Path)
         await press(pilot, "escape", "2")
         main.logs.start(Safe("gateway"))
         line = "write /var/lib/x: no space left on device"
-        main.logs.add([Line(0, Source.STDERR, Safe(line))])
+        main.logs.add([Line(0, Stream.STDERR, Safe(line))])
         await press(pilot, "B")
         await dialog(pilot, Find)
         await until(pilot, lambda: find(pilot).shown_for == line)

@@ -12,8 +12,8 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from cockpit.containers.logs import Line, Source
 from cockpit.incident.output import EXCERPT, excerpt
+from cockpit.logs.line import Line, Stream
 from cockpit.runbook.model import Risk
 from cockpit.target import guard
 from cockpit.text import Safe, clean
@@ -60,7 +60,7 @@ async def long_log(count: int) -> AsyncIterator[tuple[Pilot[None], LogsPane]]:
 
 
 def log_lines(start: int, count: int) -> list[Line]:
-    return [Line(0, Source.STDOUT, Safe(f"line {n}")) for n in range(start, start + count)]
+    return [Line(0, Stream.STDOUT, Safe(f"line {n}")) for n in range(start, start + count)]
 
 
 async def test_a_full_log_lays_out_only_what_is_new() -> None:
@@ -104,10 +104,10 @@ async def test_lines_that_fit_the_filter_replace_the_sentence_that_none_does() -
         assert "No line has ERROR" in shown(pane)
         pane.add(log_lines(10, 5))
         assert "No line has ERROR" in shown(pane)
-        pane.add([Line(0, Source.STDERR, Safe("ERROR late"))])
+        pane.add([Line(0, Stream.STDERR, Safe("ERROR late"))])
         await pilot.pause()
         assert shown(pane) == "ERROR late"
-        assert pane.line() == Line(0, Source.STDERR, Safe("ERROR late"))
+        assert pane.line() == Line(0, Stream.STDERR, Safe("ERROR late"))
 
 
 # The gate

@@ -17,10 +17,10 @@ from textual.pilot import Pilot
 from textual.widgets import Static, TextArea
 
 from cockpit.config import Config, Destination
-from cockpit.containers.logs import Line, Source
 from cockpit.incident import events as e
 from cockpit.incident.events import Severity
 from cockpit.incident.outgoing import Way
+from cockpit.logs.line import Line, Stream
 from cockpit.responder import Responder
 from cockpit.text import Safe
 from screens.app import CockpitApp, Opening
@@ -379,9 +379,9 @@ async def test_the_last_ten_lines_of_the_log_go_along_without_their_secrets(
 ) -> None:
     async with opened(tmp_path) as (pilot, _, main):
         long = "x" * 280 + f" password={SECRET} and so on"
-        lines = [Line(0, Source.STDOUT, Safe(f"line {n}")) for n in range(20)]
+        lines = [Line(0, Stream.STDOUT, Safe(f"line {n}")) for n in range(20)]
         main.logs.start(Safe("shop"))
-        main.logs.add([*lines, Line(0, Source.STDOUT, Safe(long))])
+        main.logs.add([*lines, Line(0, Stream.STDOUT, Safe(long))])
         await choose(pilot, "escalation")
         await dialog(pilot, Form)
         while isinstance(pilot.app.screen, Form):

@@ -1,0 +1,1 @@
+"""What is written: lines of logs from wherever they come, held, merged, searched."""
