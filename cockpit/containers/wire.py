@@ -19,13 +19,32 @@ class Listed(msgspec.Struct, frozen=True, rename="pascal"):
     id: str
     names: list[str] | None = None
     image: str = ""
+    image_id: str = msgspec.field(default="", name="ImageID")
     state: str = ""
     status: str = ""
     labels: dict[str, str] | None = None
 
 
+class Probe(msgspec.Struct, frozen=True, rename="pascal"):
+    """One run of a health check; exit_code 0 is well."""
+
+    end: str = ""
+    exit_code: int = 0
+    output: str = ""
+
+
 class Health(msgspec.Struct, frozen=True, rename="pascal"):
+    """log: the newest five or so, the newest last."""
+
     status: str = ""
+    failing_streak: int = 0
+    log: list[Probe] | None = None
+
+
+class HealthCheck(msgspec.Struct, frozen=True, rename="pascal"):
+    """retries: how many failures in a row make it unhealthy; 0 for the engine's 3."""
+
+    retries: int = 0
 
 
 class State(msgspec.Struct, frozen=True, rename="pascal"):
@@ -44,13 +63,15 @@ class Config(msgspec.Struct, frozen=True, rename="pascal"):
     image: str = ""
     tty: bool = False
     labels: dict[str, str] | None = None
+    healthcheck: HealthCheck | None = None
 
 
 class Inspected(msgspec.Struct, frozen=True, rename="pascal"):
-    """GET /containers/{id}/json."""
+    """GET /containers/{id}/json. image is the id of what it runs, config.image its name."""
 
     id: str
     name: str = ""
+    image: str = ""
     restart_count: int = 0
     state: State = State()
     config: Config = Config()

@@ -192,13 +192,14 @@ async def test_labels_made_to_attack_a_terminal_are_shown_and_do_nothing(
 def test_every_string_of_the_engine_is_cleaned() -> None:
     labels = {"com.docker.compose.project": HOSTILE, "com.docker.compose.service": HOSTILE}
     state = State(status=HOSTILE, error=HOSTILE)
-    listed = Listed(HOSTILE, [HOSTILE], HOSTILE, HOSTILE, HOSTILE, labels)
-    inspected = Inspected(HOSTILE, HOSTILE, 1, state, Config(HOSTILE, False, labels))
+    listed = Listed(HOSTILE, [HOSTILE], HOSTILE, HOSTILE, HOSTILE, HOSTILE, labels)
+    inspected = Inspected(HOSTILE, HOSTILE, HOSTILE, 1, state, Config(HOSTILE, False, labels))
     for container in (from_list(listed), from_inspect(inspected)):
         for shown in (container.name, container.image, container.status, container.project):
             assert isinstance(shown, Safe)
         everything = repr(
             [str(value) for value in (container.id, container.state, container.health)]
+            + [container.image_id]
         )
         everything += "".join((container.name, container.image, container.status))
         assert not set(UNSAFE) & set(everything + container.project + container.service)

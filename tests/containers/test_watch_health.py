@@ -1,0 +1,46 @@
+"""Since when a container is unhealthy, and what its check last said."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from cockpit.containers.container import from_inspect
+from cockpit.containers.wire import Config, Health, HealthCheck, Inspected, Probe, State
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def probe(second: float, output: str = "") -> Probe:
+    return Probe(f"{NOON + timedelta(seconds=second):%Y-%m-%dT%H:%M:%S.%f}Z", 1, output)
+
+
+def since(streak: int, log: list[Probe] | None, retries: int = 0, status: str = "unhealthy") -> str:
+    health = Health(status, streak, log)
+    config = Config(healthcheck=HealthCheck(retries) if retries else None)
+    state = State("running", started_at="2026-11-22T11:50:00Z", health=health)
+    found = from_inspect(Inspected("a", state=state, config=config)).unhealthy_since
+    return f"{found:%H:%M:%S}" if found else ""
+
+
+def test_unhealthy_since_the_failure_that_made_it_so() -> None:
+    log = [probe(10 * n) for n in range(5)]
+    assert since(3, log) == "12:00:40"
+    assert since(5, log) == "12:00:20"
+    assert since(2, log[:2], retries=1) == "12:00:00"
+    assert since(2, log, status="starting") == ""
+
+
+def test_what_the_log_no_longer_has_is_reckoned_back_but_not_beyond_its_start() -> None:
+    log = [probe(10 * n) for n in range(5)]
+    assert since(9, log) == "11:59:40"
+    assert since(10**18, log) == "11:50:00"
+    assert since(1, None) == since(1, [Probe("no time")]) == "11:50:00"
+
+
+def test_the_last_line_of_the_newest_check_is_kept_and_cleaned() -> None:
+    log = [probe(0, "old"), probe(9, "trying\nrefused \x1b]0;x\x07\n\n")]
+    state = State("running", health=Health("unhealthy", 3, log))
+    said = from_inspect(Inspected("a", state=state)).health_said
+    assert said.startswith("refused") and "\x1b" not in said
+    over = State("exited", health=state.health)
+    assert from_inspect(Inspected("a", state=over)).health_said == ""
