@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -109,11 +110,16 @@ class StepKeys(Asking):
             await self.run_and_read(choice)
         return choice == ""
 
-    async def run_and_read(self, command: str) -> None:
-        """Runs a command of no runbook, through the gate, and shows its output."""
+    async def run_and_read(
+        self, command: str, *, host: str = "", about: tuple[str, ...] = ()
+    ) -> None:
+        """Runs a command of no runbook, through the gate, and shows its output.
+
+        host and about: as in run_text.
+        """
         from screens.dialogs.reader import Reader
 
-        job = await self.run_text(command, None)
+        job = await self.run_text(command, None, host=host, about=about)
         if job:
             title = clean_line(f" {command}")
             self.app.push_screen(
@@ -152,10 +158,20 @@ class StepKeys(Asking):
         if text:
             await self.run_text(text, chosen)
 
-    async def run_text(self, text: str, chosen: Chosen | None, *, terminal: str = "") -> str | None:
+    async def run_text(
+        self,
+        text: str,
+        chosen: Chosen | None,
+        *,
+        terminal: str = "",
+        host: str = "",
+        about: tuple[str, ...] = (),
+    ) -> str | None:
         """Asks for what is missing, passes the gate, runs; the id of the job where it ran.
 
-        terminal: why it is to run in the responder's own terminal, where it need not.
+        terminal: why it is to run in the responder's own terminal, where it need not. host: where
+        one of no runbook runs, empty on the chosen host. about: containers whose logs are saved
+        before a change, also where the command does not name them.
         One at a time for each command: a key pressed again while it is on its way runs nothing.
         """
         key = chosen.command.id if chosen else text
@@ -169,25 +185,35 @@ class StepKeys(Asking):
             filled = await self._filled(text, chosen)
             if filled is None:
                 return None
-            return await self._run(filled, chosen, terminal)
+            return await self._run(filled, chosen, terminal, host, about)
         except CannotRun as error:
             self.say(str(error), bad=True)
             return None
         finally:
             self._asking.discard(key)
 
-    async def _run(self, command: str, chosen: Chosen | None, terminal: str) -> str | None:
+    async def _run(
+        self,
+        command: str,
+        chosen: Chosen | None,
+        terminal: str,
+        elsewhere: str,
+        about: tuple[str, ...],
+    ) -> str | None:
         from screens.hand_over import HandOver, Opening
 
         if chosen is not None and self._prepared_instead(command, chosen):
             return None
         host = self.responder.host_of(chosen)
-        terminal = terminal or await self.responder.why_terminal(command, chosen)
+        terminal = terminal or await self.responder.why_terminal(command, chosen, elsewhere)
         self._nobody_went_on(host, chosen)
         hand = HandOver(self.app) if terminal else None
         size = hand.size() if hand else (0, 0)
-        stale = self._staleness(chosen)
-        intent = self.responder.intent(command, chosen, stale=stale, terminal=terminal)
+        stale = self._staleness(elsewhere or host)
+        intent = self.responder.intent(
+            command, chosen, stale=stale, terminal=terminal, host=elsewhere
+        )
+        intent = replace(intent, names=tuple(dict.fromkeys((*about, *intent.names))))
         leave = await self._leave(intent)
         if leave is None:
             return None
@@ -235,11 +261,11 @@ class StepKeys(Asking):
             for run in self.responder.incident.running()
         )
 
-    def _staleness(self, chosen: Chosen | None) -> str:
-        watch = self.responder.watch
+    def _staleness(self, host: str) -> str:
+        watched = (one for one in self.responder.watched if one.engine.target.name == host)
+        watch = next(watched, None)
         known = watch.snapshot if watch else None
-        elsewhere = self.responder.host_of(chosen) != self.responder.target.name
-        if known is None or not known.rows or not known.trouble or elsewhere:
+        if known is None or not known.rows or not known.trouble:
             return ""
         return f"What is known of the containers may be old: {known.trouble}"
 
