@@ -92,6 +92,10 @@ class Engine:
         """The JSON of `inspect` as the engine sent it."""
         return await self._get(f"/containers/{_known(container)}/json")
 
+    async def ask(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
+        """The answer to a GET that only a detail wants, as the engine sent it."""
+        return await self._get(path, query)
+
     async def stats(self, container: str) -> Stats:
         """The counters of one container now, without the second that the engine else waits."""
         path = f"/containers/{_known(container)}/stats"
@@ -140,13 +144,15 @@ class Engine:
         *,
         follow: bool,
         since: int = 0,
+        until: int = 0,
         tail: int | None = None,
         timestamps: bool = True,
     ) -> AsyncGenerator[bytes, None]:
         """The bytes of a log as the engine sends them: framed, or raw when it has a terminal.
 
-        since: nanoseconds UTC on the engine's clock, 0 for the start. tail: at most that many
-        of the newest lines, None for all. Ends when the container stops.
+        since, until: nanoseconds UTC on the engine's clock, 0 for the start and for the end. tail:
+        at most that many of the newest lines, counted before until leaves any out; None for all.
+        Ends when the container stops.
         """
         query = {
             "follow": str(int(follow)),
@@ -157,6 +163,8 @@ class Engine:
         }
         if since:
             query["since"] = f"{since // 10**9}.{since % 10**9:09d}"
+        if until:
+            query["until"] = f"{until // 10**9}.{until % 10**9:09d}"
         path = f"/containers/{_known(container)}/logs"
         async with self._stream(path, query, endless=follow) as chunks:
             async for chunk in chunks:

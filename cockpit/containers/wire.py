@@ -79,6 +79,7 @@ class Inspected(msgspec.Struct, frozen=True, rename="pascal"):
 
 class Actor(msgspec.Struct, frozen=True, rename="pascal"):
     id: str = msgspec.field(default="", name="ID")
+    attributes: dict[str, str] | None = None
 
 
 class Event(msgspec.Struct, frozen=True):
