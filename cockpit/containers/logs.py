@@ -19,6 +19,7 @@ from cockpit.containers.container import moment
 from cockpit.containers.engine import Engine, EngineTrouble, NoSuchContainer
 from cockpit.containers.frames import STDERR, Framed, Joined, Lined, Message, Resume
 from cockpit.logs.line import Line, Stream
+from cockpit.logs.source import Batch, LogTrouble
 from cockpit.target.target import LinkDown
 from cockpit.text import Safe
 
@@ -28,15 +29,16 @@ BUSY: Final = 0.005
 TOLD_EVERY: Final = 0.1
 SAVED_BYTES: Final = 20 << 20
 SAVED_LINES: Final = 200_000
+SPARE: Final = 100
 
 
 class Tail:
     """Follows the log of one container until closed, over cuts of the link and restarts.
 
-    container: id or name. first: how many old lines to begin with. lines: the newest, bounded in
-    number and size; total counts all that ever came, so lines[i] is number total - len(lines) +
-    i. note: why nothing new comes and what to do, "" while it follows. on_change is called on the
-    event loop, at most ten times a second.
+    A LogSource. container: id or name; name: as a person calls it. first: how many old lines to
+    begin with. lines: those that were not taken yet, the newest of them, bounded in number and
+    size; total counts all that ever came. on_change is called on the event loop, at most ten times
+    a second.
     """
 
     def __init__(
@@ -44,12 +46,18 @@ class Tail:
         engine: Engine,
         container: str,
         *,
+        name: Safe | None = None,
         first: int = 500,
         keep: int = KEPT_LINES,
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
+        self.key = f"container {container}"
+        self.name = name or text.clean_line(container)
+        self.host = engine.where
         self.lines: deque[Line] = deque()
         self.total = 0
+        self._dropped = 0
+        self._before = 0
         self._engine = engine
         self._container = container
         self._first = first
@@ -92,6 +100,56 @@ class Tail:
     def rate(self) -> float:
         """Lines a second, over the last second or two."""
         return self._rate.now(time.monotonic())
+
+    def take(self) -> Batch:
+        """The lines that came since the last take, in their order."""
+        lines, self.lines, self._chars = self.lines, deque(), 0
+        dropped, self._dropped = self._dropped, 0
+        if dropped:
+            lines.appendleft(Line(lines[0].at, Stream.GAP, not_shown(dropped, 0)))
+        return Batch(lines, dropped)
+
+    async def older(self, before: int, count: int) -> tuple[Line, ...]:
+        """At most `count` lines from just before a moment. Raises LogTrouble."""
+        # The engine counts from the newest line back, and only then leaves out what is later.
+        tail = self._before + self.total + count + SPARE
+        for _ in range(3):
+            lines = await self._past(until=before - 1, tail=tail)
+            if lines:
+                break
+            tail *= 4
+        self._before += min(count, len(lines))
+        return tuple(lines)[-count:]
+
+    async def since(self, at: int, count: int) -> tuple[Line, ...]:
+        """At most `count` lines from a moment on. Raises LogTrouble."""
+        return tuple(await self._past(since=at, most=count))
+
+    async def _past(
+        self, *, since: int = 0, until: int = 0, tail: int | None = None, most: int = SAVED_LINES
+    ) -> list[Line]:
+        """Lines from between two moments, both of them included; the oldest where too many."""
+        lines: list[Line] = []
+        joined = Joined()
+        try:
+            tty = (await self._engine.inspect(self._container)).config.tty
+            parser = Lined() if tty else Framed()
+            stream = self._engine.logs(
+                self._container, follow=False, since=since, until=until, tail=tail
+            )
+            async with aclosing(stream) as chunks:
+                async for chunk in chunks:
+                    lines += _lines(parser.feed(chunk), joined)
+                    if len(lines) >= most:
+                        return lines[:most]
+                    await asyncio.sleep(0)
+            lines += _lines(parser.end(), joined)
+        except (EngineTrouble, ValueError) as trouble:
+            raise LogTrouble(text.clean_line(str(trouble))) from trouble
+        return lines + [
+            Line(0, _stream(stream), _clean(body, missing))
+            for stream, body, missing in joined.end()
+        ]
 
     async def _run(self) -> None:
         failures = 0
@@ -192,6 +250,7 @@ class Tail:
         self._chars += len(line.text)
         while len(lines) > self._keep or (self._chars > KEPT_CHARS and len(lines) > 1):
             self._chars -= len(lines.popleft().text)
+            self._dropped += 1
 
     def _say(self, note: str) -> None:
         if note != self._said:
@@ -210,6 +269,22 @@ class Tail:
 GAP: Final = Safe(
     "… lines are missing here: the log was rotated or emptied while cockpit could not read it"
 )
+
+
+def not_shown(lines: int, errors: int) -> Safe:
+    """What stands in place of lines that came too fast."""
+    told = f", {errors:,} of them errors" if errors else ""
+    return Safe(f"… {lines:,} lines not shown{told}: they came too fast")
+
+
+def _lines(messages: list[Message], joined: Joined) -> list[Line]:
+    """The whole lines of these messages."""
+    lines = []
+    for message in messages:
+        whole = joined.add(message)
+        if whole is not None:
+            lines.append(Line(message.at, _stream(message.stream), _clean(*whole)))
+    return lines
 
 
 class _Rate:

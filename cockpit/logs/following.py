@@ -2,53 +2,173 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Final
 
-from cockpit.logs.source import LogSource
+from cockpit.logs.line import Line, Stream
+from cockpit.logs.source import LogSource, LogTrouble
 from cockpit.logs.window import Window
 from cockpit.text import Safe
+
+MOST: Final = 100_000
+"""Lines of one log that are loaded at once, when all from a moment on are asked for."""
+LATER: Final = 1 << 63
 
 
 class Following:
     """What the log pane shows, from when it is asked for until something else is.
 
-    window: its lines; a log's origin there is its index in `sources`. note: why nothing new comes,
-    of the first log that has something to say. rate: lines a second of all. skipped: how many
-    lines were left out of the window since it was begun, as they came too fast.
+    window: its lines; a log's origin there is its index in `sources`. skipped: how many lines were
+    left out of the window since it was begun, as they came too fast.
     """
 
     def __init__(self) -> None:
         self.window = Window()
         self.sources: tuple[LogSource, ...] = ()
         self.skipped = 0
+        self._oldest: dict[int, int] = {}
+        self._at_start: set[int] = set()
+        self._trouble: LogTrouble | None = None
+        self._closing: set[asyncio.Task[None]] = set()
 
     @property
     def note(self) -> Safe:
-        raise NotImplementedError
+        """Why nothing new comes, of the first log that has something to say; "" of none."""
+        several = len(self.sources) > 1
+        for source in self.sources:
+            if source.note:
+                return Safe(f"{source.name}: {source.note}") if several else source.note
+        return Safe("")
 
     @property
     def rate(self) -> float:
-        raise NotImplementedError
+        """Lines a second of all."""
+        return sum(source.rate for source in self.sources)
 
     def follow(self, sources: Sequence[LogSource]) -> None:
         """Follow these from now on, and nothing else; one that is followed already goes on."""
-        raise NotImplementedError
+        running = {source.key: source for source in self.sources}
+        wanted = tuple(running.pop(source.key, source) for source in sources)
+        for source in running.values():
+            task = asyncio.get_running_loop().create_task(source.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+        if wanted[: len(self.sources)] != self.sources:
+            self._begin_anew(wanted)
+        started, self.sources = self.sources, wanted
+        for source in wanted:
+            if source not in started:
+                source.start()
+
+    def _begin_anew(self, wanted: Sequence[LogSource]) -> None:
+        """Keeps of the window only the lines of logs that are still followed."""
+        number = {source.key: index for index, source in enumerate(wanted)}
+        kept: dict[int, list[Line]] = {}
+        for index in range(self.window.first, self.window.end):
+            held = self.window[index]
+            origin = number.get(self.sources[held.origin].key)
+            if origin is not None:
+                kept.setdefault(origin, []).append(held.line)
+        self._oldest = {origin: lines[0].at for origin, lines in kept.items()}
+        self._at_start, self.skipped = set(), 0
+        self.window.clear()
+        for origin, lines in kept.items():
+            self.window.add(origin, lines)
 
     def take(self) -> int:
         """Puts what came into the window; the lowest number whose line is now another."""
-        raise NotImplementedError
+        lowest = self.window.end
+        for origin, source in enumerate(self.sources):
+            batch = source.take()
+            self.skipped += batch.skipped
+            if batch.lines:
+                self._oldest.setdefault(origin, batch.lines[0].at)
+                lowest = min(lowest, self.window.add(origin, batch.lines))
+        return lowest
 
-    async def older(self, count: int = 500) -> int:
-        """Loads that many lines from before the window; returns how many there were.
+    async def older(self, count: int = 500, origins: Collection[int] | None = None) -> int:
+        """Loads so many lines more of each log, from before its oldest; returns how many came.
 
-        Raises LogTrouble.
+        origins: of these logs alone. Raises LogTrouble where one did not answer; what the others
+        said is in the window then.
         """
-        raise NotImplementedError
+        found = await self._ask(
+            lambda source, oldest: source.older(oldest, count),
+            [o for o in self._oldest if o not in self._at_start and (not origins or o in origins)],
+        )
+        older = []
+        for origin, lines in found.items():
+            if lines:
+                older += self._inside(origin, lines)
+            else:
+                self._at_start.add(origin)
+        self._put_before(older)
+        return self._told(sum(map(len, found.values())))
 
     async def since(self, at: int) -> None:
         """Loads all from a moment on, nanoseconds UTC, as far as it fits. Raises LogTrouble."""
-        raise NotImplementedError
+        found = await self._ask(
+            lambda source, _: source.since(at, MOST),
+            [o for o in range(len(self.sources)) if self._oldest.get(o, LATER) > at],
+        )
+        older = []
+        for origin, lines in found.items():
+            new = [line for line in lines if line.at < self._oldest.get(origin, LATER)]
+            if len(lines) == MOST == len(new):
+                words = Safe(f"… {MOST:,} lines are loaded from then on; more were written after")
+                new.append(Line(new[-1].at, Stream.GAP, words))
+            older += self._inside(origin, new)
+            self._oldest[origin] = min(at, self._oldest.get(origin, LATER))
+        self._put_before(older)
+        self._told(0)
+
+    async def _ask(
+        self,
+        ask: Callable[[LogSource, int], Awaitable[tuple[Line, ...]]],
+        origins: Sequence[int],
+    ) -> dict[int, tuple[Line, ...]]:
+        """What these logs answer, all asked at once; nothing where others are followed by then."""
+        sources = self.sources
+        answers = await asyncio.gather(
+            *(ask(sources[o], self._oldest.get(o, 0)) for o in origins), return_exceptions=True
+        )
+        self._trouble = None
+        if self.sources is not sources:
+            return {}
+        found = {}
+        for origin, answer in zip(origins, answers, strict=True):
+            if isinstance(answer, LogTrouble):
+                self._trouble = answer
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                found[origin] = answer
+        return found
+
+    def _told(self, count: int) -> int:
+        trouble, self._trouble = self._trouble, None
+        if trouble is not None:
+            raise trouble
+        return count
+
+    def _inside(self, origin: int, lines: Sequence[Line]) -> list[tuple[int, Line]]:
+        """Puts what is not before the window into it; returns the rest."""
+        window = self.window
+        begins = window[window.first].line.at if window.end > window.first else LATER
+        inside = [line for line in lines if line.at >= begins]
+        if inside:
+            window.add(origin, inside)
+        if lines:
+            self._oldest[origin] = min(lines[0].at, self._oldest.get(origin, LATER))
+        return [(origin, line) for line in lines if line.at < begins]
+
+    def _put_before(self, older: list[tuple[int, Line]]) -> None:
+        if older:
+            older.sort(key=lambda held: held[1].at)
+            self.window.prepend(older, room=sum(len(line.text) for _, line in older))
 
     async def close(self) -> None:
         """Follow nothing any more."""
-        raise NotImplementedError
+        self.follow(())
+        await asyncio.gather(*self._closing, return_exceptions=True)
