@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cockpit.containers import disks
+from cockpit.containers.swarm_watch import SwarmWatch
 from cockpit.containers.watch import Containers, Watch
 from cockpit.limits import Limits
 from cockpit.target.reading import read
@@ -46,6 +47,8 @@ class HostWatch:
         self._tells = True
         self._containers = Watch(engine, on_change=self._look)
         self._containers.start()
+        self.swarm = SwarmWatch(engine, changed)
+        self.swarm.start()
         self._disks = asyncio.get_running_loop().create_task(self._measure())
 
     @property
@@ -60,7 +63,8 @@ class HostWatch:
     async def close(self) -> None:
         self.hush()
         self._disks.cancel()
-        await asyncio.gather(self._disks, self._containers.close(), return_exceptions=True)
+        closing = (self._containers.close(), self.swarm.close())
+        await asyncio.gather(self._disks, *closing, return_exceptions=True)
 
     def _look(self) -> None:
         now = time.monotonic()
