@@ -20,6 +20,7 @@ from cockpit.incident.logbook import Logbook
 from cockpit.incident.rollouts import counted, standings
 from cockpit.incident.timeline import beginning, outcome
 from cockpit.links import Links
+from cockpit.logs.following import Following
 from cockpit.runs import CannotRun, Chosen, Hand, Runs
 from cockpit.target import guard, hosts, sudo
 from cockpit.target.target import Link, Target
@@ -84,6 +85,7 @@ class Responder:
         self.engine: Engine | None = None
         self.watch: HostWatch | None = None
         self.beside: dict[str, HostWatch] = {}
+        self.logs = Following()
         self.log = Logbook(home, who, training=training)
         self.log.opening = self._opening
         self.log.rules = lambda: self.rules
@@ -760,6 +762,7 @@ class Responder:
         if self._sender is not None:
             await self._sender.close()
         await asyncio.gather(self.runs.close(), *self._background, return_exceptions=True)
+        await self.logs.close()
         for watch in self.watched:
             await _given_up(watch)
         await self.links.close()
