@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache, partial
+from typing import NamedTuple
+
+from cockpit import colours
 
 
 class Safe(str):
@@ -33,6 +36,7 @@ _SEQUENCE = re.compile(
     "|\x1b[ -/]++[0-~]"
     "|\x1b[0-~]"
 )
+_SGR = re.compile("(?:\x1b\\[|\x9b)([0-9;:]*+)m")
 _NOT_PLAIN = re.compile("[^ -~\n]")
 _CR_BEFORE_END = re.compile("(?<!\r)\r++(?=\n|\\Z)")
 _CR_RUN = re.compile("\r+")
@@ -161,6 +165,52 @@ def clean_line(raw: str | bytes, *, max_chars: int = 4096) -> Safe:
         return Safe(text)
     text = _SEQUENCE.sub("␛", _COLOUR.sub("", text))
     return Safe(_visible(text.replace("\r\n", "\n").replace("\n", "␤"), max_chars))
+
+
+class Look(NamedTuple):
+    """Characters of a line that its writer coloured: from start up to end, a word of our looks."""
+
+    start: int
+    end: int
+    look: str
+
+
+def coloured_line(raw: str | bytes, *, max_chars: int = 4096) -> tuple[Safe, tuple[Look, ...]]:
+    """As `clean_line`, and the colours that stood in it as looks of our own, in order.
+
+    Where cleaning moved characters so that it is not sure any more what was coloured, there are
+    no looks: the text is always that of `clean_line`.
+    """
+    text = _decoded(raw)
+    safe = clean_line(text, max_chars=max_chars)
+    if "\x1b" not in text and "\x9b" not in text:
+        return safe, ()
+    # What is cut off need not be looked at; codes take room that is not seen.
+    pieces = _SGR.split(text[: 16 * max_chars])
+    pen, joined = colours.PLAIN, ""
+    looks: list[Look] = []
+    for index, piece in enumerate(pieces):
+        if index % 2:
+            pen = colours.after(pen, piece)
+            continue
+        if not piece or len(joined) > max_chars:
+            continue
+        lead = " " * (len(joined) % _TAB) if "\t" in piece else ""
+        shown = clean_line(lead + piece, max_chars=max_chars)[len(lead) :]
+        if shown and (look := colours.look(pen)):
+            start = len(joined)
+            if looks and looks[-1].end == start and looks[-1].look == look:
+                start = looks.pop().start
+            looks.append(Look(start, len(joined) + len(shown), look))
+        joined += shown
+    if joined == safe:
+        return safe, tuple(looks)
+    mark = _CUT_MARK.search(safe)
+    size = min(len(joined), mark.start() if mark else len(safe))
+    if joined[:size] != safe[:size]:
+        return safe, ()
+    cut = (Look(start, min(end, size), look) for start, end, look in looks)
+    return safe, tuple(look for look in cut if look.start < look.end)
 
 
 def _longest_run(text: str) -> int:

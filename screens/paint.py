@@ -29,6 +29,13 @@ _LOOKS = {
     "found": "reverse yellow",
     "cursor": "reverse",
     "scan": "black on bright_white",
+    # What programs write their logs in (cockpit/colours.py).
+    "reverse": "reverse",
+    **{
+        ink: ink
+        for plain in ("red", "green", "yellow", "blue", "magenta", "cyan")
+        for ink in (plain, f"bright_{plain}")
+    },
 }
 
 Part = tuple[Safe, str]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
-from cockpit.text import Safe
+from cockpit.text import Look, Safe
+
+__all__ = ("Level", "Line", "Look", "Stream")
 
 
 class Stream(StrEnum):
@@ -24,14 +26,6 @@ class Level(IntEnum):
     INFO = 2
     WARN = 3
     ERROR = 4
-
-
-class Look(NamedTuple):
-    """Characters of a line that its writer coloured: from start up to end, a word of our looks."""
-
-    start: int
-    end: int
-    look: str
 
 
 class Line(NamedTuple):
