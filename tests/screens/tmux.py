@@ -88,6 +88,10 @@ class Terminal:
                 raise AssertionError(f"{pattern!r} {what} in {patience:.0f} s:\n{screen}")
             time.sleep(0.05)
 
+    def control(self, *words: str) -> str:
+        """Runs a command of tmux, as `display-message -p …`; what it prints."""
+        return self._tmux(*words)
+
     def resize(self, width: int, height: int) -> None:
         """Changes the size of the terminal under the running program."""
         self._tmux("resize-window", "-t", "main", "-x", str(width), "-y", str(height))
