@@ -205,6 +205,15 @@ class _Process:
         self.process._transport.close()  # type: ignore[attr-defined]
         return True
 
+    async def end(self) -> None:
+        """Closes it at once, and returns when the shell is gone and nothing of it is left open."""
+        self.close()
+        for output in (1, 2):
+            # What outlives the shell may hold them open, and wait() may then not return.
+            self.process._transport.get_pipe_transport(output).close()  # type: ignore[attr-defined]
+        await self.process.wait()
+        self.release()
+
     def close(self) -> None:
         self.closed = True
         # The shell alone, never its group: without setsid(1) a job it started is in that group.
@@ -299,10 +308,7 @@ class Local:
     async def close(self) -> None:
         self._over = True
         while self._channels:  # one more may be made while this waits
-            channel = self._channels.pop()
-            channel.close()
-            await channel.wait()
-            channel.release()
+            await self._channels.pop().end()
         for terminal in self._terminals:
             terminal.close()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -31,3 +33,14 @@ def children() -> list[str]:
     own = Path("/proc/self/task")
     pids = [pid for each in own.iterdir() for pid in (each / "children").read_text().split()]
     return [Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ") for pid in pids]
+
+
+async def test_what_outlives_a_shell_does_not_hold_up_its_end() -> None:
+    host = Local()
+    channel = await host.shell()
+    channel.stdin.write(b"sleep 9 & echo $!\n")
+    outlives = int(await channel.stdout.readline())
+    await host.close()
+    assert await channel.wait() == -signal.SIGKILL
+    assert Path(f"/proc/{outlives}/cmdline").read_text().startswith("sleep"), "ended too early"
+    os.kill(outlives, signal.SIGKILL)
