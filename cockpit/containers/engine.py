@@ -6,16 +6,18 @@ import asyncio
 import builtins
 import re
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, TypeVar
+from urllib.parse import urlencode
 
 import msgspec
 
 from cockpit import text
 from cockpit.containers import address as addresses
+from cockpit.containers import bodies
 from cockpit.containers.address import Address, BadAddress
 from cockpit.containers.reach import Unreachable, Way
 from cockpit.containers.wire import Event, Inspected, Listed, Stats, Version
@@ -250,8 +252,15 @@ class Engine:
         self, path: str, query: Mapping[str, str], *, endless: bool = True
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         whole = await self._versioned(path)
-        async with self._answer(whole, query, endless=endless, alone=True) as response:
-            yield response.aiter_raw()
+        if self._way is None:
+            async with self._answer(whole, query, endless=endless, alone=True) as response:
+                yield response.aiter_raw()
+            return
+        patience = None if endless else ANSWER_WITHIN
+        asked = f"{whole}?{urlencode(query)}"
+        with self._told():
+            async with aclosing(bodies.get(self._way.dial, asked, ANSWER_WITHIN, patience)) as body:
+                yield body
 
     async def _versioned(self, path: str) -> str:
         if not self._api:
@@ -267,7 +276,7 @@ class Engine:
         endless: bool = False,
         alone: bool = False,
     ) -> AsyncIterator[httpx.Response]:
-        """The answer to a GET, checked. Every way in which it can fail becomes an EngineTrouble.
+        """The answer to a GET, checked.
 
         alone: it takes long, and keeps its connection from others meanwhile.
         """
@@ -277,16 +286,26 @@ class Engine:
         patience = httpx.Timeout(ANSWER_WITHIN, read=None if endless else ANSWER_WITHIN)
         # Where a connection is a session of sshd, which lets few in, short requests share one.
         turn = self._turn if self.through and not alone else nullcontext()
-        try:
+        with self._told(str(client.base_url)):
             async with turn, client.stream("GET", path, params=query, timeout=patience) as response:
                 if response.status_code != 200:
                     raise _refused(response.status_code, await response.aread(), self.where)
                 yield response
+
+    @contextmanager
+    def _told(self, base: str = "") -> Iterator[None]:
+        """Every way in which a request can fail becomes an EngineTrouble."""
+        import httpx
+
+        try:
+            yield
         except (LinkLost, LinkDown) as lost:
             why = self._why(str(lost) or "it is dialed again by itself")
             state = "down" if isinstance(lost, LinkDown) else "lost"
             raise EngineTrouble(f"The link to {self.where} is {state}: {why}") from lost
-        except httpx.TimeoutException as late:
+        except bodies.Refused as refused:
+            raise _refused(refused.status, refused.body, self.where) from refused
+        except (httpx.TimeoutException, TimeoutError) as late:
             raise EngineTrouble(
                 self.link_trouble
                 or f"Docker at {self.where} has not answered within {ANSWER_WITHIN:.0f} s. "
@@ -296,7 +315,7 @@ class Engine:
             raise EngineTrouble(str(closed)) from closed
         except httpx.ConnectError as closed:
             raise EngineTrouble(
-                f"No Docker at {client.base_url}: {text.clean_line(str(closed))}. "
+                f"No Docker at {base}: {text.clean_line(str(closed))}. "
                 "Check docker: in cockpit.yaml, or $DOCKER_HOST and the docker context."
             ) from closed
         except (httpx.HTTPError, OSError) as broken:
