@@ -106,13 +106,18 @@ class Lines(ScrollView, can_focus=True):
         if under is None:
             return
         first, last = under
-        top, height = round(self.scroll_y), self.size.height
+        top, height = round(self.scroll_y), self.room
         if last - first >= height:
             top = top if first <= top <= last else first
         else:
             top = min(max(top, last - height + 1), first)
         if top != round(self.scroll_y):
             self.scroll_to(y=top, animate=False, immediate=True)
+
+    @property
+    def room(self) -> int:
+        """How many lines rows are in sight on; fewer where something else stands below them."""
+        return self.size.height
 
     @property
     def idle_keys(self) -> frozenset[str]:

@@ -1,18 +1,26 @@
-"""Containers of the host: state, health, restarts, CPU and memory, each number with its age."""
+"""Containers of the watched hosts, what is wrong on top, each number with its age."""
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import Binding, BindingType
+from textual.geometry import Region
+from textual.strip import Strip
 
-from cockpit.text import Safe, clean_line
-from cockpit.words import size
+from cockpit.containers.order import At, Order, Places, Rank, Term, fits, rank, terms
+from cockpit.containers.reasons import news
+from cockpit.text import Safe
 from screens import paint
 from screens.lines import Lines
-from screens.paint import Part, Row
+from screens.paint import Row
+from screens.panes import container_rows
+from screens.panes.container_rows import Columns, Facts, Steady
 
 if TYPE_CHECKING:
     from cockpit.containers.container import Container
@@ -21,165 +29,356 @@ if TYPE_CHECKING:
 
     Shown = tuple[Containers, Mapping[Key, Over]]
 
-ORDERS = ("name", "cpu", "memory", "restarts")
+DRAWN_EVERY: Final = 1.0
+"""Seconds between two pictures of numbers; a state that changes is drawn at once."""
+UNSEEN_EVERY: Final = 5.0
+FOOT: Final = 2
+"""Lines at the bottom for what is to be known of the container under the cursor."""
+MARGIN: Final = 4
+# It counts on; what is shown here says since when, once.
+_AGE: Final = re.compile(r"What is shown is \S+ \w+ old\. ")
+_NONE: Final[tuple[Safe, ...]] = ()
 
 
 class ContainersPane(Lines):
-    """The rows of one engine; what is missing is said in words."""
+    """The rows of all watched hosts; what is missing is said in words."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "screen.show_logs", "logs", id="container.logs", tooltip="Show its logs"),
         Binding("full_stop", "screen.container_actions", "actions", id="container.actions",
                 tooltip="Restart, stop, start, inspect"),
-        Binding("slash", "screen.search", "filter", id="container.filter", tooltip="Filter"),
+        Binding("slash", "screen.search", "filter", id="container.filter",
+                tooltip="Filter: name, project, image, state, host; !word inverts"),
         Binding("o", "order", "order", id="container.order",
-                tooltip="By name, CPU, memory, restarts"),
+                tooltip="What is wrong first, by name, CPU, memory, restarts, project"),
         Binding("a", "stopped", "stopped too", id="container.stopped",
-                tooltip="Show stopped ones too"),
+                tooltip="Show those too that ended well, or long ago"),
+        Binding("space", "mark", "mark", id="container.mark", show=False,
+                tooltip="Mark it: enter follows the logs of all that are marked"),
     ]  # fmt: skip
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self.hosts: Sequence[Shown] = ()
-        self.over: Mapping[Key, Over] = {}
+        self.differs: Mapping[At, tuple[Safe, ...]] = {}
         self.missing = Safe("Docker: not asked yet.")
-        self.order = "name"
-        self.all = True
+        self.order = Order.WRONG
+        self.all = False
         self.wanted = Safe("")
+        self.beside = Safe("")
+        self.marked: set[At] = set()
+        self.worry = 90
+        self._terms: tuple[Term, ...] = ()
+        self._places = Places()
+        self._steady = Steady()
+        self._ranks: dict[At, Rank] = {}
+        self._listed: list[Container] = []
+        self._facts: dict[Safe, Facts] = {}
+        self._columns = Columns(container_rows.SHORTEST)
+        self._top: list[Row] = []
+        self._foot: list[Row] = []
+        self._undrawn: set[int] = set()
+        self._as_of: dict[Safe, tuple[float, Safe]] = {}
+        self._shape: object = None
+        self._drawn_at = float("-inf")
+
+    # What it shows
 
     def container(self) -> Container | None:
         """The container under the cursor."""
-        rows = (row for known, _ in self.hosts for row in known.rows)
-        return next((row for row in rows if (row.host, row.id) == self.at), None)
+        return next((row for row in self._listed if (row.host, row.id) == self.at), None)
 
-    def show(self, hosts: Sequence[Shown], missing: Safe) -> None:
+    def chosen(self) -> tuple[Container, ...]:
+        """Those that are marked, in their order here; where none is, the one under the cursor."""
+        rows = [row for known, _ in self.hosts for row in known.rows]
+        marked = [row for row in rows if (row.host, row.id) in self.marked]
+        listed = {(row.host, row.id): place for place, row in enumerate(self._listed)}
+        marked.sort(key=lambda row: (listed.get((row.host, row.id), len(listed)), row.name))
+        here = self.container()
+        return tuple(marked) or ((here,) if here else ())
+
+    def in_sight(self, host: str) -> frozenset[str]:
+        """The ids of the containers of a host whose rows can be seen, or nearly."""
+        first = round(self.scroll_y) - len(self._top)
+        there = self._listed[max(0, first) : max(0, first + self.size.height + MARGIN)]
+        return (
+            frozenset(row.id for row in there if row.host == host)
+            if self.size.height
+            else (frozenset())
+        )
+
+    def why_stale(self, container: Container) -> Safe:
+        """Why what is shown of it may be old, and since when; "" while its host answers."""
+        found = (known for known, _ in self.hosts if known.host == container.host)
+        known = next(found, None)
+        if known is None:
+            return Safe(f"{container.host} is not watched any more.")
+        if not known.trouble:
+            return Safe("")
+        as_of = self._since(known)
+        when = f" as of {as_of}" if as_of else ""
+        return Safe(f"What is known of {container.host} is{when}: {_bare(known.trouble)}")
+
+    def show(
+        self,
+        hosts: Sequence[Shown],
+        missing: Safe,
+        differs: Mapping[At, tuple[Safe, ...]] | None = None,
+    ) -> None:
         """The latest of each engine; missing says why there is nothing where there is nothing.
 
-        hosts: each with what is beyond a limit, by the container's name and which limit.
+        hosts: each with what is beyond a limit, by the container's name and which limit. differs:
+        what of a container is not as its Compose file says, in sentences.
         """
-        self.hosts = hosts
-        self.missing = missing
-        self.refill()
+        self.hosts, self.missing, self.differs = hosts, missing, differs or {}
+        shape = (
+            missing,
+            self.differs.keys(),
+            [
+                (known.host, _bare(known.trouble), {key: one.short for key, one in over.items()})
+                for known, over in hosts
+            ],
+            [[(row.id, row.state, row.health) for row in known.rows] for known, _ in hosts],
+        )
+        now = time.monotonic()
+        every = DRAWN_EVERY if self.size.height else UNSEEN_EVERY
+        if shape != self._shape or now - self._drawn_at >= every:
+            self._shape = shape
+            self.refill()
 
     def filter(self, words: Safe) -> None:
-        """Only the containers whose name or image has these words; empty shows all."""
+        """Only the containers that fit these words; empty shows all."""
         self.wanted = words
+        self._terms = terms(words)
         self.refill()
 
+    # Keys
+
     def action_order(self) -> None:
-        self.order = ORDERS[(ORDERS.index(self.order) + 1) % len(ORDERS)]
+        self.order = self.order.next
         self.refill()
 
     def action_stopped(self) -> None:
         self.all = not self.all
         self.refill()
 
+    def action_mark(self) -> None:
+        here = self.container()
+        if here is None:
+            return
+        self.marked ^= {(here.host, here.id)}
+        self.action_move(1)
+        self._lay()
+
+    def moved(self) -> None:
+        self._lay()
+
+    # Rows
+
+    @property
+    def _width(self) -> int:
+        """Cells that rows may take: beside the scrollbar, also before it is there."""
+        return self.outer_size.width - 1
+
+    @property
+    def room(self) -> int:
+        return max(1, self.size.height - len(self._foot))
+
     def refill(self) -> None:
-        title = "1 Containers"
+        self._drawn_at = now = time.monotonic()
+        clock = datetime.now(UTC)
+        title = Safe("1 Containers")
+        self._listed, self._foot = [], []
         if not self.hosts:
-            self.border_title = paint.text(Safe(title))
+            self.border_title = paint.text(title)
             self.say(*[Safe(part) for part in self.missing.split("\n")])
             return
-        known, self.over = self.hosts[0]
-        shown = self._shown(known)
-        parts = [title, f"by {self.order}"]
-        if self.wanted:
-            parts.append(f"with {self.wanted}")
-        self.border_title = paint.text(Safe(" · ".join(parts)))
-        if not known.rows and known.trouble:
-            self.say(known.trouble)
+        rows = [row for known, _ in self.hosts for row in known.rows]
+        troubles = [known.trouble for known, _ in self.hosts if known.trouble]
+        if not rows and len(self.hosts) == 1 and troubles:
+            self.border_title = paint.text(title)
+            self.say(*troubles)
             return
-        rows = [*self._trouble(known), *self._disks(), self._head()]
-        now = time.monotonic()
-        rows += [self._row(container, now) for container in shown]
-        if not shown:
-            hidden = len(known.rows)
-            words = (
-                "No container fits; / changes the filter, a shows stopped ones."
-                if hidden
-                else "No containers. Docker answers, and there is none."
+        self._facts = self._known(now, clock)
+        self._rank(clock)
+        fitting = [row for row in rows if self._fits(row)]
+        self._listed = [row for row in fitting if self._in_sight_by_itself(row)]
+        ranks = {(row.host, row.id): self._ranks[row.host, row.id] for row in self._listed}
+        self._listed = self._places.sort(self._listed, ranks, self.order, now)
+        self._steady.only(self._ranks)
+        self.marked &= self._ranks.keys()
+        hidden = len(fitting) - len(self._listed)
+        self._title(title, len(rows), len(fitting), hidden)
+        self._columns = container_rows.columns(self._width, self._listed, len(self.hosts))
+        self._top = [*self._troubles(), *self._disks()]
+        if self._listed:
+            self._top.append(container_rows.head(self._columns))
+        else:
+            self._top.append(paint.row((self._empty(len(rows), hidden), "faint")))
+        self._lay()
+
+    def _known(self, now: float, clock: datetime) -> dict[Safe, Facts]:
+        found: dict[Safe, set[str]] = {}
+        for host, container in self.differs:
+            found.setdefault(host, set()).add(container)
+        return {
+            known.host: Facts(
+                over=over,
+                differs=found.get(known.host, frozenset()),
+                histories=known.histories,
+                as_of=self._since(known) if known.trouble else Safe(""),
+                now=now,
+                clock=clock,
+                memory=self.worry,
             )
-            rows.append(paint.row((Safe(f" {words}"), "faint")))
+            for known, over in self.hosts
+        }
+
+    def _rank(self, clock: datetime) -> None:
+        self._ranks = {}
+        for known, _ in self.hosts:
+            facts = self._facts[known.host]
+            over, differs = facts.over.keys(), facts.differs
+            for row in known.rows:
+                self._ranks[row.host, row.id] = rank(row, over, clock, row.id in differs)
+
+    def _fits(self, row: Container) -> bool:
+        if not self._terms:
+            return True
+        said, _ = container_rows.said(row, self._facts[row.host])
+        return fits(row, self._terms, said, self._ranks[row.host, row.id])
+
+    def _in_sight_by_itself(self, row: Container) -> bool:
+        return self.all or self._ranks[row.host, row.id] is not Rank.ENDED
+
+    def _lay(self) -> None:
+        """The rows of what is listed. Those out of sight are laid out when they come in sight."""
+        now = time.monotonic()
+        self._facts = {host: replace(facts, now=now) for host, facts in self._facts.items()}
+        if not self.hosts or not (self._top or self._listed):
+            return
+        stops = {(row.host, row.id) for row in self._listed}
+        if self.at not in stops:
+            self.at = (self._listed[0].host, self._listed[0].id) if self._listed else None
+        self._lay_foot()
+        rows = list(self._top)
+        first = round(self.scroll_y) - MARGIN
+        last = first + max(self.size.height, 12) + 2 * MARGIN
+        self._undrawn = set()
+        for y, one in enumerate(self._listed, len(rows)):
+            if first <= y <= last:
+                rows.append(self._row(one))
+            else:
+                self._undrawn.add(y)
+                rows.append(Row(((one.name, ""),), (one.host, one.id)))
+        rows += [Row()] * len(self._foot)
         self.show_rows(rows)
 
-    def _trouble(self, known: Containers) -> list[Row]:
-        if not known.trouble:
-            return []
-        return [
-            paint.row((Safe(f" {line}"), "bad"))
-            for line in paint.fold(known.trouble, max(20, self.size.width - 2))
-        ]
-
-    def _disks(self) -> list[Row]:
-        full = [one.short for key, one in self.over.items() if not key[0]]
-        words = Safe(f" Disk: {', '.join(full)}")
-        return [paint.row((words, "warn"))] if full else []
-
-    def _shown(self, known: Containers) -> list[Container]:
-        wanted = self.wanted.lower()
-        rows = [
-            row
-            for row in known.rows
-            if (self.all or row.live)
-            and (not wanted or wanted in row.name.lower() or wanted in row.image.lower())
-        ]
-        keys: dict[str, Callable[[Container], float]] = {
-            "name": lambda row: 0,
-            "cpu": lambda row: -(row.sample.cpu_percent or 0) if row.sample else 1,
-            "memory": lambda row: -row.sample.memory if row.sample else 1,
-            "restarts": lambda row: -(row.restarts or 0),
-        }
-        return sorted(rows, key=lambda row: (not row.live, keys[self.order](row), row.name))
-
-    def _name_width(self) -> int:
-        return max(10, min(30, self.size.width - 38))
-
-    def _head(self) -> Row:
-        words = f"  {'NAME':<{self._name_width()}} {'STATE':<11}{'RST':>4}{'CPU%':>7}{'MEM':>11}"
-        return paint.row((Safe(words), "faint"))
-
-    def _row(self, container: Container, now: float) -> Row:
-        from cockpit.containers.stats import age, stale
-
-        pointer = Safe("> " if (container.host, container.id) == self.at else "  ")
-        words, style = state(container)
-        if style == "good":  # what is worse than a limit stays in sight
-            over = [one.short for key, one in self.over.items() if key[0] == container.name]
-            words, style = (over[0], "warn") if over else (words, style)
-        count = "" if container.restarts is None else str(container.restarts)
-        restarts: Part = (Safe(f"{count:>4}"), "warn" if container.restarts else "faint")
-        cpu: Part = (Safe(f"{'':>7}"), "")
-        memory: Part = (Safe(f"{'':>11}"), "")
-        sample = container.sample
-        if sample and container.live:
-            if stale(sample, now):
-                cpu = (Safe(f"{f'{age(sample, now):.0f} s old':>18}"), "warn")
-                memory = (Safe(""), "")
-            else:
-                percent = "" if sample.cpu_percent is None else f"{sample.cpu_percent:.1f}"
-                cpu = (Safe(f"{percent:>7}"), "")
-                memory = (Safe(f"{size(sample.memory):>11}"), "")
-        return paint.row(
-            (pointer, "key"),
-            (paint.fit(container.name, self._name_width()), ""),
-            (paint.fit(Safe(f" {words}"), 12), style),
-            restarts,
-            cpu,
-            memory,
-            stop=(container.host, container.id),
+    def _row(self, container: Container) -> Row:
+        at = (container.host, container.id)
+        return container_rows.row(
+            container,
+            self._columns,
+            self._facts[container.host],
+            self._steady,
+            here=at == self.at,
+            marked=at in self.marked,
+            rank=self._ranks[at],
         )
 
+    def render_line(self, y: int) -> Strip:
+        foot = y - (self.size.height - len(self._foot))
+        if 0 <= foot < len(self._foot):
+            return paint.strip(self._foot[foot], self.size.width)
+        index = y + round(self.scroll_y)
+        if index in self._undrawn:
+            self._undrawn.discard(index)
+            self.rows[index] = self._row(self._listed[index - len(self._top)])
+        return super().render_line(y)
 
-def state(container: Container) -> tuple[str, str]:
-    """A container's state in a word or two, and its look: health first, then why it ended."""
-    if container.state == "running":
-        return {
-            "healthy": ("healthy", "good"),
-            "unhealthy": ("UNHEALTHY", "bad"),
-            "starting": ("starting", "warn"),
-        }.get(container.health, ("running", "good"))
-    if container.oom:
-        return "OOM KILLED", "bad"
-    if container.state == "exited":
-        return f"exited {container.exit_code}", "faint" if container.exit_code == 0 else "bad"
-    return clean_line(container.state), "warn"
+    # What stands around the rows
+
+    def _title(self, title: Safe, count: int, fitting: int, hidden: int) -> None:
+        wrong = sum(self._ranks[row.host, row.id].wrong for row in self._listed)
+        parts = [f"{title} {count}"]
+        if wrong:
+            parts[0] += f", {wrong} wrong"
+        if self.wanted:
+            parts.append(f"{fitting} with {self.wanted}")
+        parts.append(str(self.order))
+        if hidden:
+            parts.append(f"{hidden} stopped (a)")
+        elif self.all:
+            parts.append("stopped too")
+        if self.marked:
+            parts.append(f"{len(self.marked)} marked")
+        if self.beside:
+            parts.append(self.beside)
+        self.border_title = paint.text(Safe(" · ".join(parts)))
+
+    def _troubles(self) -> list[Row]:
+        """What is wrong with each host: all of it for one, a line for each of several."""
+        width = max(20, self._width - 1)
+        rows = []
+        for known, _ in self.hosts:
+            if not known.trouble:
+                continue
+            as_of = self._since(known)
+            said = f"as of {as_of}: {_bare(known.trouble)}" if as_of else _bare(known.trouble)
+            if len(self.hosts) == 1:
+                lines = paint.fold(Safe(said), width)[:4]
+            else:
+                lines = [paint.fit(Safe(f"{known.host}: {said}"), width)]
+            rows += [paint.row((Safe(f" {line}"), "bad")) for line in lines]
+        return rows
+
+    def _disks(self) -> list[Row]:
+        rows = []
+        for known, over in self.hosts:
+            full = [one.short for key, one in over.items() if not key[0]]
+            where = f"{known.host}: disk" if len(self.hosts) > 1 else "Disk"
+            if full:
+                rows.append(paint.row((Safe(f" {where}: {', '.join(full)}"), "warn")))
+        return rows
+
+    def _empty(self, count: int, hidden: int) -> Safe:
+        if not count:
+            return Safe(" No containers. Docker answers, and there is none.")
+        if self.wanted:
+            more = f" {hidden} stopped: a shows them." if hidden else ""
+            return Safe(f" No container fits {self.wanted}; / changes the filter.{more}")
+        return Safe(f" None is running, and none ended badly. a shows {hidden} stopped.")
+
+    def _lay_foot(self) -> None:
+        """What is to be known of the container under the cursor, in whole sentences."""
+        before, self._foot = self._foot, []
+        here = self.container()
+        if here is not None and self.size.height > 3 * FOOT:
+            facts = self._facts[here.host]
+            differs = self.differs.get((here.host, here.id), _NONE)
+            said = news(here, facts.over, differs, facts.clock)
+            if said:
+                words = Safe(f"{here.name}: {'; '.join(said)}")
+                folded = paint.fold(words, max(20, self._width - 1))
+                if len(folded) > FOOT:
+                    folded = [*folded[: FOOT - 1], paint.fit(Safe(" ".join(folded[FOOT - 1 :])),
+                                                             self._width - 1)]  # fmt: skip
+                self._foot = [paint.row((Safe(f" {line}"), "warn")) for line in folded]
+        if before != self._foot:
+            lines = max(len(before), len(self._foot))
+            self.refresh(Region(0, self.size.height - lines, self.size.width, lines))
+
+    def _since(self, known: Containers) -> Safe:
+        """When its engine was heard last, said once so that it does not change each second."""
+        if known.at is None:
+            return Safe("")
+        was = self._as_of.get(known.host)
+        if was is None or was[0] != known.at:
+            gone = timedelta(seconds=time.monotonic() - known.at)
+            was = (known.at, Safe(f"{datetime.now(UTC) - gone:%H:%M:%S}"))
+            self._as_of[known.host] = was
+        return was[1]
+
+
+def _bare(trouble: Safe) -> Safe:
+    return Safe(_AGE.sub("", trouble, count=1))

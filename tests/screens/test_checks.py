@@ -81,6 +81,7 @@ def container(name: str, health: str) -> Container:
         project=Safe(""),
         service=Safe(""),
         tty=False,
+        host=Safe("prod-1"),
     )
 
 

@@ -251,6 +251,7 @@ async def test_hostile_text_is_shown_as_text(tmp_path: Path, size: tuple[int, in
             id="1", name=clean_line(HOSTILE), image=clean_line(HOSTILE), state="running",
             status=Safe(""), health="", restarts=0, oom=False, exit_code=None, started_at=None,
             finished_at=None, project=Safe(""), service=Safe(""), tty=False,
+            host=Safe("prod-1"),
         )  # fmt: skip
         known = Containers(
             (row,), 1.0, clean_line(HOSTILE), "streams", Safe("20"), Safe("prod-1"), {}
