@@ -47,7 +47,7 @@ async def get(
         writer.close()
 
 
-class _Whole:
+class Whole:
     """A body that ends with its connection, or after so many bytes."""
 
     def __init__(self, length: int | None) -> None:
@@ -67,7 +67,7 @@ class _Whole:
         return self._left not in (None, 0)
 
 
-class _Chunked:
+class Chunked:
     """A body in chunks, each with its length before it; a chunk may be cut anywhere."""
 
     def __init__(self) -> None:
@@ -101,7 +101,9 @@ class _Chunked:
                 length = int(data[at:line].partition(b";")[0], 16)
             except ValueError:
                 raise ConnectionError("what answers is not HTTP") from None
-            if length <= 0:
+            if length < 0:
+                raise ConnectionError("what answers is not HTTP")
+            if length == 0:
                 self.over = True
                 at = size
                 break
@@ -110,7 +112,7 @@ class _Chunked:
         return b"".join(parts)
 
 
-async def _begun(reader: Reader, patience: float | None) -> tuple[int, _Whole | _Chunked, bytes]:
+async def _begun(reader: Reader, patience: float | None) -> tuple[int, Whole | Chunked, bytes]:
     """The status, how the body comes, and what of it came with the head."""
     came = b""
     while (end := came.find(b"\r\n\r\n")) < 0:
@@ -128,11 +130,11 @@ async def _begun(reader: Reader, patience: float | None) -> tuple[int, _Whole | 
     except (ValueError, IndexError):
         raise ConnectionError("what answers is not HTTP") from None
     chunked = "chunked" in fields.get("transfer-encoding", "").lower()
-    return status, _Chunked() if chunked else _Whole(length), came[end + 4 :]
+    return status, Chunked() if chunked else Whole(length), came[end + 4 :]
 
 
 async def _parts(
-    reader: Reader, body: _Whole | _Chunked, data: bytes, patience: float | None = None
+    reader: Reader, body: Whole | Chunked, data: bytes, patience: float | None = None
 ) -> AsyncGenerator[bytes, None]:
     while True:
         if part := body.feed(data):
