@@ -106,6 +106,7 @@ class CockpitScreen(
         self.keybar = Keybar(id="keys")
         self._stale = False
         self._drawn_at = 0.0
+        self._bannered = Safe("")
         self._lost: frozenset[str] = frozenset()
 
     def compose(self) -> ComposeResult:
@@ -200,7 +201,9 @@ class CockpitScreen(
         # A link that is down says what to type, and that comes last.
         down = link.state is LinkState.DOWN
         banner.styles.max_height = max(3, self.size.height // 2) if down else 3
-        banner.update(paint.text((words, "bad")))
+        if words != self._bannered:  # each update lays the whole screen out again
+            self._bannered = words
+            banner.update(paint.text((words, "bad")))
 
     def on_resize(self) -> None:
         self._stale = False
