@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cockpit.incident import events as e
@@ -82,6 +83,29 @@ async def save_first(
             )
             said.append(f"{what} saved to {kept.name}")
     return ". ".join(said)
+
+
+async def keep(log: Logbook, what: str, title: str, parts: Iterable[bytes], host: str = "") -> str:
+    """Keeps a text beside the journal, and notes it there; returns the name of the file.
+
+    what: it is, in words. parts: are made on the loop one after the other, with rests between
+    them. Raises OSError, after noting that it failed; logbook.ReadOnly.
+    """
+    what = log.clean(what)
+    try:
+        kept = log.evidence(title)
+        try:
+            for part in parts:
+                await aside(partial(kept.append, part))
+        finally:
+            await aside(kept.close)
+    except OSError as error:
+        log.append(
+            e.EvidenceMissed(what=what, why=log.clean(error.strerror or str(error)), host=host)
+        )
+        raise
+    log.append(e.EvidenceSaved(what=what, file=kept.name, size=kept.size, host=host))
+    return kept.name
 
 
 async def _keep(log: Logbook, name: str, held: bytes) -> Evidence:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cockpit import clock
 from cockpit.config import Config
-from cockpit.evidence import save_first
+from cockpit.evidence import keep, save_first
 from cockpit.incident import events as e
 from cockpit.incident.clocks import Rules
 from cockpit.incident.incident import Incident, Mark, Run, RunState, Session, Wanted
@@ -728,6 +728,13 @@ class Responder:
             return await save_first(self.log, engine, host, command, containers, rollout)
         finally:
             await engine.close()
+
+    async def keep(self, what: str, title: str, parts: Iterable[bytes], host: str = "") -> str:
+        """Keeps a text as evidence, such as the log lines that are shown; returns the file's name.
+
+        parts: are made on the loop one after the other, with rests between. Raises OSError.
+        """
+        return await keep(self.log, what, title, parts, host)
 
     # Many hosts
 

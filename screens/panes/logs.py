@@ -1,223 +1,692 @@
-"""The log tail of one container: follow, search, filter, wrap, times."""
+"""The logs that are followed: only what is in sight is laid out, however much is loaded."""
 
 from __future__ import annotations
 
+import os
 import re
-from bisect import bisect_left
+import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import replace
+from datetime import UTC, tzinfo
+from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
+from textual.message import Message
 
+from cockpit.logs.line import Level, Line
+from cockpit.logs.view import Query, Search, View
+from cockpit.logs.window import Window
 from cockpit.text import Safe
 from screens import paint
 from screens.lines import Lines
-from screens.paint import Part, Row
+from screens.paint import Row
+from screens.panes.log_rows import Layout, Times, histogram, legend, rows, tag
 
-if TYPE_CHECKING:
-    from cockpit.logs.line import Line
-
-KEPT = 20_000
-# The oldest lines go this many at a time: dropping costs by what stays.
-DROPPED = 2_000
-
-# Many services write the time themselves; twice is once too often on a narrow screen.
-_STAMPED = re.compile(r"\W?\d{4}[-/]\d\d[-/]\d\d|\W?\d\d:\d\d:\d\d")
-_LOOKS = {"stdout": "", "stderr": "warn", "gap": "bad"}
+NONE = Safe("No container chosen. enter on one in the containers pane; L lists all logs.")
+_FAST: Final = 200
+_COUNTED_EVERY: Final = 1.0
+_SLICE: Final = 0.001
+_LOW: Final = 8
+_MOST_NOTE: Final = 2
+_MOST_LATE: Final = 2_000
 
 
 class LogsPane(Lines):
-    """Lines as they come; the cursor rests at the end while it follows."""
+    """Lines of one log or several merged, by their numbers in a window.
+
+    While it follows, the newest line is the last in sight and under the cursor. `top` is the first
+    line in sight, without its first `_cut` rows.
+    """
+
+    class AtStart(Message):
+        """The responder went on beyond the first line that is loaded."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f", "follow", "follow", id="log.follow", tooltip="Follow the end"),
+        Binding("f", "follow", "follow", id="log.follow", tooltip="Follow the end, or hold"),
         Binding("slash", "screen.search", "search", id="log.search", tooltip="Search"),
+        Binding("ampersand", "screen.only_matching", "filter", id="log.only",
+                tooltip="Only lines that fit; ! those that do not; level:warn"),
+        Binding("e,right_square_bracket", "error(1)", "error", id="log.error",
+                tooltip="Next error; at the end the newest one"),
+        Binding("left_square_bracket", "error(-1)", "error before", id="log.error-before",
+                tooltip="The error before", show=False),
+        Binding("enter", "screen.open_line", "open", id="log.open",
+                tooltip="The whole entry: fields, trace, text as it came"),
+        Binding("m", "screen.mark_line", "pin", id="log.mark",
+                tooltip="Put this line, or the range, on the timeline"),
+        Binding("L", "screen.log_sources", "logs", id="log.sources",
+                tooltip="Which logs are followed"),
+        Binding("v", "range", "range", id="log.range", show=False,
+                tooltip="Begin or end a range of lines, for m and y"),
+        Binding("s", "screen.log_since", "since", id="log.since", show=False,
+                tooltip="Go to a time: 15m, 03:00, yesterday 22:10"),
+        Binding("l", "level", "level", id="log.level", show=False,
+                tooltip="All lines, from warnings on, errors alone"),
+        Binding("o", "alone", "this log alone", id="log.alone", show=False,
+                tooltip="Only the log of this line; again for all"),
         Binding("n", "found(1)", "next", id="log.next", tooltip="Next match", show=False),
         Binding("N", "found(-1)", "before", id="log.before", tooltip="Match before", show=False),
-        Binding("ampersand", "screen.only_matching", "only", id="log.only",
-                tooltip="Only matching lines"),
-        Binding("w", "wrap", "wrap", id="log.wrap", tooltip="Wrap long lines"),
-        Binding("t", "times", "times", id="log.times", tooltip="Show times"),
-        Binding("m", "screen.mark_line", "to timeline", id="log.mark",
-                tooltip="Put this line on the timeline"),
+        Binding("w", "wrap", "wrap", id="log.wrap", show=False,
+                tooltip="Wrap long lines, or scroll aside with left and right"),
+        Binding("t", "times", "times", id="log.times", show=False,
+                tooltip="Times: UTC, local, how long ago, off"),
+        Binding("p", "screen.plots_then", "plots then", id="log.plots", show=False,
+                tooltip="CPU and memory of this container at that moment"),
+        Binding("y", "screen.copy_log", "copy", id="log.copy", show=False,
+                tooltip="Copy this line, or the range"),
+        Binding("W", "screen.keep_log", "to evidence", id="log.keep", show=False,
+                tooltip="Write what is shown to a file of evidence"),
+        Binding("escape", "plain", "plain", id="log.plain", show=False,
+                tooltip="End the range; then forget the search"),
     ]  # fmt: skip
 
-    def __init__(self, *, id: str) -> None:
+    def __init__(self, *, id: str, zone: tzinfo = UTC) -> None:
         super().__init__(id=id)
-        self.of = Safe("")
+        self.zone = zone
+        self.names: tuple[Safe, ...] = ()
+        self.window = Window()
+        self.view = View(self.window)
+        self.query_words = Safe("")
+        self.wanted = Safe("")
+        self.found: Search | None = None
         self.following = True
         self.wrapping = False
-        self.timed = True
-        self.wanted = Safe("")
-        self.only = Safe("")
-        self.missing = Safe("No container chosen. enter on one in the containers pane.")
-        self.rate = 0.0
-        self.said = Safe("")
+        self.times = Times.AUTO
+        self.missing = NONE
+        self.older_words = Safe("")
+        self.range_from: int | None = None
+        self.top = 0
+        self._asked = Query()
+        self._cut = 0
+        self._under: Line | None = None
+        self._top_line: Line | None = None
+        self._rate = 0.0
+        self._note = Safe("")
+        self._held_at = 0
+        self._side = 0
+        self._errors: View | None = None
+        self._pattern: re.Pattern[str] | None = None
+        self._seek: int | None = None
+        self._seek_error = 0
+        self._looking = False
         self._titled = Safe("")
-        self._lines: list[Line] = []
-        self._first = 0
+        self._bars = paint.row()
+        self._barred = (float("-inf"), -1)
 
     def on_mount(self) -> None:
-        self.refill()
+        self.draw()
 
-    def start(self, of: Safe) -> None:
-        """Begins the log of another container."""
-        self.of = of
-        self._lines, self._first = [], 0
+    # What is shown
+
+    @property
+    def of(self) -> Safe:
+        """What is followed, in a word or two."""
+        if len(self.names) < 2:
+            return self.names[0] if self.names else Safe("")
+        return Safe(f"{len(self.names)} logs")
+
+    def start(self, names: Sequence[Safe], window: Window) -> None:
+        """Shows other logs: their names by origin, and the window that they are merged in."""
+        self.names = tuple(names)
+        self.window = window
+        self.missing = Safe("No log lines yet.") if names else NONE
+        self.query_words, self._asked = Safe(""), Query()
         self.following = True
-        self.at = None
-        self.missing = Safe("No log lines yet.")
-        self.refill()
+        self.top = self._cut = self._side = 0
+        self.range_from = None
+        self._note, self._rate = Safe(""), 0.0
+        self.older_words = Safe("")
+        self._barred = (float("-inf"), -1)
+        self._view_anew()
 
-    def add(self, lines: Sequence[Line], rate: float = 0.0) -> None:
-        """More lines, a batch at a time; the oldest go when there are too many."""
-        self.rate = rate
-        if not lines:
-            return
-        start = self._first + len(self._lines)
-        self._lines += lines
-        fresh = [row for index, line in enumerate(lines, start) for row in self._laid(index, line)]
-        if self._stops:
-            self.append_rows(fresh)
-        elif fresh:
-            self.show_rows(fresh)
-        else:
-            self.refill()
-        if len(self._lines) >= KEPT + DROPPED:
-            self._drop(len(self._lines) - KEPT)
-        self._after()
+    def called(self, names: Sequence[Safe]) -> None:
+        """More logs have come to those that are followed."""
+        if tuple(names) != self.names:
+            self.names = tuple(names)
+            self.draw()
 
-    def _drop(self, count: int) -> None:
-        del self._lines[:count]
-        self._first += count
-        stays = bisect_left(self._stops, self._first, key=lambda stop: int(str(stop)))
-        if stays == len(self._stops):
-            self.refill()
-        else:
-            self.drop_rows(self._spans[self._stops[stays]][0])
+    def news(self, lowest: int, *, rate: float = 0.0, note: Safe = Safe("")) -> None:
+        """The window has other lines from this number on.
 
-    def note(self, words: Safe) -> None:
-        """Why nothing new comes and what to do; empty while it follows."""
-        if words and not self._lines and words != self.missing:
-            self.missing = words
-            self.refill()
-        if words != self.said:
-            self.said = words
-            self._title()
+        note: why nothing new comes and what to do; empty while it follows.
+        """
+        said = (note, rate > _FAST and round(rate, -2))
+        before = (self._note, self._rate > _FAST and round(self._rate, -2))
+        self._note, self._rate = note, rate
+        if lowest < self.window.end:
+            self._stay(lowest)
+            for view in (self.view, self._errors):
+                if view is not None:
+                    view.changed(lowest)
+            self._look_on()
+            self.draw()
+        elif said != before or self.times is Times.AGO:
+            self.draw()
+
+    def _stay(self, lowest: int) -> None:
+        """Goes with the lines of the cursor and of the top, where late ones came before them."""
+        if not self.following and isinstance(self.at, int) and self._under is not None:
+            self.at = self._found_again(self.at, lowest, self._under)
+            if self._top_line is not None:
+                self.top = self._found_again(self.top, lowest, self._top_line)
+
+    def _found_again(self, number: int, lowest: int, line: Line) -> int:
+        if number < max(lowest, self.window.first):
+            return number
+        ahead = range(number, min(number + _MOST_LATE, self.window.end))
+        return next((one for one in ahead if self.window[one].line == line), number)
+
+    def edge(self, words: Safe) -> None:
+        """What stands above the first line that is loaded, while older ones are asked for."""
+        self.older_words = words
+        self.draw()
+
+    def loaded_older(self, words: Safe) -> None:
+        """There are older lines now, or why not; the words stand above the first of them."""
+        self.older_words = words
+        self._view_anew(keep=True)
+
+    def show_only(self, query: Query, words: Safe) -> None:
+        """Only the lines that fit; the words of it are for the title."""
+        self._asked, self.query_words = query, words
+        self._view_anew(keep=True)
+
+    def _view_anew(self, *, keep: bool = False) -> None:
+        self.view = View(self.window, self._asked)
+        self._errors = None
+        if not keep:
+            self.at = None
+        if self.wanted:
+            self.search(self.wanted, seek=False)
+        self._look_on()
+        self.draw()
 
     def line(self) -> Line | None:
         """The log line under the cursor."""
-        if not isinstance(self.at, int) or not 0 <= self.at - self._first < len(self._lines):
+        return self._line_of(self.number())
+
+    def _line_of(self, number: int | None) -> Line | None:
+        if number is None or not self.window.first <= number < self.window.end:
             return None
-        return self._lines[self.at - self._first]
+        return self.window[number].line
 
     def recent(self, count: int) -> list[Safe]:
         """The newest lines."""
-        return [line.text for line in self._lines[-count:]]
+        window = self.window
+        return [
+            window[n].line.text for n in range(max(window.first, window.end - count), window.end)
+        ]
 
-    def search(self, words: Safe) -> None:
-        """Marks these words, and goes to the match before the cursor."""
+    def number(self) -> int | None:
+        """The number in the window of the line under the cursor."""
+        if not len(self.view) or not isinstance(self.at, int):
+            return None
+        if self.at not in range(self.window.first, self.window.end):
+            return None
+        return self.at
+
+    def chosen(self) -> range:
+        """The places in the view of the range that is marked, else of the line alone."""
+        number = self.number()
+        if number is None:
+            return range(0)
+        here = self.view.place(number)
+        other = here if self.range_from is None else self.view.place(self.range_from)
+        return range(min(here, other), min(max(here, other) + 1, len(self.view)))
+
+    def name_of(self, origin: int) -> Safe:
+        """What the log of this origin is called."""
+        return self.names[origin] if origin < len(self.names) else Safe("")
+
+    # Searching
+
+    def search(self, words: Safe, *, seek: bool = True) -> None:
+        """Marks these words, counts them, and goes to the nearest match, earlier ones first."""
+        from cockpit.logs.view import pattern
+
         self.wanted = words
-        self.refill()
-        if words:
-            self.action_found(-1)
+        self.found = Search(self.view, pattern(words)) if words else None
+        self._pattern = pattern(words) if words else None
+        if seek and words:
+            number = self.number()
+            self._seek = self.window.end - 1 if number is None else number
+        self._look_on()
+        self.draw()
 
-    def show_only(self, words: Safe) -> None:
-        """Only the lines with these words; empty shows all."""
-        self.only = words
-        self.refill()
+    def _look_on(self) -> None:
+        """Looks through more of the lines, a slice at a time: keys are answered in between."""
+        done = self.view.work()
+        if self.found is not None:
+            done = self.found.work() and done
+        if self._errors is not None:
+            done = self._errors.work() and done
+        if not done and not self._looking:
+            self._looking = True
+            self.set_timer(_SLICE, self._look_again)
+        if done:
+            self._go_to_what_was_sought()
 
-    def moved(self) -> None:
-        stops = self._stops
-        self.following = bool(stops) and self.at == stops[-1]
-        self._title()
+    def _look_again(self) -> None:
+        self._looking = False
+        self._look_on()
+        if not self._looking:
+            self.draw()
+
+    def _go_to_what_was_sought(self) -> None:
+        if self._seek is not None and self.found is not None:
+            seek, self._seek = self._seek, None
+            number = self.found.next(seek + 1, -1)
+            if number is None:
+                number = self.found.next(seek, 1)
+            if number is not None:
+                self._hold(number)
+        if self._seek_error:
+            by, self._seek_error = self._seek_error, 0
+            self._to_error(by)
+
+    def action_found(self, by: int) -> None:
+        if self.found is None:
+            self._tell("Nothing to look for yet: / asks for words.")
+            return
+        number = self.number()
+        if number is None:
+            return
+        found = self.found.next(number, by)
+        if found is None:
+            self._tell("No match after this line." if by > 0 else "No match before this line.")
+        else:
+            self._hold(found)
+
+    def action_error(self, by: int) -> None:
+        self._seek_error = by
+        if self._errors is None:
+            least = replace(self._asked, least=Level.ERROR)
+            self._errors = View(self.window, least)
+        self._look_on()
+
+    def _to_error(self, by: int) -> None:
+        """The next error from the cursor; while it follows there is none, and it is the newest."""
+        number, errors = self.number(), self._errors
+        if errors is None or number is None:
+            return
+        newest = by > 0 and self.following
+        place = len(errors) if newest else errors.place(number + 1 if by > 0 else number)
+        step = -1 if newest or by < 0 else 1
+        place = place + step if step < 0 else place
+        while 0 <= place < len(errors):
+            found = errors[place]
+            if self.window[found].head:
+                self._hold(found)
+                return
+            place += step
+        none = "No error" if newest or not len(errors) else "No further error"
+        self._tell(f"{none} {'among' if newest else 'that way in'} the lines that are loaded.")
+
+    def _tell(self, words: str) -> None:
+        self.notify(Safe(words), markup=False, timeout=3)
+
+    # Moving
+
+    def go(self, stop: object) -> None:
+        """Puts the cursor on a line by its number, and has it in sight."""
+        if isinstance(stop, int):
+            self._hold(stop)
+
+    def go_to_time(self, at: int) -> None:
+        """To the first line that is not before a moment, held."""
+        if len(self.view):
+            place = self.view.place(self.window.near(at))
+            self._hold(self.view[min(place, len(self.view) - 1)])
+
+    def _hold(self, number: int) -> None:
+        """Stops following, with the cursor there."""
+        if self.following:
+            self.following = False
+            self._held_at = self.window.end
+        self.at = number
+        self._reveal()
+        self.draw()
+
+    def _follow(self) -> None:
+        self.following = True
+        self.draw()
 
     def action_follow(self) -> None:
-        self.following = not self.following
-        self._after()
+        number = self.number()
+        if not self.following or number is None:
+            self._follow()
+        else:
+            self._hold(number)
+
+    def action_move(self, by: int) -> None:
+        number = self.number()
+        if number is None or self._read_on(by):
+            return
+        wanted = self.view.place(number) + by
+        if wanted < 0:
+            self.post_message(self.AtStart())
+        elif wanted >= len(self.view) - 1 and by > 0:
+            self._follow()
+        else:
+            self._hold(self.view[wanted])
+
+    def _read_on(self, by: int) -> bool:
+        """Scrolls within a line that is higher than the pane, before the cursor leaves it."""
+        number, room = self.number(), self._room()
+        if number is None or not self.wrapping:
+            return False
+        height = len(self._laid(self.view.place(number)))
+        if height <= room or number != self.top:
+            return False
+        left = height - room - self._cut if by > 0 else self._cut
+        if left <= 0:
+            return False
+        self._cut += by * min(left, max(1, room - 2))
+        if self.following:
+            self.following, self._held_at = False, self.window.end
+        self.draw()
+        return True
+
+    def action_page(self, by: int) -> None:
+        in_sight = [row.stop for row in self.rows if isinstance(row.stop, int)]
+        if not in_sight or self._read_on(by):
+            return
+        if by > 0:
+            last = self.view.place(in_sight[-1])
+            if self.following or last >= len(self.view) - 1:
+                self._follow()
+                return
+            self.top, self._cut = in_sight[-1], 0
+            self._hold(in_sight[-1])
+            return
+        if self.view.place(in_sight[0]) == 0 and not self._cut:
+            if self.number() == in_sight[0]:
+                self.post_message(self.AtStart())
+            else:
+                self._hold(in_sight[0])
+            return
+        _, top, _ = self._up(self.view.place(in_sight[0]), self._room())
+        self.top, self._cut = top, 0
+        self._hold(top)
+
+    def action_first(self) -> None:
+        if not len(self.view):
+            return
+        first = self.view[0]
+        if self.number() == first and not self.following:
+            self.post_message(self.AtStart())
+        else:
+            self._hold(first)
+
+    def action_last(self) -> None:
+        self._follow()
+
+    def action_aside(self, by: int) -> None:
+        if not self.wrapping:
+            self._side = max(0, self._side + by)
+            self.draw()
+
+    # Other ways to look at it
 
     def action_wrap(self) -> None:
         self.wrapping = not self.wrapping
-        self.aside = 0
-        self.refill()
+        self._side = 0
+        self._reveal()
+        self.draw()
 
     def action_times(self) -> None:
-        self.timed = not self.timed
-        self.refill()
+        every = list(Times)
+        self.times = every[(every.index(self.times) + 1) % len(every)]
+        self._tell(f"Times are shown {self.times}.")
+        self.draw()
 
-    def action_found(self, by: int) -> None:
-        if not self.wanted:
-            self.notify("Nothing to look for yet: / asks for words.", markup=False, timeout=3)
-            return
-        wanted = self.wanted.lower()
-        here = self.place() or 0
-        stops = self._stops
-        ahead = stops[here + 1 :] if by > 0 else stops[:here][::-1]
-        for stop in ahead:
-            if isinstance(stop, int) and wanted in self._lines[stop - self._first].text.lower():
-                self.go(stop)
-                return
-        self.notify("No more matches that way.", markup=False, timeout=3)
+    def action_level(self) -> None:
+        order = (Level.NONE, Level.WARN, Level.ERROR)
+        now = self._asked.least
+        least = order[(order.index(now) + 1) % len(order)] if now in order else Level.NONE
+        self.show_only(replace(self._asked, least=least), self.query_words)
+
+    def action_alone(self) -> None:
+        number = self.number()
+        if self._asked.origins is not None:
+            self.show_only(replace(self._asked, origins=None), self.query_words)
+        elif number is not None and len(self.names) > 1:
+            alone = frozenset({self.window[number].origin})
+            self.show_only(replace(self._asked, origins=alone), self.query_words)
+
+    @property
+    def asked(self) -> Query:
+        """Which lines are shown."""
+        return self._asked
+
+    @property
+    def shown_zone(self) -> tzinfo:
+        """Of the times that are shown: what is typed is meant in it."""
+        return self.zone if self.times is Times.LOCAL else UTC
+
+    def end_range(self) -> None:
+        """The range was used, or is not wanted any more."""
+        if self.range_from is not None:
+            self.range_from = None
+            self.draw()
+
+    def action_range(self) -> None:
+        number = self.number()
+        if self.range_from is not None or number is None:
+            self.end_range()
+        else:
+            self.range_from = number
+            self._hold(number)
+
+    def action_plain(self) -> None:
+        if self.range_from is not None:
+            self.end_range()
+        elif self.wanted:
+            self.search(Safe(""))
+
+    # Drawing
 
     def refill(self) -> None:
-        self._title()
-        rows = [
-            row
-            for index, line in enumerate(self._lines, self._first)
-            for row in self._laid(index, line)
-        ]
-        if not rows:
-            words = f"No line has {self.only}. & changes it." if self._lines else self.missing
-            self.say(*[Safe(part) for part in words.split("\n")])
-            return
-        self.show_rows(rows)
-        self._after()
+        self._barred = (float("-inf"), -1)
+        if not self.following:
+            self._reveal()
+        self.draw()
 
-    def _after(self) -> None:
-        if self.following and self._stops:
-            self.at = self._stops[-1]
-            self.scroll_to(y=len(self.rows), animate=False, immediate=True)
+    def on_focus(self) -> None:
+        self.draw()
+
+    def on_blur(self) -> None:
+        self.draw()
+
+    def draw(self) -> None:
+        """Lays out what is in sight, and nothing else."""
+        if not self.is_mounted or not self.size.height:
+            return
+        count = len(self.view)
+        foot = self._foot()
+        if not count:
+            self._title()
+            self._say_none(foot)
+            return
+        head = self._head()
+        room = max(1, self.size.height - len(head) - len(foot))
+        if self.following or not isinstance(self.at, int):
+            self.at = self.view[count - 1]
+            shown, self.top, self._cut = self._up(count - 1, room)
+        else:
+            shown = self._down(room)
+        at = self.at
+        self.show_rows([*head, *shown, *foot])
+        self.at = at
+        self._under, self._top_line = self.line(), self._line_of(self.top)
         self._title()
+
+    def _say_none(self, foot: list[Row]) -> None:
+        words = self.missing
+        if self.window.first < self.window.end:
+            looking = not self.view.work(0.0)
+            words = Safe("Looking …") if looking else Safe(f"No line fits {self.filter_words}.")
+            words = words if looking else Safe(f"{words} & changes the filter, l the level.")
+        width = max(20, self.size.width - 2)
+        lines = [line for part in words.split("\n") for line in paint.fold(Safe(part), width)]
+        rows = [paint.row(Safe(" "), (line, "faint")) for line in lines]
+        self.show_rows([*self._head(), *rows, *foot])
+
+    def _room(self) -> int:
+        """How many rows of lines are in sight."""
+        around = len(self._head()) + len(self._foot()) + bool(self._edge())
+        return max(1, self.size.height - around)
+
+    def _layout(self) -> Layout:
+        letters = len(tag(len(self.names) - 1)) if len(self.names) > 1 else 0
+        return Layout(
+            width=max(20, self.size.width),
+            tag=letters and letters + 1,
+            times=self.times,
+            zone=self.zone,
+            wrap=self.wrapping,
+            aside=self._side,
+            colours="NO_COLOR" not in os.environ,
+            wanted=self._pattern if self.wanted else None,
+            now=time.time_ns(),
+        )
+
+    def _laid(self, place: int) -> list[Row]:
+        number = self.view[place]
+        here = number == self.at and not self.following and self.has_focus
+        chosen = self.range_from is not None and self._in_range(number)
+        return rows(self.window[number], self._layout(), number, here=here, chosen=chosen)
+
+    def _in_range(self, number: int) -> bool:
+        if self.range_from is None or not isinstance(self.at, int):
+            return False
+        return min(self.range_from, self.at) <= number <= max(self.range_from, self.at)
+
+    def _up(self, place: int, room: int) -> tuple[list[Row], int, int]:
+        """Rows that end with this line; also the first line of them, and how much of it is cut."""
+        shown: list[Row] = []
+        while True:
+            shown[:0] = self._laid(place)
+            if len(shown) >= room or place == 0:
+                break
+            place -= 1
+        cut = max(0, len(shown) - room)
+        return shown[cut:], self.view[place], cut
+
+    def _down(self, room: int) -> list[Row]:
+        """Rows from the top line on; from further up where they would not fill the pane."""
+        edge = self._edge()
+        shown: list[Row] = list(edge)
+        place = self.view.place(self.top)
+        if place >= len(self.view) or self.view[place] != self.top:
+            self._cut = 0
+        skip = self._cut
+        while place < len(self.view) and len(shown) < room:
+            shown += self._laid(place)[skip:]
+            skip, place = 0, place + 1
+        if len(shown) < room and not edge:
+            shown, self.top, self._cut = self._up(len(self.view) - 1, room)
+        return shown[:room]
+
+    def _edge(self) -> list[Row]:
+        """What stands above the first line that is loaded."""
+        if self.following or self._cut or self.view.place(self.top) > 0:
+            return []
+        words = self.older_words or Safe("k or pageup here loads older lines")
+        return [paint.row((Safe(f"── {words} "), "faint"))]
+
+    def _reveal(self) -> None:
+        """Scrolls so that the cursor's line is in sight, by as little as that takes."""
+        number = self.number()
+        if number is None or not self.size.height:
+            return
+        here, top, room = self.view.place(number), self.view.place(self.top), self._room()
+        if here < top or (here == top and len(self._laid(here)) <= room):
+            self.top, self._cut = number, 0
+            return
+        if here == top:
+            return
+        used = room + 1
+        if here - top < room:
+            used = sum(len(self._laid(place)) for place in range(top, here + 1)) - self._cut
+        if used > room:
+            _, self.top, self._cut = self._up(here, room)
+
+    def _head(self) -> list[Row]:
+        """The legend of several logs, and the errors a minute, where there is room for them."""
+        if self.size.height < _LOW:
+            return []
+        head = [legend(self.names, self.size.width)] if len(self.names) > 1 else []
+        now, changes = time.monotonic(), self.window.changes
+        before, seen = self._barred
+        if changes != seen and now - before >= _COUNTED_EVERY:
+            self._barred = (now, changes)
+            self._bars = self._counted()
+        return [*head, self._bars] if self._bars.parts else head
+
+    def _counted(self) -> Row:
+        errors, window = self.window.errors(), self.window
+        if not errors:
+            return paint.row()
+        ends = range(window.first, min(window.first + 20, window.end))
+        first = next((line.at for n in ends if (line := window[n].line).at), 0)
+        last = window[window.end - 1].line.at
+        minute = 60 * 10**9
+        times = [first // minute or min(errors), last // minute or max(errors)]
+        width = self.size.width - 1
+        return histogram(errors, times[0], times[1], self.shown_zone, width)
+
+    def _foot(self) -> list[Row]:
+        if not self._note:
+            return []
+        folded = paint.fold(self._note, max(20, self.size.width - 2))[:_MOST_NOTE]
+        return [paint.row((Safe(f" {line}"), "warn")) for line in folded]
+
+    @property
+    def filter_words(self) -> str:
+        """Which lines are shown, in words; empty for all."""
+        parts = [self.query_words] if self.query_words else []
+        if self._asked.least > Level.NONE:
+            parts.append(Safe(f"level {self._asked.least.name.lower()}+"))
+        if self._asked.origins is not None:
+            parts += [self.name_of(origin) for origin in sorted(self._asked.origins)]
+        return ", ".join(parts)
 
     def _title(self) -> None:
         parts = ["2 Logs"]
         if self.of:
-            parts.append(self.of)
-            parts.append("following" if self.following else "held (f follows)")
-        if self.only:
-            parts.append(f"only {self.only}")
-        if self.rate > 200:
-            parts.append(f"{self.rate:.0f} lines/s")
-        if self.said:
-            parts.append(self.said)
+            parts += [self.of, "following" if self.following else self._held()]
+        if self.range_from is not None:
+            count = len(self.chosen())
+            parts.append(f"range of {count} {'line' if count == 1 else 'lines'}")
+        if self.found is not None:
+            parts.append(self._matches(self.found))
+        if only := self.filter_words:
+            parts.append(f"only {only}")
+        if self._rate > _FAST:
+            parts.append(f"{round(self._rate, -2):,.0f} lines/s")
+        if self.times is Times.LOCAL:
+            parts.append("local time")
         title = Safe(" · ".join(parts))
         if title != self._titled:
             self._titled = title
             self.border_title = paint.text(title)
 
-    def _laid(self, index: int, line: Line) -> list[Row]:
-        if self.only and self.only.lower() not in line.text.lower():
-            return []
-        lead: list[Part] = []
-        if self.timed and line.at and not _STAMPED.match(line.text):
-            at = datetime.fromtimestamp(line.at / 1e9, UTC)
-            lead.append((Safe(f"{at:%H:%M:%S} "), "faint"))
-        style = _LOOKS[line.stream]
-        if not self.wrapping:
-            return [paint.row(*lead, *self._marked(line.text, style), stop=index)]
-        width = max(20, self.size.width - (9 if lead else 0))
-        folded = paint.fold(line.text, width)
-        rows = [paint.row(*lead, *self._marked(folded[0], style), stop=index)]
-        indent = Safe(" " * (9 if lead else 0))
-        return rows + [
-            paint.row(indent, *self._marked(more, style), stop=index) for more in folded[1:]
-        ]
+    def _held(self) -> str:
+        new = len(self.view) - self.view.place(self._held_at)
+        if not new:
+            return "held (f follows)"
+        return f"held · {new:,} new {'line' if new == 1 else 'lines'}, f"
 
-    def _marked(self, text: Safe, style: str) -> list[Part]:
-        if not self.wanted:
-            return [(text, style)]
-        pieces = re.split(f"({re.escape(self.wanted)})", text, flags=re.IGNORECASE)
-        return [
-            (Safe(piece), "found" if i % 2 else style) for i, piece in enumerate(pieces) if piece
-        ]
+    def _matches(self, found: Search) -> str:
+        if self._looking:
+            return f"{self.wanted}: {len(found):,} …"
+        if not len(found):
+            return f"{self.wanted}: none"
+        number = self.number()
+        rank = 0 if number is None else found.rank(number)
+        return (
+            f"{self.wanted}: {rank:,} of {len(found):,}"
+            if rank
+            else (f"{self.wanted}: {len(found):,} matches")
+        )

@@ -24,6 +24,8 @@ class Timeline(Lines):
             "t", "screen.correct_time", "correct time", id="entry.time",
             tooltip="Say when it really happened",
         ),
+        Binding("l", "screen.logs_then", "logs then", id="entry.logs",
+                tooltip="The log at that moment"),
     ]  # fmt: skip
 
     def __init__(self, responder: Responder, *, id: str) -> None:

@@ -20,6 +20,7 @@ from cockpit.incident import events as e
 from cockpit.incident.events import Severity
 from cockpit.incident.incident import Mark, Run, RunState
 from cockpit.logs.line import Line, Stream
+from cockpit.logs.view import Query, pattern
 from cockpit.responder import Responder
 from cockpit.target import hosts
 from cockpit.text import Safe, clean_line
@@ -30,6 +31,7 @@ from screens.dialogs.form import Form
 from screens.dialogs.gate import Gate
 from screens.lines import Lines
 from screens.panes.run_rows import verdict
+from tests.screens.logs import begin, come
 
 pytestmark = pytest.mark.anyio
 
@@ -257,8 +259,8 @@ async def test_hostile_text_is_shown_as_text(tmp_path: Path, size: tuple[int, in
             (row,), 1.0, clean_line(HOSTILE), "streams", Safe("20"), Safe("prod-1"), {}
         )
         main.containers.show([(known, {})], Safe(""))
-        main.logs.start(clean_line(HOSTILE))
-        main.logs.add([Line(0, Stream.STDOUT, clean_line(HOSTILE))])
+        begin(main.logs, clean_line(HOSTILE))
+        come(main.logs, [Line(0, Stream.STDOUT, clean_line(HOSTILE))])
         main.redraw()
         for key in ("1", "2", "3", "4"):
             await press(pilot, key)
@@ -278,7 +280,7 @@ async def test_every_key_has_a_plain_name_in_the_palette_and_in_the_help(tmp_pat
         await press(pilot, "question_mark")
         await pilot.pause(0.2)
         text = "\n".join(row.plain for row in pilot.app.screen.query_one("#text", Lines).rows)
-        for words in ("Run the command", "Write a note", "Follow the end", "Only matching lines"):
+        for words in ("Run the command", "Write a note", "Follow the end", "Only lines that fit"):
             assert words in text
 
 
@@ -309,19 +311,19 @@ async def test_a_timeline_that_had_no_room_shows_the_newest_when_it_is_opened(
 
 async def test_logs_follow_hold_search_and_go_on_the_timeline(tmp_path: Path) -> None:
     async with opened(tmp_path) as (pilot, responder, main):
-        main.logs.start(Safe("kamiyo"))
+        begin(main.logs, "kamiyo")
         lines = [Line(0, Stream.STDOUT, Safe(f"line {n}")) for n in range(300)]
-        main.logs.add(lines)
+        come(main.logs, lines)
         await press(pilot, "2")
         assert main.logs.line() == lines[-1]
         await press(pilot, "k")
-        main.logs.add([Line(0, Stream.STDERR, Safe("ERROR late"))])
+        come(main.logs, [Line(0, Stream.STDERR, Safe("ERROR late"))])
         assert main.logs.line() == lines[-2], "it was held, and moved all the same"
         await press(pilot, "f")
         main.logs.search(Safe("line 2"))
         assert main.logs.line() == lines[299] or "line 2" in (main.logs.line() or lines[0]).text
-        main.logs.show_only(Safe("ERROR"))
-        assert shown(main.logs).strip() == "ERROR late"
+        main.logs.show_only(Query(pattern("ERROR")), Safe("ERROR"))
+        assert shown(main.logs).strip().endswith("ERROR late")
         await press(pilot, "G", "m")
         await until(pilot, lambda: "ERROR late" in shown(main.timeline))
         assert any(

@@ -30,6 +30,7 @@ from screens.dialogs.find import Find
 from screens.lines import Lines
 from tests.runbook.test_index import BOOKS
 from tests.runbook.test_record import RESOLVED, VERIFIED, incident, opened, ran, ticked
+from tests.screens.logs import begin, come
 from tests.screens.test_cockpit import dialog, press, until
 
 pytestmark = pytest.mark.anyio
@@ -192,9 +193,9 @@ async def test_a_path_that_is_not_there_is_said(books: Path) -> None:
 async def test_the_line_under_the_cursor_of_the_log_is_the_question(books: Path) -> None:
     async with finding(Config(runbooks=(books,))) as (pilot, main):
         await press(pilot, "escape", "2")
-        main.logs.start(Safe("gateway"))
+        begin(main.logs, "gateway")
         line = "write /var/lib/x: no space left on device"
-        main.logs.add([Line(0, Stream.STDERR, Safe(line))])
+        come(main.logs, [Line(0, Stream.STDERR, Safe(line))])
         await press(pilot, "B")
         await dialog(pilot, Find)
         await until(pilot, lambda: find(pilot).shown_for == line)
@@ -207,7 +208,7 @@ async def test_the_line_under_the_cursor_of_the_log_is_the_question(books: Path)
 async def test_the_service_before_the_responder_comes_first(books: Path) -> None:
     async with finding(Config(runbooks=(books,))) as (pilot, main):
         await press(pilot, "escape")
-        main.logs.start(Safe("gateway"))
+        begin(main.logs, "gateway")
         await press(pilot, "3", "B")
         await dialog(pilot, Find)
         await until(pilot, lambda: "> warning Pods that restart" in rows(pilot))

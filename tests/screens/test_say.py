@@ -32,6 +32,7 @@ from screens.dialogs.outbox import HELD, OutboxScreen
 from screens.dialogs.say import Where, Write
 from screens.status import words
 from tests.outbox.flaky import Flaky
+from tests.screens.logs import begin, come
 from tests.screens.test_cockpit import dialog, press, shown, until
 from tests.screens.tmux import Terminal, cockpit
 
@@ -380,8 +381,8 @@ async def test_the_last_ten_lines_of_the_log_go_along_without_their_secrets(
     async with opened(tmp_path) as (pilot, _, main):
         long = "x" * 280 + f" password={SECRET} and so on"
         lines = [Line(0, Stream.STDOUT, Safe(f"line {n}")) for n in range(20)]
-        main.logs.start(Safe("shop"))
-        main.logs.add([*lines, Line(0, Stream.STDOUT, Safe(long))])
+        begin(main.logs, "shop")
+        come(main.logs, [*lines, Line(0, Stream.STDOUT, Safe(long))])
         await choose(pilot, "escalation")
         await dialog(pilot, Form)
         while isinstance(pilot.app.screen, Form):

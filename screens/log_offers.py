@@ -1,0 +1,44 @@
+"""What logs there are to follow: of Compose projects, containers, services, files and units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from cockpit.text import Safe
+from screens.dialogs.log_sources import Offer
+
+if TYPE_CHECKING:
+    from cockpit.containers.container import Container
+    from cockpit.logs.source import LogSource
+    from cockpit.responder import Responder
+
+
+def of_containers(
+    containers: Iterable[Container], log_of: Callable[[Container], Iterable[LogSource]]
+) -> Iterator[Offer]:
+    """Projects first, then each container, the running ones before the others."""
+    every = sorted(containers, key=lambda one: (not one.live, one.name, one.host))
+    named = sorted((one for one in every if one.project), key=_project)
+    for (host, project), members in groupby(named, key=_project):
+        found = list(members)
+        count = sum(one.live for one in found)
+        more = Safe(f"Compose project on {host}, {count} running, merged")
+
+        def logs(found: list[Container] = found) -> Iterable[LogSource]:
+            return [source for one in found if one.live for source in log_of(one)]
+
+        yield Offer(Safe(project), more, logs, (host, project))
+    for one in every:
+        yield Offer(one.name, Safe(f"container on {one.host}, {one.state}"), partial(log_of, one))
+
+
+def _project(container: Container) -> tuple[str, str]:
+    return str(container.host), str(container.project)
+
+
+async def of_hosts(responder: Responder) -> tuple[list[Offer], Safe]:
+    """What the hosts are asked for; and what they did not answer, in a sentence."""
+    return [], Safe("")
