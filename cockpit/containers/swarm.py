@@ -31,9 +31,9 @@ class Task:
 
     name: as `docker service ps` writes it. node: a host's name, "" before it is placed. state: of
     the engine (pending, preparing, starting, running, complete, failed, rejected, ...). at: since
-    when, by the manager's clock. error: why it is not running; where it runs again, "". failures:
-    how many of the tasks that the manager remembers at this place failed, this one included.
-    failed_at, last_error: of the newest of those.
+    when, by the manager's clock. error: why it is not running; where it runs again, "". runs: how
+    many tasks of this place the manager remembers, this one included, and failures, how many of
+    them failed. failed_at, last_error: of the newest of those.
     """
 
     id: str
@@ -44,6 +44,7 @@ class Task:
     at: datetime | None
     error: Safe
     container: str
+    runs: int = 1
     failures: int = 0
     failed_at: datetime | None = None
     last_error: Safe = Safe("")
@@ -185,7 +186,8 @@ def fold(
     for task in tasks:
         of[task.service_id].append(task)
     made = [_service(one, of[one.id], hosts, now) for one in services]
-    made.sort(key=lambda one: (not one.short, not one.failing(now), not one.update_stuck, one.name))
+    # One that fails and starts again does not change places with those that only are short.
+    made.sort(key=lambda one: (not (one.short or one.update_stuck or one.failing(now)), one.name))
     known = sorted(map(_node, nodes), key=lambda node: (node.well, node.name))
     return tuple(made), tuple(known)
 
@@ -280,6 +282,7 @@ def _task(
         at=moment(newest.status.timestamp),
         error=_error(newest) if newest.status.state != "running" else Safe(""),
         container=_word(ran.container_id) if ran and ran.container_id else "",
+        runs=len(held),
         failures=len(failed),
         failed_at=moment(failed[0].status.timestamp) if failed else None,
         last_error=_error(failed[0]) if failed else Safe(""),
