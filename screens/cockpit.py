@@ -116,6 +116,7 @@ class CockpitScreen(
             with Vertical(id="left"):
                 yield self.containers
                 yield self.logs
+                yield self.log_prompt
             with Vertical(id="right"):
                 yield self.checklist
                 yield self.timeline
