@@ -236,6 +236,8 @@ class Thresholds(msgspec.Struct, frozen=True):
     """Restarts of a container in ten minutes."""
     memory: Annotated[int, _percent] = 90
     """Percent of a container's limit."""
+    memory_minutes: Annotated[int, _count] = 5
+    """Minutes over that percentage until it is told of."""
     disk: Annotated[int, _percent] = 85
     """Percent of a disk on a host."""
     errors: Annotated[int, _count] = 10

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from cockpit.containers.disks import Disk
     from cockpit.containers.watch import Containers
     from cockpit.incident.incident import Incident
-    from cockpit.logs.line import Line
 
 LOOK_S: Final = 1.0
 _SHORT = {RESTARTS: Safe("RESTARTS"), MEMORY: Safe("MEMORY"), ERRORS: Safe("ERRORS")}
@@ -40,7 +39,7 @@ class Limits:
         self._known: Known | None = None
         self._full: dict[Key, Over] = {}
         self._back: dict[Key, Safe] = {}
-        self._log = ("", Errors())
+        self._logs: dict[str, Errors] = {}
         self._looked = float("-inf")
 
     @property
@@ -48,12 +47,16 @@ class Limits:
         """By the container's name, "" for a disk of the host, and which limit."""
         return {**(self._known.over if self._known else {}), **self._full}
 
-    def heard(self, container: str, lines: Iterable[Line]) -> None:
-        """New lines of the log that is followed; errors are counted in that one alone."""
-        if self._log[0] != container:
-            self._log = (container, Errors())
-        for line in lines:
-            self._log[1].add(line.at, line.text)
+    def heard(self, followed: Mapping[str, Iterable[tuple[int, int]]]) -> None:
+        """The containers of this host whose logs are followed now, by name, each with its news.
+
+        news: when errors were written, in nanoseconds UTC on the engine's clock, and how many.
+        Errors are counted where a log is followed, and nowhere else.
+        """
+        self._logs = {name: self._logs.get(name) or Errors() for name in followed}
+        for name, news in followed.items():
+            for at, count in news:
+                self._logs[name].add(at, count)
 
     def due(self, now: float) -> bool:
         """Whether it is time to look again; a look costs a little."""
@@ -70,8 +73,7 @@ class Limits:
         if self._known is None:
             before = self._from(incident, now)
             self._known = Known(over={key: one for key, one in before.items() if key[0]})
-        followed, errors = self._log
-        rates = {followed: errors.last_minute(engines_ns)} if followed else {}
+        rates = {name: errors.last_minute(engines_ns) for name, errors in self._logs.items()}
         self._known, told = crossings(containers.rows, self._known, self._thresholds, now, rates)
         self._remember(told)
 

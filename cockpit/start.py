@@ -107,6 +107,8 @@ handbook: ON_CALL.md
 #    restarts: 5
 ## Percent of a container's memory limit.
 #    memory: 80
+## Minutes over it until the screen and the timeline tell of it.
+#    memory_minutes: 10
 ## Percent of a disk on a host.
 #    disk: 80
 ## Errors a minute in a log.

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from cockpit.containers.stats import stale
 from cockpit.text import Safe
-from cockpit.words import size
+from cockpit.words import lasted, many, size
 
 if TYPE_CHECKING:
     from cockpit.config import Thresholds
@@ -59,9 +58,13 @@ class Restarts:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of the containers of one host. restarts is by the id of a container."""
+    """What is known of the containers of one host.
+
+    restarts is by the id of a container, as is high: since when its memory is over the limit.
+    """
 
     restarts: Mapping[str, Restarts] = field(default_factory=lambda: MappingProxyType({}))
+    high: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     over: Mapping[Key, Over] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -95,11 +98,25 @@ def crossings(
     """
     rows = list(rows)
     counted = {row.id: _counted(row, before.restarts.get(row.id), now) for row in rows}
+    percents = {row.id: memory_percent(row, now) for row in rows}
+    high = {
+        row.id: since
+        for row in rows
+        if (since := _high(row, percents[row.id], before.high.get(row.id), thresholds, now))
+        is not None
+    }
     over: dict[Key, Over] = {}
     told: list[Crossing] = []
     judged: set[Key] = set()
     for row in rows:
-        for what, sign in _signs(row, counted[row.id], thresholds, now, errors):
+        signs = (
+            _restless(row, counted[row.id], thresholds, now),
+            _filled(row, percents[row.id], high.get(row.id), thresholds, now),
+            _failing(row, thresholds, errors),
+        )
+        for what, sign in zip((RESTARTS, MEMORY, ERRORS), signs, strict=True):
+            if sign is None:
+                continue
             key = (str(row.name), what)
             was = before.over.get(key)
             judged.add(key)
@@ -108,9 +125,11 @@ def crossings(
             last = now if sign.near else was.last if was else now
             if was and now - last >= QUIET[what]:
                 continue  # told below
-            words = sign.words if sign.crossed else was.words if was else sign.words
-            # Of restarts that no longer count, what was said of them stays.
-            short = was.short if was and what == RESTARTS and not sign.crossed else sign.short
+            short, words = sign.said()
+            if was and not sign.crossed:
+                words = was.words
+                # Of restarts that no longer count, what was said of them stays.
+                short = was.short if what == RESTARTS else short
             over[key] = Over(short, words, last)
             if was is None:
                 told.append(Crossing(row.name, what, words))
@@ -123,56 +142,61 @@ def crossings(
             there = any(row.name == key[0] for row in rows)
             words = _back(key, thresholds, heard=key[0] in errors, there=there)
             told.append(Crossing(Safe(key[0]), key[1], words, back=True))
-    return Known(counted, over), tuple(told)
+    return Known(counted, high, over), tuple(told)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sign:
-    """crossed: it is over the limit. near: it is not far enough below to be called back."""
+    """crossed: it is over the limit. near: it is not far enough below to be called back.
+
+    said: the words of an Over, short and long; put together only where they are needed.
+    """
 
     crossed: bool
     near: bool
-    short: Safe
-    words: Safe
+    said: Callable[[], tuple[Safe, Safe]]
 
 
-def _signs(
-    row: Container, restarts: Restarts, limits: Thresholds, now: float, errors: Mapping[str, int]
-) -> Iterable[tuple[str, _Sign]]:
-    name = row.name
+def _restless(row: Container, restarts: Restarts, limits: Thresholds, now: float) -> _Sign:
     number = len(restarts.seen)
-    many = "restart" if number == 1 else "restarts"
-    yield (
-        RESTARTS,
-        _Sign(
-            number >= limits.restarts,
-            bool(number) and now - restarts.seen[-1] < 1.0,
-            Safe(f"{number} {many.upper()}"),
-            Safe(f"{name}: {number} {many} in 10 minutes (limit {limits.restarts})"),
-        ),
-    )
-    percent = memory_percent(row, now)
-    if percent is not None:
-        yield (
-            MEMORY,
-            _Sign(
-                percent >= limits.memory,
-                percent >= limits.memory - NEAR,
-                Safe(f"MEMORY {percent}%"),
-                Safe(f"{name}: memory is at {percent}% of its limit (limit {limits.memory}%)"),
-            ),
-        )
-    rate = errors.get(str(name))
-    if rate is not None:
-        yield (
-            ERRORS,
-            _Sign(
-                rate >= limits.errors,
-                rate * 2 >= limits.errors,
-                Safe(f"{min(rate, 9999)} ERR/MIN"),
-                Safe(f"{name}: {rate} errors in its log in a minute (limit {limits.errors})"),
-            ),
-        )
+
+    def said() -> tuple[Safe, Safe]:
+        words = many(number, "restart")
+        whole = f"{row.name}: {words} in 10 minutes (limit {limits.restarts})"
+        return Safe(words.upper()), Safe(whole)
+
+    near = bool(number) and now - restarts.seen[-1] < 1.0
+    return _Sign(number >= limits.restarts, near, said)
+
+
+def _filled(
+    row: Container, percent: int | None, since: float | None, limits: Thresholds, now: float
+) -> _Sign | None:
+    """None where it is not known how much it uses."""
+    if percent is None:
+        return None
+    long = now - since if since is not None else 0.0
+
+    def said() -> tuple[Safe, Safe]:
+        lasts = f" for {lasted(long)}" if limits.memory_minutes else ""
+        whole = f"{row.name}: memory over {limits.memory}% of its limit{lasts}, now {percent}%"
+        return Safe(f"MEMORY {percent}%"), Safe(whole)
+
+    enough = since is not None and long >= limits.memory_minutes * 60
+    return _Sign(enough and percent >= limits.memory, percent >= limits.memory - NEAR, said)
+
+
+def _failing(row: Container, limits: Thresholds, errors: Mapping[str, int]) -> _Sign | None:
+    """None where its log is not read."""
+    rate = errors.get(row.name)
+    if rate is None:
+        return None
+
+    def said() -> tuple[Safe, Safe]:
+        whole = f"{row.name}: {rate} errors in its log in a minute (limit {limits.errors})"
+        return Safe(f"{min(rate, 9999)} ERR/MIN"), Safe(whole)
+
+    return _Sign(rate >= limits.errors, rate * 2 >= limits.errors, said)
 
 
 def full(
@@ -213,6 +237,17 @@ def memory_percent(row: Container, now: float) -> int | None:
     return int(sample.memory * 100 / sample.memory_limit)
 
 
+def _high(
+    row: Container, percent: int | None, before: float | None, limits: Thresholds, now: float
+) -> float | None:
+    """Since when it is over its limit; a little below it for a while is over it still."""
+    if percent is None:
+        return before if row.live else None
+    if percent >= limits.memory:
+        return now if before is None else before
+    return before if percent >= limits.memory - NEAR else None
+
+
 def _counted(row: Container, before: Restarts | None, now: float) -> Restarts:
     """The restarts of the last ten minutes; those from before it was first seen are not known."""
     if row.restarts is None:
@@ -248,15 +283,16 @@ class Errors:
     """The errors in one log that is followed, by their time on the engine's clock."""
 
     def __init__(self) -> None:
-        self._at: deque[int] = deque(maxlen=100_000)
+        self._seconds: dict[int, int] = {}
 
-    def add(self, at: int, line: str) -> None:
-        """at: nanoseconds UTC, 0 where it is not known: then it does not count."""
-        if at and error(line):
-            self._at.append(at)
+    def add(self, at: int, count: int = 1) -> None:
+        """at: nanoseconds UTC, 0 where it is not known: then they do not count."""
+        if at and count:
+            second = at // 10**9
+            self._seconds[second] = self._seconds.get(second, 0) + count
 
     def last_minute(self, now: int) -> int:
         """How many in the minute before now, in nanoseconds."""
-        while self._at and self._at[0] < now - MINUTE_NS:
-            self._at.popleft()
-        return len(self._at)
+        since = (now - MINUTE_NS) // 10**9
+        self._seconds = {at: count for at, count in self._seconds.items() if at >= since}
+        return sum(self._seconds.values())

@@ -21,9 +21,12 @@ from cockpit.containers.limits import (
     full,
 )
 from cockpit.containers.stats import Sample
+from cockpit.containers.watch import Containers
+from cockpit.incident.incident import Incident
+from cockpit.limits import Limits
 from cockpit.text import Safe
 
-LIMITS = Thresholds(restarts=3, memory=90, errors=10)
+LIMITS = Thresholds(restarts=3, memory=90, memory_minutes=5, errors=10)
 MINUTE = 60 * 10**9
 
 
@@ -61,18 +64,30 @@ def told(
 def test_memory_is_told_once_though_it_goes_up_and_down_at_the_limit() -> None:
     known, said = told(Known(), 0.0, row(memory=89, at=0.0))
     assert said == []
-    known, said = told(known, 1.0, row(memory=92, at=1.0))
-    assert said == [(MEMORY, False, "web: memory is at 92% of its limit (limit 90%)")]
+    for second in range(1, 301):
+        memory = (91, 92, 88, 93)[second % 4]
+        known, said = told(known, second, row(memory=memory, at=second))
+        assert said == [], "not yet five minutes"
+    known, said = told(known, 301.0, row(memory=92, at=301.0))
+    assert said == [(MEMORY, False, "web: memory over 90% of its limit for 5 min, now 92%")]
     assert known.over["web", MEMORY].short == "MEMORY 92%"
-    for second, memory in enumerate((88, 93, 87, 91, 89) * 20, 2):
+    for second, memory in enumerate((88, 93, 87, 91, 89) * 20, 302):
         known, said = told(known, second, row(memory=memory, at=second))
         assert said == []
-    for second in range(102, 131):
+    for second in range(402, 431):
         known, said = told(known, second, row(memory=60, at=second))
         assert said == []
-    known, said = told(known, 131.0, row(memory=60, at=131.0))
+    known, said = told(known, 431.0, row(memory=60, at=431.0))
     assert said == [(MEMORY, True, "web: memory is below 85% of its limit again")]
     assert not known.over
+
+
+def test_memory_that_is_over_its_limit_again_and_again_but_never_long_is_not_told() -> None:
+    known = Known()
+    for second in range(0, 3000, 10):
+        memory = 97 if second % 250 < 200 else 40
+        known, said = told(known, second, row(memory=memory, at=second))
+        assert said == []
 
 
 def test_restarts_count_within_ten_minutes_and_from_when_it_was_first_seen() -> None:
@@ -105,22 +120,36 @@ def test_a_container_made_anew_and_one_that_was_not_asked_yet_begin_at_nothing()
 
 def test_old_numbers_and_stopped_containers_tell_nothing_new() -> None:
     known, _ = told(Known(), 0.0, row(memory=95, at=0.0))
-    known, said = told(known, 200.0, row(memory=95, at=0.0))
+    known, said = told(known, 300.0, row(memory=95, at=300.0))
+    assert [one[:2] for one in said] == [(MEMORY, False)]
+    known, said = told(known, 500.0, row(memory=95, at=300.0))
     assert said == [] and known.over, "the number is old: neither worse nor back"
-    known, said = told(known, 201.0, row(memory=95, at=201.0))
+    known, said = told(known, 501.0, row(memory=95, at=501.0))
     assert said == []
-    known, said = told(known, 202.0, row(state="exited"))
+    known, said = told(known, 502.0, row(state="exited"))
     assert said == [] and known.over
-    known, said = told(known, 203.0)
+    known, said = told(known, 503.0)
     assert [one[:2] for one in said] == [(MEMORY, True)], "it is gone"
+
+
+def test_of_a_flood_the_errors_that_were_left_out_count_too_and_no_log_that_is_left() -> None:
+    limits = Limits("prod-1", LIMITS)
+    second = 10**9
+    limits.heard({"web": [(second, 2), (2 * second, 8400)], "db": [(second, 3)]})
+    known = Containers((row(),), 5.0, Safe(""), "", Safe(""), Safe("prod-1"), {})
+    limits.look(known, Incident(), 5.0, 5 * second)
+    assert limits.over["web", ERRORS].short == "8402 ERR/MIN"
+    limits.heard({"db": []})
+    limits.look(known, Incident(), 70.0, 6 * second)
+    assert ("web", ERRORS) not in limits.over
 
 
 def test_errors_are_counted_by_the_time_in_the_log() -> None:
     errors = Errors()
-    for second in range(30):
-        errors.add((100 + second) * 10**9, "2026-11-21 ERROR payment refused")
-        errors.add((100 + second) * 10**9, "INFO all is well, no error")
-    errors.add(0, "ERROR at an unknown time")
+    for second in range(0, 30, 2):
+        errors.add((100 + second) * 10**9)
+        errors.add((100 + second) * 10**9 + 5, 1)
+    errors.add(0, 1000)
     assert errors.last_minute(130 * 10**9) == 30
     assert errors.last_minute(170 * 10**9) == 20
     assert errors.last_minute(130 * 10**9 + MINUTE) == 0

@@ -101,7 +101,8 @@ async def test_a_limit_that_is_crossed_is_on_the_timeline_of_an_open_incident_on
     tmp_path: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = msgspec.structs.replace(
-        load(lab.write_config(tmp_path)), thresholds=Thresholds(restarts=1, memory=10, disk=1)
+        load(lab.write_config(tmp_path)),
+        thresholds=Thresholds(restarts=1, memory=10, memory_minutes=0, disk=1),
     )
     monkeypatch.setattr(disks, "FIRST_S", 0.5)
     responder = Responder(tmp_path / "incidents", "sam", config)
