@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import calendar
 import re
+import struct
 import time
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
+
+from cockpit.logs.flood import Block
 
 STDOUT: Final = 1
 STDERR: Final = 2
@@ -18,6 +21,8 @@ PART: Final = 1 << 14  # The engine cuts a longer line into parts of this size,
 STAMP: Final = 31  # each with its time and a space before it.
 TOGETHER: Final = 64 * (STAMP + PART)
 KEYS: Final = 1024
+_HEADER: Final = struct.Struct(">B3sL")
+_NO_MORE: Final = b"\0\0\0"
 
 
 class Message(NamedTuple):
@@ -42,24 +47,39 @@ class Framed:
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that are whole now. Raises ValueError for what is not a framed log."""
+        return self.read(self.cut(data))
+
+    def cut(self, data: bytes) -> Block:
+        """The frames that are whole now, unread. Raises ValueError as `feed` does."""
         held = self._held
         held += data
-        messages = []
-        start = 0
-        while len(held) - start >= HEADER:
-            stream = held[start]
-            if stream > 3 or held[start + 1 : start + 4] != b"\0\0\0":
+        starts = []
+        start, size = 0, len(held)
+        while size - start >= HEADER:
+            stream, zeros, length = _HEADER.unpack_from(held, start)
+            if stream > 3 or zeros != _NO_MORE:
                 raise ValueError(f"not a log frame: {bytes(held[start : start + HEADER])!r}")
-            end = start + HEADER + int.from_bytes(held[start + 4 : start + HEADER], "big")
-            if end - start > LARGEST:
-                raise ValueError(f"a log frame of {end - start - HEADER:,} bytes")
-            if len(held) < end:
+            if length > LARGEST - HEADER:
+                raise ValueError(f"a log frame of {length:,} bytes")
+            end = start + HEADER + length
+            if size < end:
                 break
-            at, body = self._stamps.split(bytes(held[start + HEADER : end]))
-            messages.append(Message(at, stream, body))
+            starts.append(start)
             start = end
+        whole = bytes(held[:start])
         del held[:start]
-        return messages
+        return Block(whole, starts)
+
+    def read(self, block: Block) -> list[Message]:
+        """The messages of whole frames."""
+        data, starts = block
+        split = self._stamps.split
+        ends = [*starts[1:], len(data)]
+        return [
+            Message(stamped[0], data[start], stamped[1])
+            for start, end in zip(starts, ends, strict=True)
+            for stamped in (split(data[start + HEADER : end]),)
+        ]
 
     def end(self) -> list[Message]:
         """What is left when the engine ended the log: nothing, frames are whole."""
@@ -75,19 +95,31 @@ class Lined:
 
     def feed(self, data: bytes) -> list[Message]:
         """The lines that are whole now, and the parts of one that is very long."""
+        return self.read(self.cut(data))
+
+    def cut(self, data: bytes) -> Block:
+        """As `feed`, but unread."""
         held, start = self._held + data, 0
-        messages: list[Message] = []
+        starts = []
         while start < len(held):
-            end = held.find(b"\n", start, start + TOGETHER)
-            if end >= 0:
-                messages += self._messages(held[start:end], b"\n")
-                start = end + 1
-            elif len(held) - start >= TOGETHER:
-                messages += self._messages(held[start : start + TOGETHER], b"")
-                start += TOGETHER
-            else:
-                break
+            end = held.find(b"\n", start, start + TOGETHER) + 1
+            if not end:
+                if len(held) - start < TOGETHER:
+                    break
+                end = start + TOGETHER
+            starts.append(start)
+            start = end
         self._held = held[start:]
+        return Block(held[:start], starts)
+
+    def read(self, block: Block) -> list[Message]:
+        """The messages of what was cut."""
+        data, starts = block
+        messages: list[Message] = []
+        for start, end in zip(starts, [*starts[1:], len(data)], strict=True):
+            line = data[start:end]
+            whole = line.removesuffix(b"\n")
+            messages += self._messages(whole, b"" if whole is line else b"\n")
         return messages
 
     def end(self) -> list[Message]:
@@ -162,6 +194,11 @@ class Resume:
         self._latest = 0
         self._times_seen: dict[tuple[int, int, int], int] = {}
         self._due = 0
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether what comes now was seen before."""
+        return self._due > 0
 
     def since(self) -> int:
         """The time to ask from, nanoseconds; 0 when nothing was read yet. Call once per cut."""

@@ -18,6 +18,7 @@ from cockpit import text
 from cockpit.containers.container import moment
 from cockpit.containers.engine import Engine, EngineTrouble, NoSuchContainer
 from cockpit.containers.frames import STDERR, Framed, Joined, Lined, Message, Resume
+from cockpit.logs.flood import BREATH_S, FULL, LOOK_S, Block, Flood, Pace, not_shown
 from cockpit.logs.line import Line, Stream
 from cockpit.logs.source import Batch, LogTrouble
 from cockpit.target.target import LinkDown
@@ -56,7 +57,11 @@ class Tail:
         self.host = engine.where
         self.lines: deque[Line] = deque()
         self.total = 0
-        self._dropped = 0
+        self._dropped = self._skipped = self._errors = 0
+        self._pace = Pace()
+        self._flood = Flood()
+        self._parser: Framed | Lined = Framed()
+        self._looked = 0.0
         self._before = 0
         self._engine = engine
         self._container = container
@@ -103,27 +108,31 @@ class Tail:
 
     def take(self) -> Batch:
         """The lines that came since the last take, in their order."""
+        if self._flood and time.monotonic() - self._looked >= LOOK_S:
+            self._look(self._parser)
         lines, self.lines, self._chars = self.lines, deque(), 0
-        dropped, self._dropped = self._dropped, 0
+        dropped, skipped, errors = self._dropped, self._skipped, self._errors
+        self._dropped = self._skipped = self._errors = 0
         if dropped:
             lines.appendleft(Line(lines[0].at, Stream.GAP, not_shown(dropped, 0)))
-        return Batch(lines, dropped)
+        return Batch(lines, skipped + dropped, errors)
 
     async def older(self, before: int, count: int) -> tuple[Line, ...]:
         """At most `count` lines from just before a moment. Raises LogTrouble."""
         # The engine counts from the newest line back, and only then leaves out what is later.
         tail = self._before + self.total + count + SPARE
-        for _ in range(3):
-            lines = await self._past(until=before - 1, tail=tail)
-            if lines:
-                break
+        lines = await self._past(until=before - 1, tail=tail)
+        while not lines and await self._past(until=before - 1, most=1):
             tail *= 4
+            lines = await self._past(until=before - 1, tail=tail)
         self._before += min(count, len(lines))
         return tuple(lines)[-count:]
 
     async def since(self, at: int, count: int) -> tuple[Line, ...]:
         """At most `count` lines from a moment on. Raises LogTrouble."""
-        return tuple(await self._past(since=at, most=count))
+        lines = await self._past(since=at, most=count)
+        self._before = max(self._before, len(lines))
+        return tuple(lines)
 
     async def _past(
         self, *, since: int = 0, until: int = 0, tail: int | None = None, most: int = SAVED_LINES
@@ -146,10 +155,7 @@ class Tail:
             lines += _lines(parser.end(), joined)
         except (EngineTrouble, ValueError) as trouble:
             raise LogTrouble(text.clean_line(str(trouble))) from trouble
-        return lines + [
-            Line(0, _stream(stream), _clean(body, missing))
-            for stream, body, missing in joined.end()
-        ]
+        return lines + [_line(0, stream, body, missing) for stream, body, missing in joined.end()]
 
     async def _run(self) -> None:
         failures = 0
@@ -196,14 +202,53 @@ class Tail:
         )
         rested = time.monotonic()
         self._say("")
-        async with aclosing(stream) as chunks:
-            async for chunk in chunks:
-                self._reached = True
-                self._add(parser.feed(chunk))
-                if time.monotonic() - rested > BUSY:
-                    await asyncio.sleep(0)
-                    rested = time.monotonic()
+        try:
+            async with aclosing(stream) as chunks:
+                async for chunk in chunks:
+                    self._reached = True
+                    now = time.monotonic()
+                    fast = self._came(parser, parser.cut(chunk), now)
+                    if fast and len(chunk) < FULL:
+                        await asyncio.sleep(BREATH_S)
+                    elif now - rested > BUSY:
+                        await asyncio.sleep(0)
+                        rested = time.monotonic()
+        finally:
+            self._look(parser)
         self._add(parser.end())
+
+    def _came(self, parser: Framed | Lined, block: Block, now: float) -> bool:
+        """Takes lines, or holds the newest of them where they come too fast; whether they do."""
+        if not block.starts:
+            return bool(self._flood)
+        if self._resume.overlaps:
+            self._add(parser.read(block))
+            return False
+        last = Block(block.data[block.starts[-1] :], [0])
+        at = max((message.at for message in parser.read(last)), default=0)
+        if self._pace.fast(len(block.starts), at, now):
+            self._flood.hold(block)
+            self._parser = parser
+            self._count(len(block.starts))
+            return True
+        self._look(parser)
+        self._add(parser.read(block))
+        return False
+
+    def _look(self, parser: Framed | Lined) -> None:
+        """Takes the newest lines of what came too fast."""
+        if not self._flood:
+            return
+        self._looked = time.monotonic()
+        blocks, skipped, errors = self._flood.look()
+        messages = [message for block in blocks for message in parser.read(block)]
+        if skipped:
+            self._break_off()
+            self._skipped += skipped
+            self._errors += errors
+            at = messages[0].at if messages else 0
+            self._append(Line(at, Stream.GAP, not_shown(skipped, errors)))
+        self._add(messages, counted=True)
 
     async def _until_started(self) -> None:
         """Wait for the next start. Raises NoSuchContainer when there will be none."""
@@ -222,8 +267,8 @@ class Tail:
                 raise NoSuchContainer(self._container)
         raise EngineTrouble(f"Docker at {self._engine.where} stopped. It is asked again by itself.")
 
-    def _add(self, messages: list[Message]) -> None:
-        before = self.total
+    def _add(self, messages: list[Message], *, counted: bool = False) -> None:
+        new_ones = 0
         for message in messages:
             new, hole = self._resume.fresh(message)
             if hole:
@@ -231,22 +276,26 @@ class Tail:
                 self._append(Line(message.at, Stream.GAP, GAP))
             if not new:
                 continue
+            new_ones += 1
             joined = self._joined.add(message)
             if joined is not None:
-                self._append(Line(message.at, _stream(message.stream), _clean(*joined)))
-        if self.total > before:
-            self._rate.add(self.total - before, time.monotonic())
-            self._changed()
+                self._append(_line(message.at, message.stream, *joined))
+        if new_ones and not counted:
+            self._count(new_ones)
+
+    def _count(self, lines: int) -> None:
+        self.total += lines
+        self._rate.add(lines, time.monotonic())
+        self._changed()
 
     def _break_off(self) -> None:
         """Show the lines whose end will not come."""
         for stream, body, missing in self._joined.end():
-            self._append(Line(0, _stream(stream), _clean(body, missing)))
+            self._append(_line(0, stream, body, missing))
 
     def _append(self, line: Line) -> None:
         lines = self.lines
         lines.append(line)
-        self.total += 1
         self._chars += len(line.text)
         while len(lines) > self._keep or (self._chars > KEPT_CHARS and len(lines) > 1):
             self._chars -= len(lines.popleft().text)
@@ -271,19 +320,13 @@ GAP: Final = Safe(
 )
 
 
-def not_shown(lines: int, errors: int) -> Safe:
-    """What stands in place of lines that came too fast."""
-    told = f", {errors:,} of them errors" if errors else ""
-    return Safe(f"… {lines:,} lines not shown{told}: they came too fast")
-
-
 def _lines(messages: list[Message], joined: Joined) -> list[Line]:
     """The whole lines of these messages."""
     lines = []
     for message in messages:
         whole = joined.add(message)
         if whole is not None:
-            lines.append(Line(message.at, _stream(message.stream), _clean(*whole)))
+            lines.append(_line(message.at, message.stream, *whole))
     return lines
 
 
@@ -310,13 +353,11 @@ class _Rate:
             self._began, self._count = now, 0
 
 
-def _stream(stream: int) -> Stream:
-    return Stream.STDERR if stream == STDERR else Stream.STDOUT
-
-
-def _clean(body: bytes, missing: int) -> Safe:
-    line = text.clean_line(body)
-    return Safe(f"{line} …[and {missing:,} bytes more]") if missing else line
+def _line(at: int, stream: int, body: bytes, missing: int) -> Line:
+    line, looks = text.coloured_line(body)
+    if missing:
+        line = Safe(f"{line} …[and {missing:,} bytes more]")
+    return Line(at, Stream.STDERR if stream == STDERR else Stream.STDOUT, line, looks)
 
 
 async def save(engine: Engine, container: str, path: Path) -> int:
