@@ -1,4 +1,4 @@
-"""A TCP proxy that does to a link what trains and tunnels do: cut, stall, hold, delay, refuse."""
+"""A TCP proxy that does to a link what trains and tunnels do: cut, stall, hold, delay, choke."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 Side = Literal["up", "down", "both"]  # up: what the client sends
 CHUNK = 65536
+STEP = 0.02  # seconds worth of bytes that a choked link passes at once
 HELD_CHUNKS = 256  # beyond this the sender sees its window close, as on a real dead link
 
 
@@ -58,6 +59,7 @@ class Proxy:
         self.bytes_up = self.bytes_down = self.accepted = 0
         self.on_accept: Callable[[], object] = lambda: None
         self._delay_s = 0.0
+        self._rate = 0.0
         self._flowing = {"up": asyncio.Event(), "down": asyncio.Event()}
         self._gates: set[asyncio.Event] = set()
         self._wires: dict[str, tuple[int, Callable[[], object]]] = {}
@@ -162,6 +164,10 @@ class Proxy:
         """Milliseconds each byte waits from now on, one way; a round trip waits twice."""
         self._delay_s = ms / 1000
 
+    def choke(self, rate: float) -> None:
+        """Bytes a second that pass each way on each connection from now on; 0 for no bound."""
+        self._rate = rate
+
     def _accept(self) -> None:
         # Not loop.sock_accept(): cancelled when somebody has just come, it breaks.
         try:
@@ -209,10 +215,14 @@ class Proxy:
             if not data:
                 return
             left, act = self._wires.pop(side, (len(data), None))
-            part, data = data[:left], data[left:]
+            most = max(1, int(self._rate * STEP)) if self._rate else len(data)
+            part = data[: min(left, most)]
+            data = data[len(part) :]
             if act is not None and left > len(part):
                 self._wires[side] = (left - len(part), act)
             await loop.sock_sendall(sink, part)
+            if self._rate:
+                await asyncio.sleep(len(part) / self._rate)
             if act is not None and left == len(part):
                 act()
                 await asyncio.sleep(0.02)
