@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
+from cockpit.logs.block import MOST_BYTES, MOST_LINES, Block, Row, blocks
 from cockpit.logs.level import level
-from cockpit.logs.line import Level, Line
-from cockpit.logs.traces import State, follow
+from cockpit.logs.line import Level, Line, Stream
+from cockpit.logs.traces import State, follow, frame
 
 KEPT_BYTES: Final = 32 << 20
+MINUTE_NS: Final = 60 * 10**9
+# A traceback is written at once; what is indented for ever must not grow into one entry.
+MOST_MORE: Final = 1000
+MOST_MORE_CHARS: Final = 256 << 10
+PAUSE_NS: Final = 10**9
+SPAN_NS: Final = 5 * PAUSE_NS
 
 
 class Held(NamedTuple):
@@ -26,27 +34,53 @@ class Held(NamedTuple):
     head: bool
 
 
+class _Log:
+    """Where one of the logs is: what its last line was a part of, and that entry."""
+
+    __slots__ = ("at", "began", "chars", "key", "level", "more", "state", "timed")
+
+    def __init__(self) -> None:
+        self.state = State.PLAIN
+        self.level = Level.NONE
+        self.key = self.at = self.began = 0
+        self.more = -1
+        self.chars = 0
+        self.timed = False
+
+
 class Window:
     """Lines by number, merged by time; a line keeps its number as long as it is held.
 
     Numbers grow by one from `first` to `end` (exclusive); older lines that are loaded later have
     lower, also negative ones. Where a line comes late, those after it move up: `add` tells.
-    When there is more than `keep` bytes of text the oldest go.
+    When there is more than `keep` bytes of text the oldest go, some thousand at a time.
+
+    A log keeps its own order, whatever its clock does. A line without a time has that of the one
+    before in its log, and where its log never tells one it goes to the end. An entry stays
+    together: what continues a line is not parted from it by lines of other logs.
     """
 
     def __init__(self, keep: int = KEPT_BYTES) -> None:
         self._keep = keep
-        self.clear()
+        self._changes = 0
+        self._blocks: list[Block] = []
+        self._numbers: list[int] = []
+        self._end = 0
+        self._size = 0
+        self._logs: dict[int, _Log] = {}
+        self._errors: dict[int, int] = {}
+        self._told: deque[tuple[int, int]] = deque(maxlen=100)
+        self._begun = 0
 
     @property
     def first(self) -> int:
         """The number of the oldest line."""
-        return self._first
+        return self._numbers[0] if self._numbers else self._end
 
     @property
     def end(self) -> int:
         """One more than the number of the newest."""
-        return self._first + len(self._held)
+        return self._end
 
     @property
     def changes(self) -> int:
@@ -54,46 +88,239 @@ class Window:
         return self._changes
 
     def __getitem__(self, number: int) -> Held:
-        if not self._first <= number < self.end:
-            raise IndexError(number)
-        return self._held[number - self._first]
+        start, block = self.block(number)
+        line, _, origin, how_bad, head = block.row(number - start)
+        return Held(line, origin, how_bad, head)
 
-    def add(self, origin: int, lines: Sequence[Line]) -> int:
+    def block(self, number: int) -> tuple[int, Block]:
+        """The block that holds a line, and the number of its first. Raises IndexError."""
+        if not self.first <= number < self._end:
+            raise IndexError(number)
+        place = bisect_right(self._numbers, number) - 1
+        return self._numbers[place], self._blocks[place]
+
+    def lowest_since(self, changes: int) -> int | None:
+        """The lowest number whose line is another than when `changes` was this; None for all."""
+        if changes < self._begun:
+            return None
+        lowest = self._end
+        for when, number in reversed(self._told):
+            if when <= changes:
+                return lowest
+            lowest = min(lowest, number)
+        return None if self._told and changes < self._told[0][0] - 1 else lowest
+
+    def add(self, origin: int, lines: Sequence[Line], *, late: bool = False) -> int:
         """New lines of one log, in its order; returns the lowest number whose line is now another.
 
         That is `end` before the call unless some are earlier than what is held: those go where
-        their time says, and what comes after moves up.
+        their time says, and what comes after moves up. late: they are from before what is held of
+        this log, not what comes next in it.
         """
-        lowest = self.end
+        before = lowest = self._end
         if not lines:
             return lowest
-        state, worst, key = self._states.get(origin, (State.PLAIN, Level.NONE, 0))
-        for line in lines:
-            more, state = follow(state, worst, line.text)
-            more = more and origin in self._states
-            if more:
-                place = self._last_of(origin) + 1
-            else:
-                worst = level(line.text)
-                key = max(key, line.at) or (self._keys[-1] if self._keys else 0)
-                place = bisect_right(self._keys, key)
-            self._held.insert(place, Held(line, origin, worst, not more))
-            self._keys.insert(place, key)
-            lowest = min(lowest, self._first + place)
-            self._size += len(line.text)
-            self._states[origin] = (state, worst, key)
-        self._changes += 1
-        while self._size > self._keep and self._held:
-            self._size -= len(self._held[0].line.text)
-            del self._held[0], self._keys[0]
-            self._first += 1
-        return max(lowest, self._first)
+        if late:
+            log = _Log()
+            log.key = next((line.at for line in lines if line.at), 0)
+            log.timed = True
+        else:
+            log = self._logs.setdefault(origin, _Log())
+        joins, key, was = log.more >= 0, log.key, log.level
+        rows = self._rows(log, origin, lines)
+        if joins and not rows[0].head:
+            more = next((index for index, row in enumerate(rows) if row.head), len(rows))
+            worst = max(row.level for row in rows[:more])
+            lowest = self._continue(key, origin, rows[:more])
+            if worst > was:
+                lowest = min(lowest, self._worse(lowest))
+            rows = rows[more:]
+        # An entry has one key, so that it cannot be parted here.
+        newest = self._newest()
+        on_time = bisect_left(rows, newest, key=lambda row: row.key)
+        if on_time:
+            lowest = min(lowest, self._insert(rows[:on_time]))
+        self._append(rows[on_time:])
+        self._drop()
+        lowest = min(lowest, before)
+        self._change(lowest)
+        return max(lowest, self.first)
 
-    def _last_of(self, origin: int) -> int:
-        for place in range(len(self._held) - 1, -1, -1):
-            if self._held[place].origin == origin:
-                return place
-        return -1
+    def _rows(self, log: _Log, origin: int, lines: Iterable[Line]) -> list[Row]:
+        """The lines with what is found out about them; errors are counted."""
+        rows: list[Row] = []
+        head = -1
+        for line in lines:
+            at, stream, text, _ = line
+            more, state = follow(log.state, log.level, text)
+            if (
+                more
+                and log.more >= 0
+                and stream is not Stream.GAP
+                and log.more < MOST_MORE
+                and log.chars < MOST_MORE_CHARS
+                and (not at or (at - log.at < PAUSE_NS and at - log.began < SPAN_NS))
+            ):
+                log.more += 1
+                log.chars += len(text)
+                log.state = state
+                if at:
+                    log.at = at
+                if log.level == Level.NONE and frame(text):
+                    log.level = Level.ERROR
+                    if head >= 0:
+                        self._count(log.key, 1)
+                        for index in range(head, len(rows)):
+                            rows[index] = rows[index]._replace(level=Level.ERROR)
+                rows.append(Row(line, log.key, origin, log.level, False))
+                continue
+            head = len(rows)
+            if at:
+                log.timed = True
+                log.key = max(log.key, at)
+                log.at = log.began = at
+            elif not log.timed:
+                log.key = max(log.key, self._newest())
+            log.state = state
+            log.more = log.chars = 0
+            log.level = Level.NONE if stream is Stream.GAP else level(text)
+            if log.level == Level.ERROR:
+                self._count(log.key, 1)
+            rows.append(Row(line, log.key, origin, log.level, True))
+        return rows
+
+    def _newest(self) -> int:
+        return self._blocks[-1].keys[-1] if self._blocks else 0
+
+    def _count(self, key: int, by: int) -> None:
+        if key:
+            minute = key // MINUTE_NS
+            count = self._errors.get(minute, 0) + by
+            if count > 0:
+                self._errors[minute] = count
+            else:
+                self._errors.pop(minute, None)
+
+    def _append(self, rows: Sequence[Row]) -> None:
+        at = 0
+        while at < len(rows):
+            if not self._blocks or (rows[at].head and self._blocks[-1].full):
+                if self._blocks:
+                    self._blocks[-1].close()
+                self._blocks.append(Block())
+                self._numbers.append(self._end)
+            block = self._blocks[-1]
+            end, size = at + 1, block.size + len(rows[at].line.text)
+            room = at + MOST_LINES - len(block)
+            while end < len(rows) and not (rows[end].head and (end >= room or size >= MOST_BYTES)):
+                size += len(rows[end].line.text)
+                end += 1
+            self._extend(rows[at:end])
+            at = end
+
+    def _extend(self, rows: Sequence[Row]) -> None:
+        """Puts lines at the end of the last block."""
+        block = self._blocks[-1]
+        self._size -= block.size
+        block.extend(rows)
+        self._size += block.size
+        self._end += len(rows)
+
+    def _continue(self, key: int, origin: int, rows: list[Row]) -> int:
+        """Puts more lines behind the newest entry of a log; returns the number of the first."""
+        place = self._place(key)
+        while place >= 0:
+            block, number = self._blocks[place], self._numbers[place]
+            for index in range(bisect_right(block.keys, key) - 1, -1, -1):
+                if block.keys[index] != key:
+                    place = 0
+                    break
+                if block.origins[index] != origin:
+                    continue
+                if place == len(self._blocks) - 1 and index == len(block) - 1:
+                    self._extend(rows)
+                else:
+                    held = block.rows()
+                    held[index + 1 : index + 1] = rows
+                    self._replace(place, held)
+                    self._renumber(place)
+                return number + index + 1
+            place -= 1
+        # What they continue is not held any more: they stand for it.
+        rows[0] = rows[0]._replace(head=True)
+        if rows[0].level == Level.ERROR:
+            self._count(key, 1)
+        before = self._end
+        if key < self._newest():
+            return self._insert(rows)
+        self._append(rows)
+        return before
+
+    def _worse(self, number: int) -> int:
+        """The entry that a line is of is an error after all; returns the number of its head."""
+        start, block = self.block(number)
+        first, last = block.entry(number - start)
+        if block.levels[first] != Level.ERROR:
+            self._count(block.keys[first], 1)
+        block.levels[first : last + 1] = bytes((Level.ERROR,)) * (last + 1 - first)
+        return start + first
+
+    def _insert(self, rows: list[Row]) -> int:
+        """Puts lines where their keys say, behind those that have the same.
+
+        They must be in order, and earlier than the newest. Returns the number of the first.
+        """
+        groups: dict[int, list[Row]] = {}
+        for row in rows:
+            groups.setdefault(max(0, self._place(row.key)), []).append(row)
+        lowest, number = min(groups), 0
+        # From the end, so that the places before stay what they are.
+        for place in sorted(groups, reverse=True):
+            block, late = self._blocks[place], groups[place]
+            number = self._numbers[place] + bisect_right(block.keys, late[0].key)
+            held, merged, at = block.rows(), [], 0
+            for row in late:
+                to = max(at, bisect_right(block.keys, row.key))
+                merged += held[at:to]
+                merged.append(row)
+                at = to
+            self._replace(place, merged + held[at:])
+        self._renumber(lowest)
+        return number
+
+    def _place(self, key: int) -> int:
+        """The last block that begins with this key or an earlier one; -1 where all begin later."""
+        return bisect_right(self._blocks, key, key=lambda block: block.keys[0]) - 1
+
+    def _replace(self, place: int, rows: list[Row]) -> None:
+        """Has these lines in place of those of a block."""
+        newest = place == len(self._blocks) - 1
+        self._size -= self._blocks[place].size
+        made = blocks(rows)
+        for block in made[:-1] if newest else made:
+            block.close()
+        self._size += sum(block.size for block in made)
+        self._blocks[place : place + 1] = made
+
+    def _renumber(self, place: int) -> None:
+        """Numbers blocks anew behind this one."""
+        number = self._numbers[place]
+        del self._numbers[place:]
+        for block in self._blocks[place:]:
+            self._numbers.append(number)
+            number += len(block)
+        self._end = number
+
+    def _drop(self) -> None:
+        """Lets the oldest go while there is too much."""
+        gone = 0
+        while self._size > self._keep and gone < len(self._blocks) - 1:
+            block = self._blocks[gone]
+            self._size -= block.size
+            for key in block.errors():
+                self._count(key, -1)
+            gone += 1
+        del self._blocks[:gone], self._numbers[:gone]
 
     def prepend(self, lines: Sequence[tuple[int, Line]], *, room: int = 0) -> None:
         """Older lines, each with its origin, all from before what is held, oldest first.
@@ -101,45 +328,64 @@ class Window:
         room: bytes that may be held beyond `keep` from now on, as these were asked for.
         """
         self._keep += room
-        older = Window(self._keep)
+        if not lines:
+            return
+        logs: dict[int, list[Line]] = {}
         for origin, line in lines:
-            older.add(origin, [line])
-        self._held[:0] = older._held
-        top = self._keys[0] if self._keys else 1 << 63
-        self._keys[:0] = [min(key, top) for key in older._keys]
-        self._first -= len(older._held)
+            logs.setdefault(origin, []).append(line)
+        older = Window(1 << 62)
+        for origin, own in logs.items():
+            older.add(origin, own)
+        first, rest = self.first, self._blocks
+        if rest:
+            older._cap(rest[0].keys[0])
+            older._blocks[-1].close()
+        else:
+            self._logs = older._logs
+        self._blocks = older._blocks + rest
+        self._numbers = [first - (older.end - older.first)]
+        self._renumber(0)
         self._size += older._size
-        for origin, state in older._states.items():
-            self._states.setdefault(origin, state)
-        self._changes += 1
+        for block in older._blocks:
+            for key in block.errors():
+                self._count(key, 1)
+        self._drop()
+        self._change(self._end)
+
+    def _cap(self, key: int) -> None:
+        """Sorts no line after this key."""
+        for block in reversed(self._blocks):
+            for index in range(len(block) - 1, -1, -1):
+                if block.keys[index] <= key:
+                    return
+                block.keys[index] = key
 
     def clear(self) -> None:
         """Begin anew."""
-        self._changes = getattr(self, "_changes", 0) + 1
-        self._first = 0
-        self._size = 0
-        self._held: list[Held] = []
-        self._keys: list[int] = []
-        self._states: dict[int, tuple[State, Level, int]] = {}
+        self._blocks, self._numbers = [], []
+        self._end = self._size = 0
+        self._logs, self._errors = {}, {}
+        self._told.clear()
+        self._changes += 1
+        self._begun = self._changes
+
+    def _change(self, lowest: int) -> None:
+        self._changes += 1
+        self._told.append((self._changes, lowest))
 
     def entry(self, number: int) -> tuple[int, int]:
         """The first and the last number of the entry (a traceback is one) that this line is of."""
-        start = end = number
-        while start > self._first and not self[start].head:
-            start -= 1
-        while end + 1 < self.end and not self[end + 1].head:
-            end += 1
-        return start, end
+        start, block = self.block(number)
+        first, last = block.entry(number - start)
+        return start + first, start + last
 
     def near(self, at: int) -> int:
         """The number of the first line that is not before a moment, in nanoseconds."""
-        return self._first + bisect_left(self._keys, at)
+        place = bisect_left(self._blocks, at, key=lambda block: block.keys[-1])
+        if place == len(self._blocks):
+            return self._end
+        return self._numbers[place] + bisect_left(self._blocks[place].keys, at)
 
     def errors(self) -> dict[int, int]:
         """How many entries are errors, by minute (Unix time // 60), for minutes that have any."""
-        counted: dict[int, int] = {}
-        for held, key in zip(self._held, self._keys, strict=True):
-            if held.head and held.level == Level.ERROR:
-                minute = key // 60_000_000_000
-                counted[minute] = counted.get(minute, 0) + 1
-        return counted
+        return dict(self._errors)
