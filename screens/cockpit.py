@@ -24,7 +24,6 @@ from screens.escalate_keys import EscalateKeys
 from screens.incident_keys import IncidentKeys
 from screens.keybar import Keybar
 from screens.lines import Lines
-from screens.log_keys import LogKeys
 from screens.panes.checklist import Checklist
 from screens.panes.containers import ContainersPane
 from screens.panes.logs import LogsPane
@@ -33,6 +32,7 @@ from screens.quick_keys import QuickKeys
 from screens.rollout_keys import RolloutKeys
 from screens.say_keys import SayKeys
 from screens.status import StatusLine
+from screens.swarm_keys import SwarmKeys
 
 PANES = ("containers", "logs", "checklist", "timeline")
 FEED = 0.25
@@ -48,7 +48,7 @@ class CockpitScreen(
     ChecksKeys,
     QuickKeys,
     RolloutKeys,
-    LogKeys,
+    SwarmKeys,
 ):
     """Draws what the responder holds, and asks it for everything else."""
 
@@ -158,6 +158,7 @@ class CockpitScreen(
         self._tell_who_is_back()
         asked = Safe("Docker: asked in a moment.")
         watched = [(one.snapshot, one.limits.over) for one in self.responder.watched]
+        self.containers.beside = self.swarm_said()
         self.containers.show(watched, asked)
         self.checklist.update()
         self.timeline.update()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual import work
+from textual.screen import ModalScreen, Screen
 
 from cockpit.evidence import NOT_SAVED
 from cockpit.incident.incident import Run
@@ -205,8 +206,10 @@ class StepKeys(Asking):
         if chosen is not None and self._prepared_instead(command, chosen):
             return None
         host = self.responder.host_of(chosen)
+        # One of no runbook may be asked for on a list that was opened from here, and stays there.
+        on = self if chosen else self.app.screen
         terminal = terminal or await self.responder.why_terminal(command, chosen, elsewhere)
-        self._nobody_went_on(host, chosen)
+        self._nobody_went_on(host, chosen, on)
         hand = HandOver(self.app) if terminal else None
         size = hand.size() if hand else (0, 0)
         stale = self._staleness(elsewhere or host)
@@ -244,12 +247,13 @@ class StepKeys(Asking):
             self.say(f"Not sent: {host} is out of reach. It is prepared; enter goes on later.")
         return bool(why)
 
-    def _nobody_went_on(self, host: str, chosen: Chosen | None) -> None:
+    def _nobody_went_on(self, host: str, chosen: Chosen | None, on: Screen[Any]) -> None:
         """Raises CannotRun where another dialog or host was opened while this one was asked.
 
         Nothing may come up under the fingers of somebody who types something else by now.
         """
-        if self.app.screen is not self or self.responder.host_of(chosen) != host:
+        elsewhere = self.app.screen is not on or isinstance(on, ModalScreen)
+        if elsewhere or self.responder.host_of(chosen) != host:
             raise CannotRun(f"You went on while {host} was asked: nothing was run. enter runs it.")
 
     def _runs_already(self, chosen: Chosen | None) -> bool:
@@ -280,7 +284,7 @@ class StepKeys(Asking):
         if chosen is not None:
             host = self.responder.host_of(chosen)
             await self.responder.caught_up(chosen)
-            self._nobody_went_on(host, chosen)
+            self._nobody_went_on(host, chosen, self)
             known = self.responder.session(chosen).variables
         values = await self._values(text, chosen, known, placeholders.find(text, known))
         return None if values is None else placeholders.fill(text, values, known)

@@ -139,13 +139,13 @@ class Swarm:
 
     @property
     def said(self) -> Safe:
-        """In a few words, for a title: "3 services, 1 short"; "" where there is no swarm."""
+        """In a few words, for a title: "1 of 3 services short"; "" where there is no swarm."""
         if self.missing or self.at is None:
             return Safe("")
         short = sum(service.short > 0 for service in self.services)
         stuck = sum(service.update_stuck for service in self.services)
-        words = [many(len(self.services), "service")]
-        words += [f"{short} short"] if short else []
+        count = many(len(self.services), "service")
+        words = [f"{short} of {count} short" if short else count]
         words += [f"{stuck} update stuck"] if stuck else []
         return Safe(", ".join(words))
 
