@@ -183,7 +183,47 @@ class ContainerKeys(StepKeys):
 
     def open_differences(self, container: Container) -> None:
         """Shows what of a container differs from what its Compose file says now."""
-        raise NotImplementedError
+        engine = self.responder.engine_of(container.host)
+        if engine is None:
+            return
+        if not container.project:
+            self.say("It belongs to no Compose project; no file says how it should be.")
+            return
+        title = Safe(f" {container.name} beside its Compose file")
+        self._show_text(title, self._differences(container, engine))
+
+    async def _differences(self, container: Container, engine: Engine) -> Safe:
+        """Asks the engine what it is, and Compose on its host what it should be."""
+        from cockpit.containers import details, differing
+        from cockpit.containers.actions import project
+        from cockpit.target import guard
+        from cockpit.target.reading import read
+        from cockpit.target.target import LinkDown, LinkLost
+
+        found = await details.look(engine, container.id)
+        about = found.about.value
+        if about is None:
+            return found.about.trouble
+        compose = project(dict(about.labels))
+        command = differing.command(engine.far_command, compose)
+        if not command:
+            return Safe(
+                "Compose cannot be asked: no docker command on this host reaches its engine, or "
+                "what Compose wrote on the container cannot stand in a command."
+            )
+        try:
+            intent = self.responder.intent(command, host=str(container.host))
+            leave = guard.answer(guard.ask(intent))
+            said = await read(engine.target, leave, differing.WITHIN)
+            text = said.output.decode("utf-8", "replace")
+            compared = differing.compare(text, compose.service, about, found.image.value)
+        except (LinkLost, LinkDown, OSError, guard.Refused) as error:
+            return clean_line(f"Compose could not be asked: {error}")
+        except differing.Unread as error:
+            return clean_line(
+                f"Compose on {container.host} does not say what its file holds. It says: {error}"
+            )
+        return differing.words(compared, container.name)
 
     # Detail
 

@@ -37,6 +37,7 @@ class Config(msgspec.Struct, frozen=True, rename="pascal"):
     image: str = ""
     user: str = ""
     env: list[str] | None = None
+    cmd: list[str] | None = None
     labels: dict[str, str] | None = None
     healthcheck: Healthcheck | None = None
 
@@ -50,18 +51,19 @@ class LogConfig(msgspec.Struct, frozen=True, rename="pascal"):
     type: str = ""
 
 
+class Bound(msgspec.Struct, frozen=True, rename="pascal"):
+    host_ip: str = ""
+    host_port: str = ""
+
+
 class HostConfig(msgspec.Struct, frozen=True, rename="pascal"):
     network_mode: str = ""
+    port_bindings: dict[str, list[Bound] | None] | None = None
     memory: int = 0
     nano_cpus: int = 0
     pids_limit: int | None = None
     restart_policy: Restart | None = None
     log_config: LogConfig | None = None
-
-
-class Bound(msgspec.Struct, frozen=True, rename="pascal"):
-    host_ip: str = ""
-    host_port: str = ""
 
 
 class Joined(msgspec.Struct, frozen=True, rename="pascal"):
@@ -100,6 +102,7 @@ class ImageSeen(msgspec.Struct, frozen=True, rename="pascal"):
     repo_tags: list[str] | None = None
     created: str = ""
     size: int = 0
+    config: Config | None = None
 
 
 class Top(msgspec.Struct, frozen=True, rename="pascal"):

@@ -75,7 +75,11 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What inspect says, in words where nothing is done with it. limit: bytes, 0 for none."""
+    """What inspect says, in words where nothing is done with it.
+
+    arguments: of its command, published: `8080:80/tcp`, memory: its limit in bytes, 0 for none,
+    policy: of restarts; these as they are, to be compared.
+    """
 
     id: Safe
     image: Safe
@@ -100,6 +104,10 @@ class About:
     health: Health | None
     environment: tuple[Variable, ...]
     labels: Mapping[str, str]
+    arguments: tuple[str, ...]
+    published: frozenset[str]
+    memory: int
+    policy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,7 @@ class Image:
     tags: tuple[Safe, ...]
     created: datetime | None
     size: int
+    environment: tuple[Variable, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +253,10 @@ def about(got: wire.Inspected) -> About:
         health=_health(state.health, config.healthcheck),
         environment=environ.read(config.env),
         labels=config.labels or {},
+        arguments=tuple(config.cmd or ()),
+        published=_published(host),
+        memory=max(0, host.memory),
+        policy=_policy_name(host.restart_policy),
     )
 
 
@@ -314,7 +327,8 @@ async def _image(engine: Engine, id: str) -> Image:
         raise EngineTrouble(f"{id!r} is no id of an image")
     got = _decoded(await engine.ask(f"/images/{id}/json"), wire.ImageSeen)
     tags = tuple(clean_line(tag) for tag in got.repo_tags or ())
-    return Image(tags, moment(got.created), got.size)
+    given = environ.read(got.config.env if got.config else None)
+    return Image(tags, moment(got.created), got.size, given)
 
 
 def _policy(policy: wire.Restart | None) -> Safe:
@@ -323,6 +337,20 @@ def _policy(policy: wire.Restart | None) -> Safe:
     if policy.maximum_retry_count:
         return clean_line(f"{policy.name}, at most {policy.maximum_retry_count} times")
     return clean_line(policy.name)
+
+
+def _policy_name(policy: wire.Restart | None) -> str:
+    if policy is None or policy.name in ("", "no"):
+        return "no"
+    return (
+        f"{policy.name}:{policy.maximum_retry_count}" if policy.maximum_retry_count else policy.name
+    )
+
+
+def _published(host: wire.HostConfig) -> frozenset[str]:
+    """What is asked for, whether the container runs or not."""
+    bindings = (host.port_bindings or {}).items()
+    return frozenset(f"{one.host_port}:{port}" for port, bound in bindings for one in bound or ())
 
 
 def _limits(host: wire.HostConfig) -> Safe:
