@@ -20,7 +20,7 @@ from cockpit.incident.logbook import Logbook
 from cockpit.incident.rollouts import counted, standings
 from cockpit.incident.timeline import beginning, outcome
 from cockpit.links import Links
-from cockpit.logs.following import Following
+from cockpit.logs.following import Following, Heard
 from cockpit.runs import CannotRun, Chosen, Hand, Runs
 from cockpit.target import guard, hosts, sudo
 from cockpit.target.target import Link, Target
@@ -85,7 +85,7 @@ class Responder:
         self.engine: Engine | None = None
         self.watch: HostWatch | None = None
         self.beside: dict[str, HostWatch] = {}
-        self.logs = Following()
+        self.logs = Following(self._heard)
         self.log = Logbook(home, who, training=training)
         self.log.opening = self._opening
         self.log.rules = lambda: self.rules
@@ -463,6 +463,17 @@ class Responder:
         """The engine of a host that is watched."""
         found = (watch.engine for watch in self.watched if watch.engine.target.name == host)
         return next(found, None)
+
+    def _heard(self, logs: Sequence[Heard]) -> None:
+        """Errors in logs of containers count against their limits."""
+        for watch in self.watched:
+            name = watch.engine.where
+            followed = {
+                str(source.name): errors
+                for source, errors in logs
+                if source.host == name and source.key.startswith("container ")
+            }
+            watch.limits.heard(followed)
 
     def _watched(self, target: Target) -> HostWatch:
         from cockpit.containers import disks

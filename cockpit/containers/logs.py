@@ -18,7 +18,7 @@ from cockpit import text
 from cockpit.containers.container import moment
 from cockpit.containers.engine import Engine, EngineTrouble, NoSuchContainer
 from cockpit.containers.frames import STDERR, Framed, Joined, Lined, Message, Resume
-from cockpit.logs.flood import BREATH_S, FULL, LOOK_S, Block, Flood, Pace, not_shown
+from cockpit.logs.flood import BREATH_S, FULL, LOOK_S, SHOWN, Block, Flood, Pace, not_shown
 from cockpit.logs.line import Line, Stream
 from cockpit.logs.source import Batch, LogTrouble
 from cockpit.target.target import LinkDown
@@ -31,6 +31,7 @@ TOLD_EVERY: Final = 0.1
 SAVED_BYTES: Final = 20 << 20
 SAVED_LINES: Final = 200_000
 SPARE: Final = 100
+BEHIND_S: Final = 1.0
 
 
 class Tail:
@@ -62,6 +63,8 @@ class Tail:
         self._flood = Flood()
         self._parser: Framed | Lined = Framed()
         self._looked = 0.0
+        self._soonest = float("inf")
+        self._leapt = False
         self._before = 0
         self._engine = engine
         self._container = container
@@ -190,16 +193,24 @@ class Tail:
     async def _follow(self) -> None:
         """Read until the engine ends the log, which is when the container stops."""
         tty = (await self._engine.inspect(self._container)).config.tty
-        await self._read(tty, follow=True)
+        leap = False
+        while True:
+            try:
+                await self._read(tty, follow=True, leap=leap)
+                break
+            except _Behind:
+                leap = True
         # An engine may end the log that is followed before the last words of what stopped.
         await self._read(tty, follow=False)
 
-    async def _read(self, tty: bool, *, follow: bool) -> None:
+    async def _read(self, tty: bool, *, follow: bool, leap: bool = False) -> None:
+        """leap: what is missing is more than could be read, so that only the newest lines are."""
         parser = Lined() if tty else Framed()
-        since = self._resume.since()
-        stream = self._engine.logs(
-            self._container, follow=follow, since=since, tail=None if since else self._first
-        )
+        seen = self._resume.since()
+        self._leapt = leap
+        since = 0 if leap else seen
+        tail = SHOWN if leap else None if since else self._first
+        stream = self._engine.logs(self._container, follow=follow, since=since, tail=tail)
         rested = time.monotonic()
         self._say("")
         try:
@@ -226,7 +237,11 @@ class Tail:
             return False
         last = Block(block.data[block.starts[-1] :], [0])
         at = max((message.at for message in parser.read(last)), default=0)
+        late = time.time() - at / 1e9 if at else 0.0
+        self._soonest = min(self._soonest, late)
         if self._pace.fast(len(block.starts), at, now):
+            if late - self._soonest > BEHIND_S:
+                raise _Behind
             self._flood.hold(block)
             self._parser = parser
             self._count(len(block.starts))
@@ -273,7 +288,7 @@ class Tail:
             new, hole = self._resume.fresh(message)
             if hole:
                 self._break_off()
-                self._append(Line(message.at, Stream.GAP, GAP))
+                self._append(Line(message.at, Stream.GAP, LEAPT if self._leapt else GAP))
             if not new:
                 continue
             new_ones += 1
@@ -328,6 +343,15 @@ def _lines(messages: list[Message], joined: Joined) -> list[Line]:
         if whole is not None:
             lines.append(_line(message.at, message.stream, *whole))
     return lines
+
+
+LEAPT: Final = Safe(
+    "… lines not shown, nobody knows how many: they are written faster than Docker tells them"
+)
+
+
+class _Behind(Exception):
+    """What the engine tells of the log is old: it cannot keep up with it."""
 
 
 class _Rate:

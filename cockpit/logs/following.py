@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-from cockpit.logs.line import Line, Stream
-from cockpit.logs.source import LogSource, LogTrouble
+from cockpit.logs.level import level
+from cockpit.logs.line import Level, Line, Stream
+from cockpit.logs.source import Batch, LogSource, LogTrouble
 from cockpit.logs.window import Window
 from cockpit.text import Safe
 
@@ -16,20 +17,29 @@ MOST: Final = 100_000
 LATER: Final = 1 << 63
 
 
+class Heard(NamedTuple):
+    """Errors that were new in a log: when they were written, nanoseconds UTC, and how many."""
+
+    source: LogSource
+    errors: tuple[tuple[int, int], ...]
+
+
 class Following:
     """What the log pane shows, from when it is asked for until something else is.
 
     window: its lines; a log's origin there is its index in `sources`. skipped: how many lines were
-    left out of the window since it was begun, as they came too fast.
+    left out of the window since it was begun, as they came too fast. heard: called after each take
+    with the errors that were in it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, heard: Callable[[Sequence[Heard]], None] = lambda _: None) -> None:
         self.window = Window()
         self.sources: tuple[LogSource, ...] = ()
         self.skipped = 0
         self._oldest: dict[int, int] = {}
         self._at_start: set[int] = set()
         self._trouble: LogTrouble | None = None
+        self._heard = heard
         self._closing: set[asyncio.Task[None]] = set()
 
     @property
@@ -79,12 +89,15 @@ class Following:
     def take(self) -> int:
         """Puts what came into the window; the lowest number whose line is now another."""
         lowest = self.window.end
+        heard = []
         for origin, source in enumerate(self.sources):
             batch = source.take()
             self.skipped += batch.skipped
             if batch.lines:
                 self._oldest.setdefault(origin, batch.lines[0].at)
                 lowest = min(lowest, self.window.add(origin, batch.lines))
+            heard.append(Heard(source, _errors(batch)))
+        self._heard(heard)
         return lowest
 
     async def older(self, count: int = 500, origins: Collection[int] | None = None) -> int:
@@ -172,3 +185,14 @@ class Following:
         """Follow nothing any more."""
         self.follow(())
         await asyncio.gather(*self._closing, return_exceptions=True)
+
+
+def _errors(batch: Batch) -> tuple[tuple[int, int], ...]:
+    found = [
+        (line.at, 1)
+        for line in batch.lines
+        if line.stream is not Stream.GAP and level(line.text) is Level.ERROR
+    ]
+    if batch.errors:
+        found.append((batch.lines[-1].at, batch.errors))
+    return tuple(found)
