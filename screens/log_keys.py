@@ -183,7 +183,7 @@ class LogKeys(ContainerKeys):
 
         self.log_prompt.ask(
             Safe("/"), "", taken, typed=typed, left=left,
-            example="words or a regular expression; enter keeps, esc gives up",
+            example="words or regex · enter keeps · esc gives up",
         )  # fmt: skip
 
     def action_only_matching(self) -> None:
@@ -198,7 +198,7 @@ class LogKeys(ContainerKeys):
 
         self.log_prompt.ask(
             Safe("& only"), str(pane.query_words), taken, left=lambda: self.to_pane("logs"),
-            example="words; !health without; level:warn; empty shows all",
+            example="words · !health without · level:warn",
         )  # fmt: skip
 
     # Other times

@@ -106,7 +106,7 @@ def _lead(held: Held, layout: Layout, *, here: bool) -> Iterator[Part]:
     """Tag, sign and time; the cursor stands right behind the sign."""
     line = held.line
     if layout.tag:
-        yield paint.fit(tag(held.origin), layout.tag + 1), tag_look(held.origin)
+        yield paint.fit(tag(held.origin), layout.tag), tag_look(held.origin)
     pointer = Safe(">" if here else " ")
     if not held.head and line.stream is not Stream.GAP:
         yield Safe("│"), "bad" if held.level is Level.ERROR else "faint"

@@ -655,7 +655,7 @@ class LogsPane(Lines):
     def _title(self) -> None:
         parts = ["2 Logs"]
         if self.of:
-            parts += [self.of, "following" if self.following else self._held()]
+            parts.append(self.of)
         if self.range_from is not None:
             count = len(self.chosen())
             parts.append(f"range of {count} {'line' if count == 1 else 'lines'}")
@@ -663,6 +663,8 @@ class LogsPane(Lines):
             parts.append(self._matches(self.found))
         if only := self.filter_words:
             parts.append(f"only {only}")
+        if self.of:
+            parts.append("following" if self.following else self._held())
         if self._rate > _FAST:
             parts.append(f"{round(self._rate, -2):,.0f} lines/s")
         if self.times is Times.LOCAL:
