@@ -61,6 +61,8 @@ class ContainersPane(Lines):
                 tooltip="Services of the swarm, where this engine manages one"),
         Binding("space", "mark", "mark", id="container.mark", show=False,
                 tooltip="Mark it: enter follows the logs of all that are marked"),
+        Binding("L", "screen.log_sources", "all logs", id="container.all-logs", show=False,
+                tooltip="Logs of a Compose project, of files, of units: several merged"),
     ]  # fmt: skip
 
     def __init__(self, *, id: str) -> None:
