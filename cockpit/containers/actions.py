@@ -7,13 +7,14 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cockpit.text import Safe, clean_line
+from cockpit.text import Safe
 
 if TYPE_CHECKING:
     from cockpit.containers.container import Container
 
-SAVED: Final = Safe("its logs are saved first")
+SAVED: Final = "saves its logs first"
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_PATH: Final = re.compile(r"/[A-Za-z0-9._/@+ -]*")
 _SHELL: Final = "if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi"
 
 
@@ -46,12 +47,13 @@ class Project:
     def command(self) -> str:
         """The arguments of docker that name this project; "" where it is not plain what they are.
 
-        What the labels say stands in a shell's line: nothing in them may be more than a word.
+        What the labels say stands in a shell's line, and they may come with an image from
+        anywhere: names must be names, and files plain paths, none that Compose would fetch.
         """
-        words = [self.name, self.service, self.folder, *self.files, *self.env_files]
         if not (_PLAIN.fullmatch(self.name) and _PLAIN.fullmatch(self.service)):
             return ""
-        if any(clean_line(word) != word for word in words):
+        paths = [*([self.folder] if self.folder else []), *self.files, *self.env_files]
+        if not all(_PATH.fullmatch(path) and "/../" not in path for path in paths):
             return ""
         flags = ["compose", "-p", self.name]
         if self.folder:
@@ -102,7 +104,7 @@ def actions(container: Container, docker: str, compose: Project) -> tuple[Action
         return Action(key, Safe(verb), Safe(does), "" if why_not else command, why_not)
 
     state = container.state
-    changes = f"changes it; {SAVED}"
+    changes = f"changes it, {SAVED}"
     going = {"running": "", "paused": "it is paused: P lets it go on"}
     off = "" if container.live or state == "restarting" else f"it does not run ({state})"
     found = [
@@ -111,8 +113,8 @@ def actions(container: Container, docker: str, compose: Project) -> tuple[Action
         runs("S", "start", changes, not_now="" if off else "it runs already"),
         runs("p", "pause", changes, not_now=going.get(state, off or f"it is {state}")),
         runs("P", "unpause", changes, not_now="" if state == "paused" else "it is not paused"),
-        runs("K", "kill", f"ends it at once; {SAVED}", not_now=_dead(container) or off),
-        runs("x", "shell", "a shell in it, in your terminal",
+        runs("K", "kill", "ends it at once, saves logs", not_now=_dead(container) or off),
+        runs("x", "shell", "in it, in your terminal",
              arguments=f"exec -it {name} sh -c {shlex.quote(_SHELL)}",
              not_now=going.get(state, off or f"it is {state}")),
     ]  # fmt: skip
@@ -120,9 +122,9 @@ def actions(container: Container, docker: str, compose: Project) -> tuple[Action
     if flags:
         service = compose.service
         found += [
-            runs("R", f"compose restart {service}", f"changes all of {service}; {SAVED}",
+            runs("R", f"compose restart {service}", "all of it, saves logs first",
                  arguments=f"{flags} restart {service}"),
-            runs("U", f"compose up -d {service}", f"makes it as the file says; {SAVED}",
+            runs("U", f"compose up -d {service}", "as the file says, saves logs",
                  arguments=f"{flags} up -d {service}"),
         ]  # fmt: skip
     found += _READS
@@ -140,12 +142,12 @@ def _dead(container: Container) -> str:
 
 
 _READS: Final = (
-    Action("d", Safe("detail"), Safe("plots, health checks, events, mounts")),
+    Action("d", Safe("detail"), Safe("plots, checks, events, mounts")),
     Action("l", Safe("logs"), Safe("follows its log")),
-    Action("t", Safe("top"), Safe("reads: its processes")),
-    Action("o", Safe("ports"), Safe("reads: ports and networks")),
-    Action("e", Safe("environment"), Safe("reads: values are hidden until you ask for one")),
-    Action("c", Safe("configuration"), Safe("reads: what differs from its Compose file")),
-    Action("f", Safe("files"), Safe("reads: what was changed in its file system")),
-    Action("i", Safe("inspect"), Safe("reads: all of it, without values that may be secret")),
+    Action("t", Safe("top"), Safe("its processes")),
+    Action("o", Safe("ports"), Safe("and networks")),
+    Action("e", Safe("environment"), Safe("values hidden until asked for")),
+    Action("c", Safe("configuration"), Safe("what differs from its file")),
+    Action("f", Safe("files"), Safe("what was changed in its disk")),
+    Action("i", Safe("inspect"), Safe("all of it, secrets hidden")),
 )

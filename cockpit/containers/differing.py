@@ -22,7 +22,10 @@ WITHIN: Final = 20.0
 """Seconds that docker compose may take on the host."""
 HASH: Final = "com.docker.compose.config-hash"
 _SAID: Final = re.compile(r"^(\S+) ([0-9a-f]{64})\s*$", re.MULTILINE)
+_NOT_SET: Final = re.compile(r'The \\?"?(\w+)\\?"? variable is not set')
 _MANY: Final = 60
+# What stands in a file must not have Compose fetch more of it from elsewhere.
+_ALONE: Final = "COMPOSE_EXPERIMENTAL_GIT_REMOTE=0 COMPOSE_EXPERIMENTAL_OCI_REMOTE=0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """same: whether Compose would leave the container as it is; None where it did not say."""
+    """same: whether Compose would leave the container as it is; None where it did not say.
+
+    unset: variables of the file that have no value here, as they may have had where it was made.
+    """
 
     same: bool | None
     differences: tuple[Difference, ...]
+    unset: tuple[Safe, ...] = ()
 
 
 class Unread(Exception):
@@ -51,7 +58,7 @@ def command(docker: str, compose: Project) -> str:
     flags = compose.command
     if not docker or not flags:
         return ""
-    ask = f"{docker} {flags} config"
+    ask = f"{_ALONE} {docker} {flags} config"
     return f"{ask} --hash {compose.service}; {ask} --format json {compose.service}"
 
 
@@ -74,7 +81,8 @@ def compare(said: str, service: str, about: About, image: Image | None) -> Compa
         found = tuple(_differences(wanted, volumes, about, image))
     except (AttributeError, TypeError, ValueError) as wrong:
         raise Unread("something that this cockpit cannot read") from wrong
-    return Compared(same, found)
+    unset = tuple(clean_line(name) for name in dict.fromkeys(_NOT_SET.findall(said)))
+    return Compared(same, found, unset)
 
 
 def words(compared: Compared, name: Safe) -> Safe:
@@ -94,6 +102,12 @@ def words(compared: Compared, name: Safe) -> Safe:
         head.append(
             "What differs is none of: image, command, environment, ports, mounts, restart policy, "
             "memory limit."
+        )
+    if compared.unset:
+        names = ", ".join(compared.unset)
+        head.append(
+            f"No value is known here for {names}: what differs may be that alone, and U would "
+            "make it without."
         )
     lines = []
     for one in compared.differences:
