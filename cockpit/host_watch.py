@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from cockpit.containers import disks
+from cockpit.containers.compose import Differences
 from cockpit.containers.swarm_watch import SwarmWatch
 from cockpit.containers.watch import Containers, Watch
 from cockpit.limits import Limits
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 class HostWatch:
     """Watches one host from its making until it is closed; the engine is not its own.
 
-    What crosses a limit is put on the timeline of an open incident. df: lets the command through
-    that asks for the disks. changed: called on the loop when there is something new to show.
+    What crosses a limit is put on the timeline of an open incident. leave: lets a command through
+    that only reads. changed: called on the loop when there is something new to show. differences:
+    of its containers, to what they would be if they were made now.
     """
 
     def __init__(
@@ -36,25 +38,32 @@ class HostWatch:
         engine: Engine,
         thresholds: Thresholds,
         log: Logbook,
-        df: Callable[[], Pass],
+        leave: Callable[[str], Pass],
         changed: Callable[[], None],
     ) -> None:
         self.limits = Limits(engine.target.name, thresholds)
         self.engine = engine
         self._log = log
-        self._df = df
+        self._leave = leave
         self._changed = changed
         self._tells = True
         self._containers = Watch(engine, on_change=self._look)
         self._containers.start()
         self.swarm = SwarmWatch(engine, changed)
         self.swarm.start()
-        self._disks = asyncio.get_running_loop().create_task(self._measure())
+        self.differences = Differences(engine, leave)
+        loop = asyncio.get_running_loop()
+        self._disks = loop.create_task(self._measure())
+        self._compares = loop.create_task(self._compare())
 
     @property
     def snapshot(self) -> Containers:
         """The containers as they are now."""
         return self._containers.snapshot
+
+    def in_sight(self, ids: Collection[str]) -> None:
+        """The ids of the containers that are on screen: numbers of those come often."""
+        self._containers.in_sight(ids)
 
     def hush(self) -> None:
         """Puts nothing on the timeline any more."""
@@ -63,8 +72,9 @@ class HostWatch:
     async def close(self) -> None:
         self.hush()
         self._disks.cancel()
+        self._compares.cancel()
         closing = (self._containers.close(), self.swarm.close())
-        await asyncio.gather(self._disks, *closing, return_exceptions=True)
+        await asyncio.gather(self._disks, self._compares, *closing, return_exceptions=True)
 
     def _look(self) -> None:
         now = time.monotonic()
@@ -81,13 +91,23 @@ class HostWatch:
         while True:
             if target.link.state.usable:
                 with contextlib.suppress(LinkLost, LinkDown, OSError):
-                    said = await read(target, self._df(), disks.WITHIN)
+                    said = await read(target, self._leave(disks.COMMAND), disks.WITHIN)
                     if not said.cut:
                         found = disks.read(said.output.decode("utf-8", "replace"))
                         self.limits.measured(found, self._log.incident)
                         self._tell()
                         self._changed()
             await asyncio.sleep(disks.EVERY_S)
+
+    async def _compare(self) -> None:
+        """Looks now and then what is not as its Compose file says, while the engine answers."""
+        began = time.monotonic()
+        while True:
+            await asyncio.sleep(5.0)
+            known, now = self.snapshot, time.monotonic() - began
+            if not known.trouble and self.differences.due(known.rows, now):
+                await self.differences.look(known.rows, now)
+                self._changed()
 
     def _tell(self) -> None:
         """What crossed a limit, and what is back."""

@@ -476,14 +476,16 @@ class Responder:
             watch.limits.heard(followed)
 
     def _watched(self, target: Target) -> HostWatch:
-        from cockpit.containers import disks
         from cockpit.host_watch import HostWatch
 
-        def df() -> guard.Pass:
-            return guard.answer(guard.ask(self.intent(disks.COMMAND, host=target.name)))
+        def leave(command: str) -> guard.Pass:
+            try:
+                return guard.answer(guard.ask(self.intent(command, host=target.name)))
+            except CannotRun as why:
+                raise guard.Refused(str(why)) from why
 
         engine = self._engine_of(target)
-        return HostWatch(engine, self.config.thresholds, self.log, df, lambda: self.changed())
+        return HostWatch(engine, self.config.thresholds, self.log, leave, lambda: self.changed())
 
     def _engine_of(self, target: Target) -> Engine:
         from cockpit.containers.engine import Engine

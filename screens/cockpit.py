@@ -159,7 +159,12 @@ class CockpitScreen(
         asked = Safe("Docker: asked in a moment.")
         watched = [(one.snapshot, one.limits.over) for one in self.responder.watched]
         self.containers.beside = self.swarm_said()
-        self.containers.show(watched, asked)
+        differs = {
+            (one.engine.where, container): said
+            for one in self.responder.watched
+            for container, said in one.differences.found.items()
+        }
+        self.containers.show(watched, asked, differs)
         self.checklist.update()
         self.timeline.update()
 
