@@ -74,7 +74,7 @@ class Framed:
         """The messages of whole frames."""
         data, starts = block
         split = self._stamps.split
-        ends = [*starts[1:], len(data)]
+        ends = [*starts, len(data)][1:]
         return [
             Message(stamped[0], data[start], stamped[1])
             for start, end in zip(starts, ends, strict=True)
@@ -116,7 +116,7 @@ class Lined:
         """The messages of what was cut."""
         data, starts = block
         messages: list[Message] = []
-        for start, end in zip(starts, [*starts[1:], len(data)], strict=True):
+        for start, end in zip(starts, [*starts, len(data)][1:], strict=True):
             line = data[start:end]
             whole = line.removesuffix(b"\n")
             messages += self._messages(whole, b"" if whole is line else b"\n")
