@@ -63,9 +63,10 @@ class LogKeys(ContainerKeys):
         self.logs.news(lowest, rate=logs.rate, note=logs.note)
 
     def action_show_logs(self) -> None:
-        container = self.containers.container()
-        if container:
-            self.show_logs(container)
+        chosen = self.containers.chosen()
+        if chosen:
+            self.containers.marked.clear()
+            self.show_logs(*chosen)
             self.to_pane("logs")
 
     def show_logs(self, *containers: Container) -> None:
@@ -332,7 +333,8 @@ class LogKeys(ContainerKeys):
         else:
             numbers = [pane.view[place] for place in pane.chosen()[: most + 1]]
         count = len(pane.chosen()) if pane.range_from is not None else len(numbers)
-        return [pane.window[one] for one in numbers[:most]], max(0, count - most)
+        there = range(pane.window.first, pane.window.end)
+        return [pane.window[one] for one in numbers[:most] if one in there], max(0, count - most)
 
     def action_mark_line(self) -> None:
         lines, left_out = self._taken(PINNED_LINES)

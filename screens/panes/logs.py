@@ -315,7 +315,7 @@ class LogsPane(Lines):
         place = place + step if step < 0 else place
         while 0 <= place < len(errors):
             found = errors[place]
-            if self.window[found].head:
+            if self._line_of(found) is not None and self.window[found].head:
                 self._hold(found)
                 return
             place += step
@@ -553,6 +553,8 @@ class LogsPane(Lines):
 
     def _laid(self, place: int) -> list[Row]:
         number = self.view[place]
+        if self._line_of(number) is None:
+            return []  # dropped, and the view has not looked yet
         here = number == self.at and not self.following and self.has_focus
         chosen = self.range_from is not None and self._in_range(number)
         return rows(self.window[number], self._layout(), number, here=here, chosen=chosen)
