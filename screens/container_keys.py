@@ -11,7 +11,7 @@ from textual import work
 from cockpit.responder import Responder
 from cockpit.text import Safe, clean_line
 from screens.panes.containers import ContainersPane
-from screens.step_keys import StepKeys
+from screens.step_keys import Apart, StepKeys
 
 if TYPE_CHECKING:
     from cockpit.containers.actions import Action, Project
@@ -24,7 +24,6 @@ _TEXTS = {
     "f": "Changed in the file system of",
     "i": "Inspect of",
 }
-_ON_PURPOSE = "as you asked"
 
 
 class ContainerKeys(StepKeys):
@@ -114,11 +113,11 @@ class ContainerKeys(StepKeys):
             if not command:
                 self.say("What Compose wrote on it cannot stand in a command; use the runbook.")
                 return
-        about, host = (word(container),), str(container.host)
-        if chosen.key == "x":
-            await self.run_text(command, None, terminal=_ON_PURPOSE, host=host, about=about)
+        apart = Apart(str(container.host), (word(container),), looks=chosen.key == "x")
+        if apart.looks:
+            await self.run_text(command, None, terminal="a shell in a container", apart=apart)
         else:
-            await self.run_and_read(command, host=host, about=about)
+            await self.run_and_read(command, apart)
 
     async def _asked_project(self, container: Container, engine: Engine) -> Project | None:
         from cockpit.containers.actions import project

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,20 @@ if TYPE_CHECKING:
     from cockpit.runbook.model import Placeholder
 
 _SHELL = 'exec "${SHELL:-/bin/sh}" -l'
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """What is to be known of a command of no runbook.
+
+    host: where it runs, empty on the chosen one. about: containers whose logs are saved before a
+    change, also where it does not name them. looks: it is to look around with, which nobody has to
+    diagnose anything for.
+    """
+
+    host: str = ""
+    about: tuple[str, ...] = ()
+    looks: bool = False
 
 
 class StepKeys(Asking):
@@ -111,16 +125,11 @@ class StepKeys(Asking):
             await self.run_and_read(choice)
         return choice == ""
 
-    async def run_and_read(
-        self, command: str, *, host: str = "", about: tuple[str, ...] = ()
-    ) -> None:
-        """Runs a command of no runbook, through the gate, and shows its output.
-
-        host and about: as in run_text.
-        """
+    async def run_and_read(self, command: str, apart: Apart | None = None) -> None:
+        """Runs a command of no runbook, through the gate, and shows its output."""
         from screens.dialogs.reader import Reader
 
-        job = await self.run_text(command, None, host=host, about=about)
+        job = await self.run_text(command, None, apart=apart)
         if job:
             title = clean_line(f" {command}")
             self.app.push_screen(
@@ -165,14 +174,12 @@ class StepKeys(Asking):
         chosen: Chosen | None,
         *,
         terminal: str = "",
-        host: str = "",
-        about: tuple[str, ...] = (),
+        apart: Apart | None = None,
     ) -> str | None:
         """Asks for what is missing, passes the gate, runs; the id of the job where it ran.
 
-        terminal: why it is to run in the responder's own terminal, where it need not. host: where
-        one of no runbook runs, empty on the chosen host. about: containers whose logs are saved
-        before a change, also where the command does not name them.
+        terminal: why it is to run in the responder's own terminal, where it need not. apart: what
+        is to be known of one of no runbook.
         One at a time for each command: a key pressed again while it is on its way runs nothing.
         """
         key = chosen.command.id if chosen else text
@@ -186,7 +193,7 @@ class StepKeys(Asking):
             filled = await self._filled(text, chosen)
             if filled is None:
                 return None
-            return await self._run(filled, chosen, terminal, host, about)
+            return await self._run(filled, chosen, terminal, apart or Apart())
         except CannotRun as error:
             self.say(str(error), bad=True)
             return None
@@ -194,12 +201,7 @@ class StepKeys(Asking):
             self._asking.discard(key)
 
     async def _run(
-        self,
-        command: str,
-        chosen: Chosen | None,
-        terminal: str,
-        elsewhere: str,
-        about: tuple[str, ...],
+        self, command: str, chosen: Chosen | None, terminal: str, apart: Apart
     ) -> str | None:
         from screens.hand_over import HandOver, Opening
 
@@ -208,15 +210,19 @@ class StepKeys(Asking):
         host = self.responder.host_of(chosen)
         # One of no runbook may be asked for on a list that was opened from here, and stays there.
         on = self if chosen else self.app.screen
-        terminal = terminal or await self.responder.why_terminal(command, chosen, elsewhere)
+        terminal = terminal or await self.responder.why_terminal(command, chosen, apart.host)
         self._nobody_went_on(host, chosen, on)
         hand = HandOver(self.app) if terminal else None
         size = hand.size() if hand else (0, 0)
-        stale = self._staleness(elsewhere or host)
+        stale = self._staleness(apart.host or host)
         intent = self.responder.intent(
-            command, chosen, stale=stale, terminal=terminal, host=elsewhere
+            command, chosen, stale=stale, terminal=terminal, host=apart.host
         )
-        intent = replace(intent, names=tuple(dict.fromkeys((*about, *intent.names))))
+        intent = replace(
+            intent,
+            names=tuple(dict.fromkeys((*apart.about, *intent.names))),
+            skipped_diagnosis=intent.skipped_diagnosis and not apart.looks,
+        )
         leave = await self._leave(intent)
         if leave is None:
             return None

@@ -9,6 +9,7 @@ from textual import work
 
 from cockpit.text import Safe
 from screens.log_keys import LogKeys
+from screens.step_keys import Apart
 
 if TYPE_CHECKING:
     from cockpit.containers.actions import Action
@@ -84,7 +85,7 @@ class SwarmKeys(LogKeys):
             self.say(f"Nothing was run: {trouble}", bad=True)
             return
         about = tuple(task.container[:12] for task in service.tasks if task.container)
-        await self.run_and_read(command, host=watch.engine.target.name, about=about)
+        await self.run_and_read(command, Apart(watch.engine.target.name, about))
 
     async def _count(self, service: Service) -> str:
         """How many tasks it is to have; "" where the responder leaves it."""
