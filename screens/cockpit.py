@@ -103,6 +103,7 @@ class CockpitScreen(
         super().__init__(responder)
         self.status = StatusLine(responder, id="status")
         self.timeline = Timeline(responder, id="timeline")
+        self.containers.worry = responder.config.thresholds.memory
         self.keybar = Keybar(id="keys")
         self._stale = False
         self._drawn_at = 0.0
@@ -165,6 +166,8 @@ class CockpitScreen(
             for container, said in one.differences.found.items()
         }
         self.containers.show(watched, asked, differs)
+        for one in self.responder.watched:
+            one.in_sight(self.containers.in_sight(one.engine.where))
         self.checklist.update()
         self.timeline.update()
 
