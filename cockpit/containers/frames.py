@@ -22,6 +22,7 @@ STAMP: Final = 31  # each with its time and a space before it.
 TOGETHER: Final = 64 * (STAMP + PART)
 KEYS: Final = 1024
 _HEADER: Final = struct.Struct(">B3sL")
+_NEWLINE: Final = b"\n"[0]
 _NO_MORE: Final = b"\0\0\0"
 
 
@@ -117,9 +118,8 @@ class Lined:
         data, starts = block
         messages: list[Message] = []
         for start, end in zip(starts, [*starts, len(data)][1:], strict=True):
-            line = data[start:end]
-            whole = line.removesuffix(b"\n")
-            messages += self._messages(whole, b"" if whole is line else b"\n")
+            ended = data[end - 1] == _NEWLINE
+            messages += self._messages(data[start : end - ended], b"\n" if ended else b"")
         return messages
 
     def end(self) -> list[Message]:
