@@ -13,7 +13,7 @@ from typing import Final
 from cockpit.containers.stats import Sample
 from cockpit.target.target import Target
 
-THIN_RTT: Final = 0.3
+THIN_RTT: Final = 0.12
 EVERY: Final = 6
 OFTEN: Final = 4
 ROUND: Final = 3  # at most; `docker stats` needs two seconds of it for a difference
@@ -28,6 +28,11 @@ SHAPE: Final = "{{.ID}}|{{.CPUPerc}}|{{.MemUsage}}|{{.NetIO}}|{{.BlockIO}}|{{.PI
 
 _SIZE: Final = re.compile(r"([0-9.]+(?:e\+[0-9]+)?)([kKMGTP]?)(i?)B")
 _POWERS: Final = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
+
+
+def thin(rtt: float | None) -> bool:
+    """Whether a link with this round trip had better carry few bytes. rtt: seconds."""
+    return (rtt or 0.0) >= THIN_RTT
 
 
 async def sampled(

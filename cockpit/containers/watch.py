@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from cockpit.containers import far
 from cockpit.containers.container import Container, from_inspect, from_list
 from cockpit.containers.engine import Engine, EngineTrouble, NoSuchContainer
 from cockpit.containers.history import History
-from cockpit.containers.stats import Sample, sample
-from cockpit.containers.wire import Listed, Stats
-from cockpit.target.target import LinkDown, LinkLost
+from cockpit.containers.numbers import STREAMS, Numbers
+from cockpit.containers.stats import Sample
+from cockpit.containers.wire import Listed
+from cockpit.target.target import LinkDown
 from cockpit.text import Safe, clean_line
 
-STREAMS: Final = 64
 INSPECTED_STOPPED: Final = 200
 ASKED_AT_ONCE: Final = 6
+AT_A_TIME: Final = 100
 TOLD_EVERY: Final = 0.2
-QUIET: Final = 1.5
+NUMBERS_EVERY: Final = 1.0
+QUIET: Final = 1.2
 UNANSWERED: Final = 1.0
 REPLAYED: Final = timedelta(seconds=3)
 
@@ -51,7 +53,8 @@ class Watch:
     """Follows one engine until closed; comes back by itself when the engine or the link does.
 
     One list, then kept true by events, each answered by an inspect of that container; listed
-    again after any gap. on_change is called on the event loop, at most five times a second.
+    again after any gap. on_change is called on the event loop, at most five times a second, and
+    once a second where only numbers are new.
     stopped: whether `snapshot` has the containers that do not run; may be set at any time.
     """
 
@@ -66,20 +69,16 @@ class Watch:
         self.stopped = stopped
         self._engine = engine
         self._on_change = on_change
-        self._limit = streams
         self._rows: dict[str, Container] = {}
-        self._samples: dict[str, Sample] = {}
-        self._raw: dict[str, Stats] = {}
-        self._histories: dict[str, History] = {}
-        self._streams: dict[str, asyncio.Task[None]] = {}
+        self._shown: tuple[bool, tuple[Container, ...]] | None = None
+        self._numbers = Numbers(engine, self._counted, streams)
         self._questions = _Questions()
+        self._destroyed: deque[str] = deque(maxlen=AT_A_TIME)
         self._at: float | None = None
         self._reason = f"Docker at {engine.where} is being asked."
-        self._polled_every = 0.0
-        self._thin = False
-        self._far_every = 0
         self._main: asyncio.Task[None] | None = None
         self._telling: asyncio.TimerHandle | None = None
+        self._numbers_told = 0.0
         self._unwatch: Callable[[], None] = lambda: None
 
     def start(self) -> None:
@@ -99,22 +98,52 @@ class Watch:
         if self._telling is not None:
             self._telling.cancel()
 
+    def in_sight(self, ids: Collection[str] | None) -> None:
+        """Those whose numbers should come every two seconds; None for all, as at first."""
+        self._numbers.in_sight(ids)
+
     @property
     def snapshot(self) -> Containers:
-        rows = tuple(
-            replace(row, sample=self._samples.get(row.id), host=self._engine.where)
-            for row in self._rows.values()
-            if self.stopped or row.live or row.state == "restarting"
-        )
         return Containers(
-            rows,
+            self._all(),
             self._at,
             self._trouble(),
-            self._how(),
+            self._numbers.how,
             self._engine.version_text,
             self._engine.where,
-            self._histories,
+            self._numbers.histories,
         )
+
+    def _all(self) -> tuple[Container, ...]:
+        """The rows, the same tuple as long as nothing in it is new."""
+        if self._shown is None or self._shown[0] is not self.stopped:
+            rows = self._rows.values()
+            self._shown = (
+                self.stopped,
+                tuple(row for row in rows if self.stopped or row.live or row.state == "restarting"),
+            )
+        return self._shown[1]
+
+    def _put(self, row: Container) -> None:
+        """What is new of a container, with what it used last."""
+        known = self._rows.get(row.id)
+        sample = known.sample if known and row.live else None
+        self._rows[row.id] = replace(row, sample=sample, host=self._engine.where)
+        self._shown = None
+        if row.live:
+            self._numbers.live(row.id)
+        else:
+            self._numbers.ended(row.id)
+
+    def _counted(self, container: str, made: Sample) -> None:
+        row = self._rows.get(container)
+        if row is not None and row.live:
+            self._rows[container] = replace(row, sample=made)
+            self._shown = None
+            self._alive()
+            if self._telling is None:
+                wait = self._numbers_told + NUMBERS_EVERY - time.monotonic()
+                self._tell_in(max(TOLD_EVERY, wait))
 
     def _trouble(self) -> Safe:
         reason = self._engine.link_trouble or self._reason or self._engine.silence
@@ -124,33 +153,31 @@ class Watch:
         age = f"{seconds} s" if seconds < 100 else f"{seconds // 60} min"
         return Safe(f"What is shown is {age} old. {reason}")
 
-    def _how(self) -> str:
-        if self._thin:
-            return f"sampled there every {self._far_every} s, as the link is slow"
-        if self._far_every:
-            return f"sampled there every {self._far_every} s through `{self._engine.through}`"
-        polled = sum(row.live for row in self._rows.values()) - len(self._streams)
-        way = f" through `{self._engine.through}`" if self._engine.through else ""
-        if polled <= 0 or not self._polled_every:
-            return "streams" + way
-        every = f"every {self._polled_every:.0f} s"
-        if not self._streams:
-            return f"polled {every}{way}"
-        return f"{len(self._streams)} streams, {polled} polled {every}{way}"
-
-    def _news(self) -> None:
+    def _alive(self) -> None:
         """Something came from the engine."""
         self._at = time.monotonic()
         self._reason = ""
         self._engine.silence = Safe("")
+
+    def _news(self) -> None:
+        """More than numbers came from the engine."""
+        self._alive()
         self._changed()
 
     def _changed(self) -> None:
-        if self._telling is None:
-            self._telling = asyncio.get_running_loop().call_later(TOLD_EVERY, self._tell)
+        self._tell_in(TOLD_EVERY)
+
+    def _tell_in(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self._telling is not None:
+            if self._telling.when() <= loop.time() + seconds:
+                return
+            self._telling.cancel()
+        self._telling = loop.call_later(seconds, self._tell)
 
     def _tell(self) -> None:
         self._telling = None
+        self._numbers_told = time.monotonic()
         self._on_change()
 
     async def _run(self) -> None:
@@ -166,10 +193,9 @@ class Watch:
                 self._reason = (
                     f"A fault of cockpit's own: {clean_line(repr(fault))}. It tries again."
                 )
-            self._streams.clear()
             self._changed()
             failures = 0 if self._at is not None and self._at > began else failures + 1
-            await self._rest(min(0.25 * 2**failures, 2.0))
+            await self._rest(min(0.25 * 2**failures, 1.0))
 
     async def _rest(self, seconds: float) -> None:
         """Wait before the next attempt; for the link when that is what is missing."""
@@ -187,145 +213,65 @@ class Watch:
         await self._engine.version()
         since = self._engine.now() - REPLAYED
         self._questions = _Questions()
-        # What was counted before a gap would make the average over it look like now.
-        self._raw.clear()
-        self._thin = self._rtt() >= far.THIN_RTT and bool(self._engine.far_command)
-        self._far_every = far.EVERY if self._thin else far.OFTEN if self._engine.through else 0
         async with asyncio.TaskGroup() as group:
             group.create_task(self._hear(since))
-            self._take(await self._engine.list())
+            await self._take(await self._engine.list())
             for _ in range(1 if self._engine.through else ASKED_AT_ONCE):
-                group.create_task(self._ask(group))
-            group.create_task(self._sample_far(group) if self._far_every else self._poll())
+                group.create_task(self._ask())
+            group.create_task(self._numbers.run())
             group.create_task(self._beat())
-            self._attend(group)
 
-    def _take(self, listed: tuple[Listed, ...]) -> None:
+    async def _take(self, listed: tuple[Listed, ...]) -> None:
         """The list is the whole truth: what it lacks is gone."""
-        rows = [from_list(row) for row in listed]
-        old, self._rows = self._rows, {}
-        for row in rows:
-            known = old.get(row.id)
+        gone = self._rows.keys() - {row.id for row in listed}
+        stopped: list[Container] = []
+        for number, each in enumerate(listed, 1):
+            if each.id in self._destroyed:
+                continue
+            row = from_list(each)
+            known = self._rows.get(row.id)
             if known and known.state == row.state:
                 row = replace(known, name=row.name, image=row.image)
-            self._rows[row.id] = row
-            if not row.live:
-                self._forget_numbers(row.id)
-        for gone in old.keys() - self._rows.keys():
-            self._forget(gone)
-        stopped = [row for row in rows if not row.live]
+            self._put(row)
+            if row.live:
+                self._questions.put(row.id)
+            else:
+                stopped.append(row)
+            if number % AT_A_TIME == 0:
+                await asyncio.sleep(0)
+        for container in gone:
+            self._forget(container)
         stopped.sort(key=lambda row: row.exit_code in (0, None))
-        for row in [row for row in rows if row.live] + stopped[:INSPECTED_STOPPED]:
+        for row in stopped[:INSPECTED_STOPPED]:
             self._questions.put(row.id)
         self._news()
 
     def _forget(self, container: str) -> None:
         self._rows.pop(container, None)
-        self._histories.pop(container, None)
-        self._forget_numbers(container)
+        self._shown = None
+        self._numbers.gone(container)
         self._changed()
-
-    def _forget_numbers(self, container: str) -> None:
-        self._samples.pop(container, None)
-        self._raw.pop(container, None)
 
     async def _hear(self, since: datetime) -> None:
         async with aclosing(self._engine.events_stream(since)) as events:
             async for event in events:
                 if event.action == "destroy":
+                    self._destroyed.append(event.actor.id)
                     self._forget(event.actor.id)
                 else:
                     self._questions.put(event.actor.id)
                 self._news()
         raise EngineTrouble(f"Docker at {self._engine.where} stopped. It is asked again by itself.")
 
-    async def _ask(self, group: asyncio.TaskGroup) -> None:
+    async def _ask(self) -> None:
         while True:
             container = await self._questions.get()
             try:
-                row = from_inspect(await self._engine.inspect(container))
+                self._put(from_inspect(await self._engine.inspect(container)))
             except NoSuchContainer:
                 self._forget(container)
-            else:
-                self._rows[row.id] = row
-                if not row.live:
-                    self._forget_numbers(row.id)
             self._questions.done(container)
             self._news()
-            self._attend(group)
-
-    def _attend(self, group: asyncio.TaskGroup) -> None:
-        """One stats stream for each live container, as far as there may be streams."""
-        for container, task in list(self._streams.items()):
-            row = self._rows.get(container)
-            if row is None or not row.live:
-                task.cancel()
-                del self._streams[container]
-        limit = 0 if self._thin or self._engine.through else self._limit
-        for row in self._rows.values():
-            if len(self._streams) >= limit:
-                break
-            if row.live and row.id not in self._streams:
-                self._streams[row.id] = group.create_task(self._count(row.id))
-
-    async def _count(self, container: str) -> None:
-        """Follow the numbers of one container; whether it lives is for the events to say."""
-        while True:
-            with suppress(EngineTrouble):
-                async with aclosing(self._engine.stats_stream(container)) as stream:
-                    async for raw in stream:
-                        self._sampled(container, raw, 1.0)
-            await asyncio.sleep(1.0)
-
-    async def _poll(self) -> None:
-        """Numbers of those that have no stream, one after the other."""
-        began = time.monotonic()
-        while True:
-            waiting = [
-                row.id for row in self._rows.values() if row.live and row.id not in self._streams
-            ]
-            pace = max(0.05, 2.0 / max(1, len(waiting)))
-            # An engine may have each of them wait a second, as that of Docker 20.10 does.
-            self._polled_every = max(pace * len(waiting), time.monotonic() - began)
-            began = time.monotonic()
-            for container in waiting:
-                asked = time.monotonic()
-                with suppress(EngineTrouble):
-                    raw = await self._engine.stats(container)
-                    self._sampled(container, raw, self._polled_every)
-                await asyncio.sleep(max(0.0, asked + pace - time.monotonic()))
-            if not waiting:
-                await asyncio.sleep(1.0)
-
-    async def _sample_far(self, group: asyncio.TaskGroup) -> None:
-        """Numbers by the docker command on the host; where it has none, streams after all."""
-        every, docker = self._far_every, self._engine.far_command
-        with suppress(LinkLost, LinkDown):
-            async with aclosing(far.sampled(self._engine.target, docker, every)) as got:
-                async for short, made in got:
-                    for container, row in self._rows.items():
-                        if row.live and container.startswith(short):
-                            self._keep(container, made)
-                            self._news()
-        self._thin, self._far_every = False, 0
-        self._attend(group)
-        await self._poll()
-
-    def _rtt(self) -> float:
-        return self._engine.target.link.rtt or 0.0
-
-    def _sampled(self, container: str, raw: Stats, every: float) -> None:
-        row = self._rows.get(container)
-        made = sample(self._raw.get(container), raw, time.monotonic(), every)
-        if row is None or not row.live or made is None:
-            return
-        self._raw[container] = raw
-        self._keep(container, made)
-        self._news()
-
-    def _keep(self, container: str, made: Sample) -> None:
-        self._samples[container] = made
-        self._histories.setdefault(container, History()).add(made)
 
     async def _beat(self) -> None:
         """Notice an engine that is silent though its connections stand."""
@@ -335,7 +281,8 @@ class Watch:
                 continue
             ping = asyncio.create_task(self._engine.ping())
             try:
-                done, _ = await asyncio.wait((ping,), timeout=max(UNANSWERED, 3 * self._rtt()))
+                rtt = self._engine.target.link.rtt or 0.0
+                done, _ = await asyncio.wait((ping,), timeout=max(UNANSWERED, 3 * rtt))
                 while not done:
                     if not self._engine.link_trouble:
                         self._engine.silence = self._silence()
