@@ -34,6 +34,7 @@ class Block:
 
     An open one holds the texts as they came, and more can be added. A closed one holds them as
     UTF-8, each with a newline. size: bytes that the text takes.
+    longest: characters in the longest line.
     """
 
     __slots__ = (
@@ -44,6 +45,7 @@ class Block:
         "heads",
         "keys",
         "levels",
+        "longest",
         "looks",
         "origins",
         "size",
@@ -61,7 +63,7 @@ class Block:
         self.heads = bytearray()
         self.streams = bytearray()
         self.looks: dict[int, tuple[Look, ...]] = {}
-        self.size = 0
+        self.size = self.longest = 0
         self.extend(rows)
 
     def __len__(self) -> int:
@@ -72,11 +74,16 @@ class Block:
         """Whether the next entry should begin another block."""
         return len(self.keys) >= MOST_LINES or self.size >= MOST_BYTES
 
+    @property
+    def all_heads(self) -> bool:
+        """Whether no line continues another."""
+        return 0 not in self.heads
+
     def extend(self, rows: Iterable[Row]) -> None:
         """More lines at the end; opens a closed block."""
         if self._parts is None:
             self._parts = [self.text(index) for index in range(len(self))]
-        parts, size = self._parts, self.size
+        parts, size, longest = self._parts, self.size, self.longest
         at, key, origin = self.ats.append, self.keys.append, self.origins.append
         mark, head, stream = self.levels.append, self.heads.append, self.streams.append
         for (when, whence, text, looks), sorted_by, of, how_bad, begins in rows:
@@ -84,6 +91,8 @@ class Block:
                 self.looks[len(parts)] = looks
                 size += _LOOKS_BYTES
             parts.append(text)
+            if len(text) > longest:
+                longest = len(text)
             size += (len(text) if text.isascii() else len(text.encode())) + 1
             at(when)
             key(sorted_by)
@@ -91,7 +100,7 @@ class Block:
             mark(how_bad)
             head(begins)
             stream(_CODES[whence])
-        self.size = size
+        self.size, self.longest = size, longest
         self._raw = None
 
     def close(self) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cockpit.logs import block
 from cockpit.logs import window as model
-from cockpit.logs.line import Level, Line, Look, Stream
-from cockpit.logs.view import Query, Search, View, pattern
+from cockpit.logs.line import Level, Line, Stream
 from cockpit.logs.window import Window
 from cockpit.text import Safe
 
@@ -92,8 +91,9 @@ def same(window: Window, plain: Plain) -> None:
 
 def check_merge(batches: list[tuple[int, list[Line]]], small: int) -> None:
     window, plain = Window(), Plain()
-    most, block.MOST_LINES, model.MOST_LINES = block.MOST_LINES, small, small
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(block, "MOST_LINES", small)
+        patch.setattr(model, "MOST_LINES", small)
         for origin, lines in batches:
             before = [window[number] for number in range(window.first, window.end)]
             changes = window.changes
@@ -111,8 +111,6 @@ def check_merge(batches: list[tuple[int, list[Line]]], small: int) -> None:
         for at in (0, 1, SECOND, MINUTE, 2 * MINUTE):
             sooner = sum(row.key < at for row in plain.rows)
             assert window.near(at) == window.first + sooner
-    finally:
-        block.MOST_LINES = model.MOST_LINES = most
 
 
 @FUZZ
