@@ -24,7 +24,6 @@ from screens.panes.log_rows import Layout, Times, histogram, legend, rows, tag
 
 NONE = Safe("No container chosen. enter on one in the containers pane; L lists all logs.")
 _FAST: Final = 200
-_COUNTED_EVERY: Final = 1.0
 _SLICE: Final = 0.001
 _LOW: Final = 8
 _MOST_NOTE: Final = 2
@@ -111,7 +110,7 @@ class LogsPane(Lines):
         self._looking = False
         self._titled = Safe("")
         self._bars = paint.row()
-        self._barred = (float("-inf"), -1)
+        self._barred = -1
 
     def on_mount(self) -> None:
         self.draw()
@@ -136,7 +135,7 @@ class LogsPane(Lines):
         self.range_from = None
         self._note, self._rate = Safe(""), 0.0
         self.older_words = Safe("")
-        self._barred = (float("-inf"), -1)
+        self._barred = -1
         self._view_anew()
 
     def called(self, names: Sequence[Safe]) -> None:
@@ -487,7 +486,7 @@ class LogsPane(Lines):
     # Drawing
 
     def refill(self) -> None:
-        self._barred = (float("-inf"), -1)
+        self._barred = -1
         if not self.following:
             self._reveal()
         self.draw()
@@ -603,10 +602,13 @@ class LogsPane(Lines):
         if number is None or not self.size.height:
             return
         here, top, room = self.view.place(number), self.view.place(self.top), self._room()
-        if here < top or (here == top and len(self._laid(here)) <= room):
-            self.top, self._cut = number, 0
+        height = len(self._laid(here))
+        if height > room:  # it is read row by row, from the end that is nearer
+            if here != top:
+                self.top, self._cut = number, height - room if here < top else 0
             return
-        if here == top:
+        if here <= top:
+            self.top, self._cut = number, 0
             return
         used = room + 1
         if here - top < room:
@@ -619,10 +621,9 @@ class LogsPane(Lines):
         if self.size.height < _LOW:
             return []
         head = [legend(self.names, self.size.width)] if len(self.names) > 1 else []
-        now, changes = time.monotonic(), self.window.changes
-        before, seen = self._barred
-        if changes != seen and now - before >= _COUNTED_EVERY:
-            self._barred = (now, changes)
+        changes = self.window.changes
+        if changes != self._barred:
+            self._barred = changes
             self._bars = self._counted()
         return [*head, self._bars] if self._bars.parts else head
 
