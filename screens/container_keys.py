@@ -62,8 +62,8 @@ class ContainerKeys(StepKeys):
         if engine is None:
             return
         docker = engine.far_command
-        offers = actions(container, docker, _project(container))
         stale = self.containers.why_stale(container)
+        offers = actions(container, docker, _project(container), stale=bool(stale))
         hint = Safe(f"Only to be read: {stale}") if stale else Safe("")
         if not docker and not stale:
             hint = Safe(

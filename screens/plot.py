@@ -61,11 +61,14 @@ def _level(value: float | None, top: float, height: int) -> int:
 
 def rows(plot: Plot, height: int, width: int, mark: int | None) -> list[tuple[Part, ...]]:
     """Its title, then its bars. mark: which of its values is marked."""
-    last = next((value for value in reversed(plot.values) if value is not None), None)
-    value = last if mark is None else plot.values[mark]
+    # The newest span has only begun: what was known in the one before still says how it is.
+    newest = [value for value in plot.values[-2:] if value is not None]
+    value = (newest[-1] if newest else None) if mark is None else plot.values[mark]
     known = [one for one in plot.values if one is not None]
     of = f" of {plot.of}" if plot.of else ""
-    said = f"{plot.words(value)}{of}" if value is not None else "not known"
+    said = (
+        f"{plot.words(value)}{of}" if value is not None else f"not known{' now' * (mark is None)}"
+    )
     parts: list[Part] = [(plot.name, "strong"), (Safe(f" {said}"), "" if known else "faint")]
     highest = f", highest {plot.words(max(known))}" if known and mark is None else ""
     scale = "" if plot.limit else f"top {plot.words(plot.top)}"

@@ -90,17 +90,21 @@ def word(container: Container) -> str:
     return str(container.name) if plain else container.id[:12]
 
 
-def actions(container: Container, docker: str, compose: Project) -> tuple[Action, ...]:
+def actions(
+    container: Container, docker: str, compose: Project, *, stale: bool = False
+) -> tuple[Action, ...]:
     """All actions, those that make sense now before those that do not.
 
-    docker: the command that reaches its engine on its host, "" where there is none.
+    docker: the command that reaches its engine on its host, "" where there is none. stale: what
+    is known of it may be old, so nothing is to be changed.
     """
     name = word(container)
 
     def runs(key: str, verb: str, does: str, *, arguments: str = "", not_now: str = "") -> Action:
         command = f"{docker} {arguments or f'{verb} {name}'}" if docker else ""
         no_docker = "" if docker else "no docker command on this host reaches its engine"
-        why_not = Safe(not_now or no_docker)
+        old = "what is known of it is old" if stale else ""
+        why_not = Safe(old or not_now or no_docker)
         return Action(key, Safe(verb), Safe(does), "" if why_not else command, why_not)
 
     state = container.state

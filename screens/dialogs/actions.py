@@ -21,7 +21,10 @@ from screens.driver import when_shown
 from screens.lines import Drawn, pointer
 from screens.paint import Row
 
+WIDEST = 110
 _AROUND = 4
+"""Lines of the panel beside the hint and the rows: border, title, what is said."""
+_EDGES = 4
 
 
 class _Rows(Drawn):
@@ -60,9 +63,19 @@ class Actions(ModalScreen[Action | None]):
     def on_mount(self) -> None:
         rows = self.query_one(_Rows)
         rows.focus()
-        rows.styles.height = min(len(self.actions), max(3, self.app.size.height - _AROUND - 2))
+        self._fit()
         self._say("a letter or enter does it · j k move · esc leaves it", "faint")
         when_shown(self, self._open)
+
+    def on_resize(self) -> None:
+        self._fit()
+
+    def _fit(self) -> None:
+        """As many rows as there is room for below the hint; the others scroll."""
+        width, height = self.app.size
+        hint = paint.fold(self.hint, min(width, WIDEST) - _EDGES) if self.hint else ()
+        room = height * 9 // 10 - _AROUND - len(hint)
+        self.query_one(_Rows).styles.height = min(len(self.actions), max(3, room))
 
     def _open(self) -> None:
         self._ready_at = time.monotonic()
