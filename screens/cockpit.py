@@ -16,7 +16,7 @@ from cockpit.incident.rollouts import counted
 from cockpit.incident.timeline import line
 from cockpit.responder import Responder
 from cockpit.target.target import LinkState
-from cockpit.text import Safe, clean_line
+from cockpit.text import Safe, clean, clean_line
 from screens import paint
 from screens.checks_keys import ChecksKeys
 from screens.due_keys import DueKeys
@@ -334,6 +334,9 @@ class CockpitScreen(
         ]
         if isinstance(job, str) and job in incident.runs:
             head += ["", "Output:", self.responder.log.output_text(job)]
+        text = getattr(entry.record.event, "text", "")
+        if "\n" in text:
+            head += ["", clean(text)]
         whole = Safe("\n".join(head))
         self.app.push_screen(Reader(Safe(" Timeline entry"), lambda: whole))
 

@@ -88,7 +88,8 @@ def _words(event: e.Event, incident: Incident) -> str:
         case e.IncidentReopened(reason=reason):
             return f"Reopened{_because(reason)}"
         case e.NoteAdded(text=text, source=source):
-            return f"Note: {text}" + (f" ({source})" if source else "")
+            parts = [part.strip() for part in text.splitlines()]
+            return f"Note: {' / '.join(parts)}" + (f" ({source})" if source else "")
         case e.EscalationNoted(who=who, level=level, how=how, reason=reason):
             rung = f", level {level}" if level else ""
             answer = f": {how}" if how else ""
