@@ -116,11 +116,13 @@ async def _begun(reader: Reader, patience: float | None) -> tuple[int, Whole | C
     """The status, how the body comes, and what of it came with the head."""
     came = b""
     while (end := came.find(b"\r\n\r\n")) < 0:
+        if len(came) > HEAD:
+            raise ConnectionError("what answers is not HTTP")
         async with asyncio.timeout(patience):
             data = await reader.read(AT_ONCE)
-        came += data
-        if not data or len(came) > HEAD:
+        if not data:
             raise ConnectionError("it ended before its answer began")
+        came += data
     first, *lines = came[:end].decode("latin-1").split("\r\n")
     fields = {name.strip().lower(): value.strip() for name, _, value in
               (line.partition(":") for line in lines)}  # fmt: skip
