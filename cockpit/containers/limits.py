@@ -97,21 +97,23 @@ def crossings(
     so that nothing is told again and again.
     """
     rows = list(rows)
-    counted = {row.id: _counted(row, before.restarts.get(row.id), now) for row in rows}
-    percents = {row.id: memory_percent(row, now) for row in rows}
-    high = {
-        row.id: since
-        for row in rows
-        if (since := _high(row, percents[row.id], before.high.get(row.id), thresholds, now))
-        is not None
-    }
+    counted: dict[str, Restarts] = {}
+    high: dict[str, float] = {}
     over: dict[Key, Over] = {}
     told: list[Crossing] = []
     judged: set[Key] = set()
+    spoken_of = {name for name, _ in before.over} | errors.keys()
     for row in rows:
+        restarts = counted[row.id] = _counted(row, before.restarts.get(row.id), now)
+        percent = memory_percent(row, now)
+        since = _high(row, percent, before.high.get(row.id), thresholds, now)
+        if since is not None:
+            high[row.id] = since
+        elif not restarts.seen and row.name not in spoken_of:
+            continue  # as nearly all of thousands
         signs = (
-            _restless(row, counted[row.id], thresholds, now),
-            _filled(row, percents[row.id], high.get(row.id), thresholds, now),
+            _restless(row, restarts, thresholds, now),
+            _filled(row, percent, since, thresholds, now),
             _failing(row, thresholds, errors),
         )
         for what, sign in zip((RESTARTS, MEMORY, ERRORS), signs, strict=True):
@@ -254,6 +256,8 @@ def _counted(row: Container, before: Restarts | None, now: float) -> Restarts:
         return before or Restarts(-1)
     if before is None or before.count < 0:
         return Restarts(row.restarts)
+    if before.count == row.restarts and not before.seen:
+        return before
     recent = tuple(at for at in before.seen if now - at < WINDOW)
     return Restarts(row.restarts, recent + (now,) * min(100, row.restarts - before.count))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -66,6 +66,9 @@ class Rank(IntEnum):
 
 def rank(container: Container, over: Collection[Key], now: datetime, differs: bool = False) -> Rank:
     """Where it stands. over: the limits that are crossed on its host. now: the engine's clock."""
+    usual = container.state == "running" and container.health in ("", "healthy")
+    if usual and not over and not differs:
+        return Rank.WELL
     name = str(container.name)
     if container.live and container.health == "unhealthy":
         return Rank.UNHEALTHY
@@ -130,45 +133,54 @@ def _has(container: Container, term: Term, said: str, found: Rank) -> bool:
     return not term.where and any(term.word in text.lower() for text in texts)
 
 
+class Ranked(NamedTuple):
+    """A container with what it is ordered by."""
+
+    at: At
+    row: Container
+    rank: Rank
+
+
 @dataclass(slots=True)
 class Places:
     """Orders rows again and again, and lets none jump: a row moves for a reason that lasts."""
 
-    _ranks: dict[At, tuple[Rank, float]] = field(default_factory=dict)
+    _held: dict[At, tuple[Rank, float]] = field(default_factory=dict)
     _values: dict[At, float] = field(default_factory=dict)
     _looked: float = -math.inf
     _order: Order = Order.WRONG
+    _keys: list[tuple[object, ...]] = field(default_factory=list)
+    _sorted: list[int] = field(default_factory=list)
 
-    def sort(
-        self, rows: Sequence[Container], ranks: Mapping[At, Rank], order: Order, now: float
-    ) -> list[Container]:
-        """The rows in that order. ranks: of each. now: monotonic seconds."""
-        held = {at: self._held(at, found, now) for at, found in ranks.items()}
-        self._ranks = held
+    def sort(self, rows: Sequence[Ranked], order: Order, now: float) -> list[Ranked]:
+        """The rows in that order. now: monotonic seconds."""
+        self._hold(rows, now)
+        before = self._values if order is self._order else {}
         if order is not self._order or now - self._looked >= RANKED_EVERY_S:
-            before = self._values if order is self._order else {}
             self._values, self._looked, self._order = {}, now, order
-        else:
-            before = self._values
-        keys = []
-        for row in rows:
-            at = (row.host, row.id)
+        keys: list[tuple[object, ...]] = []
+        for at, row, found in rows:
             value = self._values.get(at)
             if value is None:
                 value = self._values[at] = _value(row, order, before.get(at))
-            keys.append((_first(order, held[at][0]), value, *_place(row, order), row.name, at))
-        return [row for _, row in sorted(zip(keys, rows, strict=True), key=lambda pair: pair[0])]
+            if order is Order.WRONG:
+                first = self._held[at][0] if at in self._held else found
+                keys.append((first, value, row.name, at))
+            else:
+                keys.append((found is Rank.ENDED, value, *_place(row, order), row.name, at))
+        if keys != self._keys:
+            self._keys = keys
+            self._sorted = sorted(range(len(keys)), key=keys.__getitem__)
+        return [rows[index] for index in self._sorted]
 
-    def _held(self, at: At, found: Rank, now: float) -> tuple[Rank, float]:
-        """The rank that counts, and when it was last true."""
-        was = self._ranks.get(at)
-        if was is not None and was[0] < found and was[0].wrong and now - was[1] < HOLD_S:
-            return was
-        return found, now
-
-
-def _first(order: Order, found: Rank) -> int:
-    return int(found) if order is Order.WRONG else int(found is Rank.ENDED)
+    def _hold(self, rows: Iterable[Ranked], now: float) -> None:
+        """Remembers what is wrong, and what was until a moment ago."""
+        was, self._held = self._held, {}
+        for at, _, found in rows:
+            if was and (held := was.get(at)) and held[0] < found and now - held[1] < HOLD_S:
+                self._held[at] = held
+            elif found <= Rank.OVER:
+                self._held[at] = (found, now)
 
 
 def _place(row: Container, order: Order) -> tuple[str, ...]:

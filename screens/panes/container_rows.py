@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from rich.cells import cell_len
 
 from cockpit.containers.limits import MEMORY
-from cockpit.containers.order import At, Rank
+from cockpit.containers.order import At, Rank, Ranked
 from cockpit.containers.reasons import reason
 from cockpit.containers.stats import stale
 from cockpit.text import Safe, clean_line
@@ -73,11 +73,11 @@ PERCENT: Final = 5
 
 def columns(width: int, rows: Sequence[Container], hosts: int) -> Columns:
     """The columns that fit in so many cells. hosts: of how many hosts there are rows."""
-    longest = max((cell_len(row.name) for row in rows[:500]), default=SHORTEST)
+    longest = max((cell_len(row.name) for row in rows), default=SHORTEST)
     wish = max(SHORTEST, min(LONGEST, longest))
     need = {
-        "host": 1 + min(16, max((len(row.host) for row in rows[:500]), default=0)),
-        "place": 1 + min(28, max((len(place(row)) for row in rows[:500]), default=0)),
+        "host": 1 + min(16, max((len(row.host) for row in rows), default=0)),
+        "place": 1 + min(28, max((len(place(row)) for row in rows), default=0)),
     }
     if hosts < 2:
         need["host"] = 0
@@ -128,11 +128,11 @@ class Steady:
             was = self._memory[at] = sample.memory
         return was
 
-    def only(self, there: Collection[At]) -> None:
+    def only(self, there: Collection[Ranked]) -> None:
         """Forgets the containers that are not there any more."""
         for known in (self._cpu, self._memory):
-            if len(known) > 2 * len(there) + 100:
-                for gone in known.keys() - set(there):
+            if len(known) > len(there) + 100:
+                for gone in known.keys() - {one.at for one in there}:
                     del known[gone]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -13,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region
 from textual.strip import Strip
 
-from cockpit.containers.order import At, Order, Places, Rank, Term, fits, rank, terms
+from cockpit.containers.order import At, Order, Places, Rank, Ranked, Term, fits, rank, terms
 from cockpit.containers.reasons import news
 from cockpit.text import Safe
 from screens import paint
@@ -35,6 +34,8 @@ UNSEEN_EVERY: Final = 5.0
 FOOT: Final = 2
 """Lines at the bottom for what is to be known of the container under the cursor."""
 MARGIN: Final = 4
+MEASURED: Final = 500
+"""So many rows say how wide columns must be."""
 # It counts on; what is shown here says since when, once.
 _AGE: Final = re.compile(r"What is shown is \S+ \w+ old\. ")
 _NONE: Final[tuple[Safe, ...]] = ()
@@ -79,13 +80,13 @@ class ContainersPane(Lines):
         self._terms: tuple[Term, ...] = ()
         self._places = Places()
         self._steady = Steady()
-        self._ranks: dict[At, Rank] = {}
-        self._listed: list[Container] = []
+        self._listed: list[Ranked] = []
+        self._index: dict[object, int] = {}
         self._facts: dict[Safe, Facts] = {}
         self._columns = Columns(container_rows.SHORTEST)
         self._top: list[Row] = []
         self._foot: list[Row] = []
-        self._undrawn: set[int] = set()
+        self._fresh: set[int] = set()
         self._as_of: dict[Safe, tuple[float, Safe]] = {}
         self._shape: object = None
         self._drawn_at = float("-inf")
@@ -94,26 +95,24 @@ class ContainersPane(Lines):
 
     def container(self) -> Container | None:
         """The container under the cursor."""
-        return next((row for row in self._listed if (row.host, row.id) == self.at), None)
+        place = self._index.get(self.at)
+        return None if place is None else self._listed[place].row
 
     def chosen(self) -> tuple[Container, ...]:
         """Those that are marked, in their order here; where none is, the one under the cursor."""
         rows = [row for known, _ in self.hosts for row in known.rows]
         marked = [row for row in rows if (row.host, row.id) in self.marked]
-        listed = {(row.host, row.id): place for place, row in enumerate(self._listed)}
-        marked.sort(key=lambda row: (listed.get((row.host, row.id), len(listed)), row.name))
+        last = len(self._listed)
+        marked.sort(key=lambda row: (self._index.get((row.host, row.id), last), row.name))
         here = self.container()
         return tuple(marked) or ((here,) if here else ())
 
     def in_sight(self, host: str) -> frozenset[str]:
         """The ids of the containers of a host whose rows can be seen, or nearly."""
         first = round(self.scroll_y) - len(self._top)
-        there = self._listed[max(0, first) : max(0, first + self.size.height + MARGIN)]
-        return (
-            frozenset(row.id for row in there if row.host == host)
-            if self.size.height
-            else (frozenset())
-        )
+        last = first + self.size.height + MARGIN if self.size.height else 0
+        there = self._listed[max(0, first) : max(0, last)]
+        return frozenset(one.row.id for one in there if one.row.host == host)
 
     def why_stale(self, container: Container) -> Safe:
         """Why what is shown of it may be old, and since when; "" while its host answers."""
@@ -196,7 +195,7 @@ class ContainersPane(Lines):
         self._drawn_at = now = time.monotonic()
         clock = datetime.now(UTC)
         title = Safe("1 Containers")
-        self._listed, self._foot = [], []
+        self._listed, self._index, self._foot = [], {}, []
         if not self.hosts:
             self.border_title = paint.text(title)
             self.say(*[Safe(part) for part in self.missing.split("\n")])
@@ -208,16 +207,18 @@ class ContainersPane(Lines):
             self.say(*troubles)
             return
         self._facts = self._known(now, clock)
-        self._rank(clock)
-        fitting = [row for row in rows if self._fits(row)]
-        self._listed = [row for row in fitting if self._in_sight_by_itself(row)]
-        ranks = {(row.host, row.id): self._ranks[row.host, row.id] for row in self._listed}
-        self._listed = self._places.sort(self._listed, ranks, self.order, now)
-        self._steady.only(self._ranks)
-        self.marked &= self._ranks.keys()
+        ranked = self._ranked(clock)
+        fitting = [one for one in ranked if self._fits(one)] if self._terms else ranked
+        listed = fitting if self.all else [one for one in fitting if one.rank is not Rank.ENDED]
+        self._listed = self._places.sort(listed, self.order, now)
+        self._index = {one.at: index for index, one in enumerate(self._listed)}
+        there = {one.at for one in ranked} if self.marked else set()
+        self.marked &= there
+        self._steady.only(self._listed)
         hidden = len(fitting) - len(self._listed)
         self._title(title, len(rows), len(fitting), hidden)
-        self._columns = container_rows.columns(self._width, self._listed, len(self.hosts))
+        some = [one.row for one in self._listed[:MEASURED]]
+        self._columns = container_rows.columns(self._width, some, len(self.hosts))
         self._top = [*self._troubles(), *self._disks()]
         if self._listed:
             self._top.append(container_rows.head(self._columns))
@@ -242,72 +243,72 @@ class ContainersPane(Lines):
             for known, over in self.hosts
         }
 
-    def _rank(self, clock: datetime) -> None:
-        self._ranks = {}
+    def _ranked(self, clock: datetime) -> list[Ranked]:
+        found = []
         for known, _ in self.hosts:
             facts = self._facts[known.host]
-            over, differs = facts.over.keys(), facts.differs
+            over = {key for key in facts.over if key[0]}
             for row in known.rows:
-                self._ranks[row.host, row.id] = rank(row, over, clock, row.id in differs)
+                worst = rank(row, over, clock, row.id in facts.differs)
+                found.append(Ranked((row.host, row.id), row, worst))
+        return found
 
-    def _fits(self, row: Container) -> bool:
-        if not self._terms:
-            return True
-        said, _ = container_rows.said(row, self._facts[row.host])
-        return fits(row, self._terms, said, self._ranks[row.host, row.id])
-
-    def _in_sight_by_itself(self, row: Container) -> bool:
-        return self.all or self._ranks[row.host, row.id] is not Rank.ENDED
+    def _fits(self, one: Ranked) -> bool:
+        said, _ = container_rows.said(one.row, self._facts[one.row.host])
+        return fits(one.row, self._terms, said, one.rank)
 
     def _lay(self) -> None:
-        """The rows of what is listed. Those out of sight are laid out when they come in sight."""
-        now = time.monotonic()
-        self._facts = {host: replace(facts, now=now) for host, facts in self._facts.items()}
+        """The rows of what is listed; those out of sight are laid out when they come in sight."""
         if not self.hosts or not (self._top or self._listed):
             return
-        stops = {(row.host, row.id) for row in self._listed}
-        if self.at not in stops:
-            self.at = (self._listed[0].host, self._listed[0].id) if self._listed else None
+        stops: list[object] = [one.at for one in self._listed]
+        if self.at not in self._index:
+            self.at = stops[0] if stops else None
         self._lay_foot()
-        rows = list(self._top)
-        first = round(self.scroll_y) - MARGIN
-        last = first + max(self.size.height, 12) + 2 * MARGIN
-        self._undrawn = set()
-        for y, one in enumerate(self._listed, len(rows)):
-            if first <= y <= last:
-                rows.append(self._row(one))
-            else:
-                self._undrawn.add(y)
-                rows.append(Row(((one.name, ""),), (one.host, one.id)))
-        rows += [Row()] * len(self._foot)
-        self.show_rows(rows)
+        count, top = len(stops), len(self._top)
+        same = self._stops == stops and len(self.rows) == top + count + len(self._foot)
+        if not same or self.rows[:top] != self._top:
+            blank = [Row(stop=stop) for stop in stops]
+            rows = [*self._top, *blank, *[Row()] * len(self._foot)]
+            # Kept until they are laid out again: what did not change is not drawn again.
+            if same:
+                rows[top:] = self.rows[top:]
+            self.show_rows(rows)
+        first = round(self.scroll_y)
+        self._fresh = set()
+        for y in range(max(first, top), min(first + max(self.size.height, 12), top + count)):
+            if self._lay_row(y):
+                self.refresh_line(y)
 
-    def _row(self, container: Container) -> Row:
-        at = (container.host, container.id)
-        return container_rows.row(
-            container,
+    def _lay_row(self, y: int) -> bool:
+        """Lays out the row of a line; whether it is another one now."""
+        one = self._listed[y - len(self._top)]
+        new = container_rows.row(
+            one.row,
             self._columns,
-            self._facts[container.host],
+            self._facts[one.row.host],
             self._steady,
-            here=at == self.at,
-            marked=at in self.marked,
-            rank=self._ranks[at],
+            here=one.at == self.at,
+            marked=one.at in self.marked,
+            rank=one.rank,
         )
+        self._fresh.add(y)
+        old, self.rows[y] = self.rows[y], new
+        return old != new
 
     def render_line(self, y: int) -> Strip:
         foot = y - (self.size.height - len(self._foot))
         if 0 <= foot < len(self._foot):
             return paint.strip(self._foot[foot], self.size.width)
         index = y + round(self.scroll_y)
-        if index in self._undrawn:
-            self._undrawn.discard(index)
-            self.rows[index] = self._row(self._listed[index - len(self._top)])
+        if index not in self._fresh and 0 <= index - len(self._top) < len(self._listed):
+            self._lay_row(index)
         return super().render_line(y)
 
     # What stands around the rows
 
     def _title(self, title: Safe, count: int, fitting: int, hidden: int) -> None:
-        wrong = sum(self._ranks[row.host, row.id].wrong for row in self._listed)
+        wrong = sum(one.rank <= Rank.OVER for one in self._listed)
         parts = [f"{title} {count}"]
         if wrong:
             parts[0] += f", {wrong} wrong"
