@@ -80,6 +80,7 @@ class _Spans:
 
     def highest(self, samples: Iterable[Sample], of: Callable[[Sample], float | None]) -> Values:
         found: dict[int, float] = {}
+        held: dict[int, float] = {}
         for one in samples:
             value = of(one)
             if value is None:
@@ -88,8 +89,8 @@ class _Spans:
             found[at] = max(found.get(at, 0.0), value)
             # It holds until the next one is due: no gaps where samples are seldom.
             until = min(self.last, int((one.at + LATE * one.every) // self.span))
-            for later in range(at + 1, until + 1):
-                found.setdefault(later, value)
+            held.update((later, value) for later in range(at + 1, until + 1))
+        found = held | found
         return tuple(found.get(at) for at in range(self.first, self.last + 1))
 
     def rate(self, samples: Iterable[Sample], of: Callable[[Sample], int]) -> Values:

@@ -317,7 +317,7 @@ async def _part(what: str, asked: Awaitable[T]) -> Part[T]:
         async with asyncio.timeout(WITHIN):
             return Part(await asked)
     except TimeoutError:
-        return Part(None, Safe(f"{what}: the engine did not answer within {WITHIN:.0f} s"))
+        return Part(None, Safe(f"{what}: the engine did not answer within {WITHIN:g} s"))
     except EngineTrouble as trouble:
         return Part(None, clean_line(f"{what}: {trouble}"))
 

@@ -41,7 +41,7 @@ class Variable:
         """Its value where that may stand on a screen by itself, else only whether it has one."""
         if self.shown:
             return self.value
-        return Safe("(hidden)" if self.value else "(empty)")
+        return Safe("<hidden>" if self.value else "<empty>")
 
 
 def read(given: Iterable[str] | None) -> tuple[Variable, ...]:
