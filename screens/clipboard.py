@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from textual.app import App
@@ -16,6 +17,8 @@ from textual.app import App
 from cockpit.text import Safe
 
 _TMUX_PATIENCE = 2.0
+_MOST = 74_000
+"""Bytes; in base 64 they are the 100,000 that many terminals take at most."""
 
 
 async def copy(app: App[Any], text: str) -> Safe:
@@ -24,11 +27,24 @@ async def copy(app: App[Any], text: str) -> Safe:
         return Safe(
             "Copied: tmux has it (prefix ] pastes), and your terminal where it allows that."
         )
+    if why := _never(os.environ):
+        return Safe(f"Not copied: {why} has no clipboard for programs.")
     # What is copied is carried encoded, so nothing in it can steer the terminal.
     app.copy_to_clipboard(text)
     if "STY" in os.environ:
         return Safe("Sent to the terminal's clipboard, but GNU screen seldom passes that on.")
+    if len(text.encode("utf-8", "backslashreplace")) > _MOST:
+        return Safe("Sent to the terminal's clipboard, but it is longer than many terminals take.")
     return Safe("Sent to the terminal's clipboard; it does not say whether it took it.")
+
+
+def _never(environ: Mapping[str, str]) -> str:
+    """Which terminal this is, where it is one that has no clipboard for programs."""
+    if environ.get("TERM") == "linux":
+        return "the console of Linux"
+    if environ.get("TERM_PROGRAM") == "Apple_Terminal":
+        return "Terminal of macOS"
+    return ""
 
 
 async def _in_tmux(text: str) -> bool:

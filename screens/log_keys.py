@@ -140,7 +140,10 @@ class LogKeys(ContainerKeys):
 
         asked = asyncio.ensure_future(log_offers.of_hosts(self.responder))
         try:
-            here = list(log_offers.of_containers(self._containers(), self._log_of))
+            here = [
+                *log_offers.of_containers(self._containers(), self._log_of),
+                *log_offers.of_services(self.responder.watched),
+            ]
             chosen = await self.app.push_screen_wait(LogSources(here, asked))
         finally:
             asked.cancel()

@@ -12,6 +12,7 @@ from screens.dialogs.log_sources import Offer
 
 if TYPE_CHECKING:
     from cockpit.containers.container import Container
+    from cockpit.host_watch import HostWatch
     from cockpit.logs.source import LogSource
     from cockpit.responder import Responder
 
@@ -33,6 +34,21 @@ def of_containers(
         yield Offer(Safe(project), more, logs, (host, project))
     for one in every:
         yield Offer(one.name, Safe(f"container on {one.host}, {one.state}"), partial(log_of, one))
+
+
+def of_services(watched: Iterable[HostWatch]) -> Iterator[Offer]:
+    """Services of a swarm, of the first manager that tells of them."""
+    from cockpit.logs.service import ServiceLog
+
+    seen: set[str] = set()
+    for watch in watched:
+        for service in watch.swarm.snapshot.services:
+            if service.id in seen:
+                continue
+            seen.add(service.id)
+            more = Safe(f"Swarm service, {service.running} of {service.wanted} running")
+            log = partial(ServiceLog, watch.engine, service.id, service.name)
+            yield Offer(service.name, more, lambda log=log: [log()])  # type: ignore[misc]
 
 
 def _project(container: Container) -> tuple[str, str]:

@@ -607,6 +607,9 @@ class LogsPane(Lines):
             if here != top:
                 self.top, self._cut = number, height - room if here < top else 0
             return
+        if abs(here - top) > 2 * room:  # a leap: what is around it counts
+            _, self.top, self._cut = self._up(here, room // 2 + 1)
+            return
         if here <= top:
             self.top, self._cut = number, 0
             return
