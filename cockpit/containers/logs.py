@@ -18,14 +18,13 @@ from cockpit import text
 from cockpit.containers.container import moment
 from cockpit.containers.engine import Engine, EngineTrouble, NoSuchContainer
 from cockpit.containers.frames import STDERR, Framed, Joined, Lined, Message, Resume
-from cockpit.logs.flood import BREATH_S, FULL, LOOK_S, SHOWN, Block, Flood, Pace, not_shown
+from cockpit.logs.flood import BREATH_S, FULL, LOOK_S, SHOWN, Block, Flood, Pace
+from cockpit.logs.inbox import KEPT_LINES, Inbox
 from cockpit.logs.line import Line, Stream
 from cockpit.logs.source import Batch, LogTrouble
 from cockpit.target.target import LinkDown
 from cockpit.text import Safe
 
-KEPT_LINES: Final = 50_000
-KEPT_CHARS: Final = 32 << 20
 BUSY: Final = 0.005
 TOLD_EVERY: Final = 0.1
 SAVED_BYTES: Final = 20 << 20
@@ -38,9 +37,8 @@ class Tail:
     """Follows the log of one container until closed, over cuts of the link and restarts.
 
     A LogSource. container: id or name; name: as a person calls it. first: how many old lines to
-    begin with. lines: those that were not taken yet, the newest of them, bounded in number and
-    size; total counts all that ever came. on_change is called on the event loop, at most ten times
-    a second.
+    begin with. keep: how many lines may wait to be taken. total counts all that ever came.
+    on_change is called on the event loop, at most ten times a second.
     """
 
     def __init__(
@@ -56,9 +54,8 @@ class Tail:
         self.key = f"container {container}"
         self.name = name or text.clean_line(container)
         self.host = engine.where
-        self.lines: deque[Line] = deque()
+        self.inbox = Inbox(keep)
         self.total = 0
-        self._dropped = self._skipped = self._errors = 0
         self._pace = Pace()
         self._flood = Flood()
         self._parser: Framed | Lined = Framed()
@@ -69,14 +66,11 @@ class Tail:
         self._engine = engine
         self._container = container
         self._first = first
-        self._keep = keep
         self._on_change = on_change
         self._resume = Resume()
         self._joined = Joined()
         self._said = Safe("")
-        self._chars = 0
         self._reached = False
-        self._rate = _Rate()
         self._main: asyncio.Task[None] | None = None
         self._telling: asyncio.TimerHandle | None = None
         self._unwatch: Callable[[], None] = lambda: None
@@ -99,6 +93,11 @@ class Tail:
             self._telling.cancel()
 
     @property
+    def lines(self) -> deque[Line]:
+        """Those that were not taken yet."""
+        return self.inbox.lines
+
+    @property
     def note(self) -> Safe:
         if self._main is None:
             return self._said
@@ -107,18 +106,13 @@ class Tail:
     @property
     def rate(self) -> float:
         """Lines a second, over the last second or two."""
-        return self._rate.now(time.monotonic())
+        return self.inbox.rate
 
     def take(self) -> Batch:
         """The lines that came since the last take, in their order."""
         if self._flood and time.monotonic() - self._looked >= LOOK_S:
             self._look(self._parser)
-        lines, self.lines, self._chars = self.lines, deque(), 0
-        dropped, skipped, errors = self._dropped, self._skipped, self._errors
-        self._dropped = self._skipped = self._errors = 0
-        if dropped:
-            lines.appendleft(Line(lines[0].at, Stream.GAP, not_shown(dropped, 0)))
-        return Batch(lines, skipped + dropped, errors)
+        return self.inbox.take()
 
     async def older(self, before: int, count: int) -> tuple[Line, ...]:
         """At most `count` lines from just before a moment. Raises LogTrouble."""
@@ -259,10 +253,7 @@ class Tail:
         messages = [message for block in blocks for message in parser.read(block)]
         if skipped:
             self._break_off()
-            self._skipped += skipped
-            self._errors += errors
-            at = messages[0].at if messages else 0
-            self._append(Line(at, Stream.GAP, not_shown(skipped, errors)))
+            self.inbox.skip(messages[0].at if messages else 0, skipped, errors)
         self._add(messages, counted=True)
 
     async def _until_started(self) -> None:
@@ -288,33 +279,25 @@ class Tail:
             new, hole = self._resume.fresh(message)
             if hole:
                 self._break_off()
-                self._append(Line(message.at, Stream.GAP, LEAPT if self._leapt else GAP))
+                self.inbox.gap(message.at, LEAPT if self._leapt else GAP)
             if not new:
                 continue
             new_ones += 1
             joined = self._joined.add(message)
             if joined is not None:
-                self._append(_line(message.at, message.stream, *joined))
+                self.inbox.put(_line(message.at, message.stream, *joined))
         if new_ones and not counted:
             self._count(new_ones)
 
     def _count(self, lines: int) -> None:
         self.total += lines
-        self._rate.add(lines, time.monotonic())
+        self.inbox.came(lines)
         self._changed()
 
     def _break_off(self) -> None:
         """Show the lines whose end will not come."""
         for stream, body, missing in self._joined.end():
-            self._append(_line(0, stream, body, missing))
-
-    def _append(self, line: Line) -> None:
-        lines = self.lines
-        lines.append(line)
-        self._chars += len(line.text)
-        while len(lines) > self._keep or (self._chars > KEPT_CHARS and len(lines) > 1):
-            self._chars -= len(lines.popleft().text)
-            self._dropped += 1
+            self.inbox.put(_line(0, stream, body, missing))
 
     def _say(self, note: str) -> None:
         if note != self._said:
@@ -352,29 +335,6 @@ LEAPT: Final = Safe(
 
 class _Behind(Exception):
     """What the engine tells of the log is old: it cannot keep up with it."""
-
-
-class _Rate:
-    """Counts a second full, then says what came in it."""
-
-    def __init__(self) -> None:
-        self._began = 0.0
-        self._count = 0
-        self._last = 0.0
-
-    def add(self, count: int, now: float) -> None:
-        self._turn(now)
-        self._count += count
-
-    def now(self, now: float) -> float:
-        self._turn(now)
-        return self._last
-
-    def _turn(self, now: float) -> None:
-        passed = now - self._began
-        if passed >= 1.0:
-            self._last = self._count / passed
-            self._began, self._count = now, 0
 
 
 def _line(at: int, stream: int, body: bytes, missing: int) -> Line:

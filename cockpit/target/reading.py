@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,3 +42,20 @@ async def read(target: Target, leave: Pass, seconds: float) -> Said:
     except TimeoutError:
         return Said(output, cut=True)
     return Said(output)
+
+
+async def flow(target: Target, leave: Pass) -> AsyncGenerator[bytes, None]:
+    """What a command that passed the gate as one that reads prints on stdout, as it comes.
+
+    Raises as `read` does.
+    """
+    if leave.risk != "read":
+        raise ValueError(f"{leave.command} does not only read")
+    channel = await target.shell()
+    try:
+        channel.stdin.write(f"( {leave.command}\n) </dev/null 2>/dev/null\n".encode())
+        channel.stdin.write_eof()
+        while chunk := await channel.stdout.read(1 << 16):
+            yield chunk
+    finally:
+        channel.close()
