@@ -14,6 +14,7 @@ from cockpit.text import Safe
 RETRIES = 3
 MOST_FAILURES = 10**6
 LONGEST_SAID = 4096
+LONGEST_NAME = 256
 LIVE = frozenset({"running", "paused"})
 _EXITED = re.compile(r"\((\d+)\)")
 _IMAGE_ID = re.compile(r"(?:[a-z0-9]+:)?[0-9a-f]+")
@@ -63,6 +64,11 @@ class Container:
         return self.state in LIVE
 
 
+def called(name: str) -> Safe:
+    """A name that an engine tells, cut where it would fill the screens that it stands on."""
+    return text.clean_line(name, max_chars=LONGEST_NAME)
+
+
 def from_list(row: Listed) -> Container:
     """What the list alone tells; `from_inspect` knows the rest."""
     health = _HEALTH.search(row.status)
@@ -70,8 +76,8 @@ def from_list(row: Listed) -> Container:
     state = _word(row.state)
     return Container(
         id=_word(row.id),
-        name=text.clean_line((row.names or [row.id[:12]])[0].lstrip("/")),
-        image=text.clean_line(row.image),
+        name=called((row.names or [row.id[:12]])[0].lstrip("/")),
+        image=called(row.image),
         state=state,
         status=text.clean_line(row.status),
         health=health[1] if health else "",
@@ -80,8 +86,8 @@ def from_list(row: Listed) -> Container:
         exit_code=int(exited[1]) if exited and state not in LIVE else None,
         started_at=None,
         finished_at=None,
-        project=_label(row.labels, "project"),
-        service=_label(row.labels, "service"),
+        project=called(_label(row.labels, "project")),
+        service=called(_label(row.labels, "service")),
         tty=False,
         image_id=_image_id(row.image_id),
         config_hash=_label(row.labels, "config-hash"),
@@ -96,8 +102,8 @@ def from_inspect(got: Inspected) -> Container:
     exit_code = None if state in LIVE or state == "created" else got.state.exit_code
     return Container(
         id=_word(got.id),
-        name=text.clean_line(got.name.lstrip("/") or got.id[:12]),
-        image=text.clean_line(got.config.image),
+        name=called(got.name.lstrip("/") or got.id[:12]),
+        image=called(got.config.image),
         state=state,
         status=_status(state, health, exit_code, got.state.oom_killed, got.state.error),
         health="" if health == "none" or state not in LIVE else health,
@@ -106,8 +112,8 @@ def from_inspect(got: Inspected) -> Container:
         exit_code=exit_code,
         started_at=moment(got.state.started_at),
         finished_at=moment(got.state.finished_at),
-        project=_label(got.config.labels, "project"),
-        service=_label(got.config.labels, "service"),
+        project=called(_label(got.config.labels, "project")),
+        service=called(_label(got.config.labels, "service")),
         tty=got.config.tty,
         image_id=_image_id(got.image),
         unhealthy_since=_unhealthy_since(got) if state in LIVE else None,

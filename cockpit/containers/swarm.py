@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from cockpit.containers.container import moment
+from cockpit.containers.container import called, moment
 from cockpit.containers.swarm_wire import (
     ListedNode,
     ListedService,
@@ -181,7 +181,7 @@ def fold(
     now: datetime,
 ) -> tuple[tuple[Service, ...], tuple[Node, ...]]:
     """Services and nodes, what is wrong first, then by name."""
-    hosts = {node.id: clean_line(node.description.hostname or node.id[:12]) for node in nodes}
+    hosts = {node.id: called(node.description.hostname or node.id[:12]) for node in nodes}
     of: defaultdict[str, list[ListedTask]] = defaultdict(list)
     for task in tasks:
         of[task.service_id].append(task)
@@ -201,15 +201,15 @@ def _service(
     update = _update(got.update_status)
     return Service(
         id=_word(got.id),
-        name=clean_line(spec.name),
-        stack=clean_line((spec.labels or {}).get("com.docker.stack.namespace", "")),
+        name=called(spec.name),
+        stack=called((spec.labels or {}).get("com.docker.stack.namespace", "")),
         mode=mode,
         wanted=status.desired_tasks if status else 0,
         running=status.running_tasks if status else 0,
         completed=status.completed_tasks if status else 0,
         update=update,
         update_stuck="paused" in update,
-        image=clean_line((template.image if template else "").partition("@")[0]),
+        image=called((template.image if template else "").partition("@")[0]),
         ports=tuple(_port(port) for port in got.endpoint.ports or ()),
         tasks=_tasks(spec.name, mode, tasks, hosts, now),
     )
@@ -275,7 +275,7 @@ def _task(
     ran = newest.status.container_status
     return Task(
         id=_word(newest.id),
-        name=clean_line(f"{service}.{newest.slot or node}"),
+        name=called(f"{service}.{newest.slot or node}"),
         node=node,
         state=clean_line(newest.status.state),
         desired=clean_line(newest.desired_state),
@@ -299,7 +299,7 @@ def _node(got: ListedNode) -> Node:
     manager = ("leader" if status.leader else status.reachability) if status else ""
     return Node(
         id=_word(got.id),
-        name=clean_line(got.description.hostname or got.id[:12]),
+        name=called(got.description.hostname or got.id[:12]),
         state=clean_line(got.status.state),
         availability=clean_line(got.spec.availability),
         manager=clean_line(manager),
