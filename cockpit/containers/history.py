@@ -22,6 +22,8 @@ class History:
 
     def add(self, sample: Sample) -> None:
         """The newest sample."""
+        while self.samples and self.samples[0].at < sample.at - MINUTES * 60:
+            self.samples.popleft()
         last = self.samples[-1] if self.samples else None
         if last is None or int(last.at / EVERY_S) != int(sample.at / EVERY_S):
             self.samples.append(sample)

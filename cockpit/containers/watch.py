@@ -22,7 +22,7 @@ from cockpit.text import Safe, clean_line
 
 INSPECTED_STOPPED: Final = 200
 ASKED_AT_ONCE: Final = 6
-AT_A_TIME: Final = 100
+AT_A_TIME: Final = 50
 TOLD_EVERY: Final = 0.2
 NUMBERS_EVERY: Final = 1.0
 QUIET: Final = 1.2
@@ -237,7 +237,7 @@ class Watch:
                 self._questions.put(row.id)
             else:
                 stopped.append(row)
-            if number % AT_A_TIME == 0:
+            if number % AT_A_TIME == 1:  # thousands take a second
                 await asyncio.sleep(0)
         for container in gone:
             self._forget(container)
@@ -267,7 +267,9 @@ class Watch:
         while True:
             container = await self._questions.get()
             try:
-                self._put(from_inspect(await self._engine.inspect(container)))
+                row = from_inspect(await self._engine.inspect(container))
+                if container not in self._destroyed:  # meanwhile
+                    self._put(row)
             except NoSuchContainer:
                 self._forget(container)
             self._questions.done(container)
