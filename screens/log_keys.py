@@ -104,8 +104,8 @@ class LogKeys(ContainerKeys):
         followed = {source.key for source in logs.sources}
         new = [
             source
-            for one in self._containers()
-            if one.host == host and one.project == project
+            for one in sorted(self._containers(), key=lambda one: one.name)
+            if one.host == host and one.project == project and one.live
             for source in self._log_of(one)
             if source.key not in followed
         ]

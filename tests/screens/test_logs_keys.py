@@ -360,7 +360,3 @@ async def test_logs_that_are_chosen_are_merged_and_others_left(tmp_path: Path) -
         await until(pilot, lambda: "No container chosen" in shown(main.logs))
         await until(pilot, lambda: not worker.followed)
         assert responder.logs.sources == ()
-
-
-def test_moments_of_this_test_are_in_the_past() -> None:
-    assert datetime.now(UTC) > BEGAN
