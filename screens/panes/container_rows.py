@@ -87,14 +87,17 @@ def columns(width: int, rows: Sequence[Container], hosts: int) -> Columns:
     left = width - 2 - got["state"]
     for what, cells in _ORDER:
         cells = cells or need[what]
+        if not cells:
+            continue
         more = cells - got.get(what, 0)
         # What is told first may shorten a name; what comes after it may not.
         keeps = SHORTEST if what in ("cpu", "memory", "host") and cells <= 17 else wish
         if what in ("restarts", "up") and cells <= PERCENT:
             keeps = min(wish, ENOUGH)
-        if cells and left - more >= keeps:
-            got[what] = cells
-            left -= more
+        if left - more < keeps:
+            break
+        got[what] = cells
+        left -= more
     return Columns(name=max(SHORTEST, min(left, wish)), **got)
 
 

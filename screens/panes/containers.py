@@ -175,7 +175,7 @@ class ContainersPane(Lines):
             return
         self.marked ^= {(here.host, here.id)}
         self.action_move(1)
-        self._lay()
+        self.refill()
 
     def moved(self) -> None:
         self._lay()

@@ -1,0 +1,347 @@
+"""The containers pane: what is wrong is told in words, at any width, and rows stay calm."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+
+from cockpit.containers.container import Container
+from cockpit.containers.history import History
+from cockpit.containers.limits import MEMORY, Key, Over
+from cockpit.containers.order import At
+from cockpit.containers.stats import Sample
+from cockpit.containers.watch import Containers
+from cockpit.text import Safe
+from screens.panes.container_rows import SPAN_S, Steady, ago, columns, size, trend
+from screens.panes.containers import ContainersPane
+
+STYLE = Path(__file__).resolve().parents[2] / "cockpit.tcss"
+ASKED = Safe("Docker: asked in a moment.")
+HUNG = "Docker at prod-1 does not answer, though it takes connections."
+
+pytestmark = pytest.mark.anyio
+
+
+class PaneApp(App[None]):
+    CSS_PATH = STYLE
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pane = ContainersPane(id="containers")
+
+    def compose(self) -> ComposeResult:
+        yield self.pane
+
+
+@asynccontextmanager
+async def pane(
+    width: int = 80, height: int = 20
+) -> AsyncIterator[tuple[Pilot[None], ContainersPane]]:
+    app = PaneApp()
+    async with app.run_test(size=(width, height)) as pilot:
+        yield pilot, app.pane
+
+
+def container(name: str, **other: object) -> Container:
+    known: dict[str, object] = {
+        "id": name, "name": Safe(name), "image": Safe("shop/web:1"), "state": "running",
+        "status": Safe(""), "health": "", "restarts": 0, "oom": False, "exit_code": None,
+        "started_at": datetime.now(UTC) - timedelta(days=3, hours=1), "finished_at": None,
+        "project": Safe("shop"), "service": Safe("web"), "tty": False, "host": Safe("prod-1"),
+        "sample": using(12, 312),
+    }  # fmt: skip
+    return Container(**(known | other))  # type: ignore[arg-type]
+
+
+def using(cpu: float, memory: int, limit: int = 512) -> Sample:
+    return Sample(time.monotonic(), cpu, memory << 20, limit << 20, 0, 0, 0, 0, 1, every=60)
+
+
+def known(
+    *rows: Container, host: str = "prod-1", trouble: str = "", ago: float = 0.0
+) -> Containers:
+    at = time.monotonic() - ago
+    return Containers(rows, at, Safe(trouble), "streams", Safe("27"), Safe(host), {})
+
+
+def show(
+    pane: ContainersPane,
+    *hosts: Containers,
+    over: Mapping[Key, Over] | None = None,
+    differs: Mapping[At, tuple[Safe, ...]] | None = None,
+) -> None:
+    pane.show([(one, over or {}) for one in hosts], ASKED, differs)
+    pane.refill()
+
+
+def drawn(pane: ContainersPane) -> list[str]:
+    return [pane.render_line(y).text.rstrip() for y in range(pane.size.height)]
+
+
+def line_of(pane: ContainersPane, name: str) -> str:
+    return next(line for line in drawn(pane) if line[2:].startswith(name))
+
+
+def names(pane: ContainersPane) -> list[str]:
+    return [line[2:].split()[0] for line in drawn(pane) if line[:2] in ("  ", "> ", " *", ">*")][1:]
+
+
+def title(pane: ContainersPane) -> str:
+    return str(pane.border_title)
+
+
+SICK = container(
+    "web", health="unhealthy", health_said=Safe("curl: (7) connection refused"),
+    unhealthy_since=datetime(2026, 11, 21, 3, 12, tzinfo=UTC), sample=using(312, 500),
+)  # fmt: skip
+KILLED = container(
+    "worker", state="exited", exit_code=137, oom=True, restarts=2, sample=None,
+    finished_at=datetime.now(UTC) - timedelta(minutes=14, seconds=5),
+)  # fmt: skip
+DONE = container("migrate", state="exited", exit_code=0, sample=None, finished_at=datetime.now(UTC))
+
+
+@pytest.mark.parametrize("width", [200, 120, 80, 60, 54, 40])
+async def test_names_states_and_reasons_are_told_at_every_width(width: int) -> None:
+    async with pane(width) as (_, shown):
+        show(shown, known(DONE, container("db", health="healthy"), KILLED, SICK))
+        assert names(shown) == ["web", "worker", "db"]
+        assert "UNHEALTHY" in line_of(shown, "web") and "312" in line_of(shown, "web")
+        assert "OOM KILLED" in line_of(shown, "worker")
+        assert "healthy" in line_of(shown, "db")
+        if width >= 54:
+            assert "killed, out" in line_of(shown, "worker")
+        if width >= 80:
+            assert "312 MiB / 512 MiB" in line_of(shown, "db")
+            assert "3 d" in line_of(shown, "db")
+            assert "killed, out of memory · 14 min ago" in line_of(shown, "worker")
+        else:
+            assert " 60" in line_of(shown, "db"), "percent of its limit"
+        if width >= 120:
+            assert "shop/web" in line_of(shown, "db")
+        assert all(cell_len(line) <= width for line in drawn(shown))
+
+
+def test_columns_yield_by_importance_and_the_name_last() -> None:
+    rows = [container("a-name-of-twenty-four-ce")]
+    seen: list[frozenset[str]] = []
+    for width in range(32, 200):
+        got = columns(width, rows, 1)
+        there = {name for name in ("cpu", "memory", "restarts", "up", "trend", "place")
+                 if getattr(got, name)}  # fmt: skip
+        assert got.name + got.state + got.middle + got.place + 2 <= max(width, 26)
+        if not seen or there != seen[-1]:
+            seen.append(frozenset(there))
+    assert seen[0] == {"cpu"}
+    for narrow, wide in pairwise(seen):
+        assert narrow < wide, "what has room keeps it as the pane widens"
+    assert columns(53, rows, 1).name >= 24
+    assert columns(53, rows, 2).host and not columns(200, rows, 1).host
+
+
+async def test_those_that_ended_well_are_counted_and_shown_when_asked() -> None:
+    async with pane() as (pilot, shown):
+        show(shown, known(DONE, KILLED))
+        assert names(shown) == ["worker"]
+        assert "1 stopped (a)" in title(shown)
+        shown.focus()
+        await pilot.press("a")
+        assert names(shown) == ["worker", "migrate"]
+        assert "finished" in line_of(shown, "migrate")
+        show(shown, known(DONE))
+        await pilot.press("a")
+        assert "a shows 1 stopped" in "\n".join(drawn(shown))
+
+
+async def test_a_filter_says_how_many_of_how_many_and_what_when_none_fits() -> None:
+    async with pane() as (_, shown):
+        db = container("db", service=Safe("db"), image=Safe("postgres"))
+        show(shown, known(*(container(f"web-{n}") for n in range(4)), db))
+        shown.filter(Safe("web !web-1"))
+        assert names(shown) == ["web-0", "web-2", "web-3"]
+        assert title(shown).startswith("1 Containers 5 · 3 with web !web-1")
+        shown.filter(Safe("nothing"))
+        assert "No container fits nothing; / changes the filter." in "\n".join(drawn(shown))
+
+
+async def test_the_order_changes_and_is_said_and_the_cursor_stays_on_its_container() -> None:
+    async with pane() as (pilot, shown):
+        show(shown, known(container("a", restarts=9), container("b", sample=using(90, 1)), SICK))
+        shown.focus()
+        await pilot.press("j")
+        under = shown.container()
+        said = []
+        for _ in range(6):
+            await pilot.press("o")
+            said.append((title(shown).split(" · ")[1], names(shown)))
+            assert shown.container() == under
+        assert said == [
+            ("by name", ["a", "b", "web"]),
+            ("by CPU", ["web", "b", "a"]),
+            ("by memory", ["web", "a", "b"]),
+            ("by restarts", ["a", "b", "web"]),
+            ("by project", ["a", "b", "web"]),
+            ("wrong first", ["web", "b", "a"]),
+        ]
+
+
+async def test_what_is_under_the_cursor_is_explained_in_a_sentence() -> None:
+    async with pane() as (pilot, shown):
+        cache = container("cache")
+        over = {("cache", MEMORY): Over(
+            Safe("MEMORY 95%"),
+            Safe("cache: memory over 90% of its limit for 6 min, now 95%"), 0.0)}  # fmt: skip
+        differs = {(Safe("prod-1"), "db"): (Safe("image differs: db:1"),)}
+        show(shown, known(SICK, cache, container("db")), over=over, differs=differs)
+        assert "web: unhealthy since 03:12" in drawn(shown)[-1] + drawn(shown)[-2]
+        assert "curl: (7) connection refused" in drawn(shown)[-1]
+        shown.focus()
+        await pilot.press("j")
+        assert "MEMORY 95%" in line_of(shown, "cache")
+        assert drawn(shown)[-1] == " cache: memory over 90% of its limit for 6 min, now 95%"
+        await pilot.press("j")
+        assert "differs" in line_of(shown, "db")
+        assert drawn(shown)[-1] == " db: image differs: db:1"
+
+
+async def test_the_last_rows_can_be_reached_above_the_sentence() -> None:
+    async with pane(height=14) as (pilot, shown):
+        sick = [replace(SICK, id=f"{n}", name=Safe(f"web-{n:02}")) for n in range(30)]
+        show(shown, known(*sick))
+        shown.focus()
+        await pilot.pause()
+        await pilot.press("G")
+        await pilot.pause()
+        assert line_of(shown, "web-29").startswith("> ")
+        assert "web-29: unhealthy" in "\n".join(drawn(shown)[-2:])
+        for _ in range(29):
+            await pilot.press("k")
+        assert line_of(shown, "web-00").startswith("> ")
+
+
+@pytest.mark.parametrize("width", [120, 54])
+async def test_old_values_stay_with_since_when_they_are_old(width: int) -> None:
+    async with pane(width) as (_, shown):
+        show(shown, known(SICK, container("db")))
+        assert shown.why_stale(SICK) == ""
+        stale = known(SICK, container("db"), trouble=f"What is shown is 9 s old. {HUNG}", ago=9)
+        show(shown, stale)
+        first = drawn(shown)
+        gone = datetime.now(UTC) - timedelta(seconds=9)
+        times = [f"as of {gone + timedelta(seconds=one):%H:%M:%S}" for one in (-1, 0, 1)]
+        at = next(one for one in times if one in first[0])
+        assert f"{at}: Docker at prod-1 does not" in first[0]
+        assert at in line_of(shown, "db") and at in line_of(shown, "web")
+        assert "312" in line_of(shown, "web") or width < 80
+        assert shown.why_stale(SICK).startswith(f"What is known of prod-1 is {at}: Docker")
+        again = replace(stale, trouble=Safe(f"What is shown is 11 s old. {HUNG}"))
+        show(shown, again)
+        assert drawn(shown) == first, "a number that counts on would be drawn each second"
+        show(shown, known(SICK, container("db")))
+        assert "as of" not in "\n".join(drawn(shown))
+
+
+async def test_several_hosts_are_one_list_and_each_tells_its_own_trouble_in_a_line() -> None:
+    async with pane(120) as (_, shown):
+        here = container("web")
+        there = [container("web", id="w2", host=Safe("prod-2")), replace(SICK, host=Safe("prod-2"))]
+        lost = known(*there, host="prod-2", ago=5,
+                     trouble="What is shown is 5 s old. The link to prod-2 is lost.")  # fmt: skip
+        asked = replace(known(host="prod-3", trouble="Docker at prod-3 is being asked."), at=None)
+        show(shown, known(here), lost, asked)
+        text = drawn(shown)
+        assert text[0].startswith(" prod-2: as of ") and "The link to prod-2 is lost" in text[0]
+        assert text[1] == " prod-3: Docker at prod-3 is being asked."
+        rows = [line for line in text if line[2:].startswith("web")]
+        assert [line.split()[-1] for line in rows] == ["prod-2", "prod-1", "prod-2"]
+        assert [" as of " in line for line in rows] == [True, False, True]
+        assert shown.in_sight("prod-2") == {"w2", "web"} and shown.in_sight("prod-3") == set()
+
+
+async def test_marked_ones_are_told_and_chosen_together() -> None:
+    async with pane() as (pilot, shown):
+        show(shown, known(container("a"), container("b"), container("c")))
+        shown.focus()
+        assert [one.name for one in shown.chosen()] == ["a"]
+        await pilot.press("space", "j", "space")
+        assert [one.name for one in shown.chosen()] == ["a", "c"]
+        assert "2 marked" in title(shown)
+        show(shown, known(container("b"), container("c")))
+        assert [one.name for one in shown.chosen()] == ["c"], "a is not there any more"
+
+
+async def test_of_thousands_only_what_is_in_sight_is_laid_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from screens.panes import container_rows
+
+    laid: list[str] = []
+    real = container_rows.row
+
+    def counted(one: Container, *rest: object, **more: object) -> object:
+        laid.append(one.name)
+        return real(one, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(container_rows, "row", counted)
+    async with pane(height=20) as (pilot, shown):
+        rows = [container(f"web-{n:04}") for n in range(5000)]
+        show(shown, known(*rows))
+        await pilot.pause()
+        laid.clear()
+        show(shown, known(*rows))
+        assert 0 < len(laid) < 100
+        shown.focus()
+        await pilot.press("G")
+        await pilot.pause()
+        assert line_of(shown, "web-4999").startswith("> ")
+        assert "healthy" in line_of(shown, "web-4990") or "running" in line_of(shown, "web-4990")
+        assert len(laid) < 300
+        assert len(shown.in_sight("prod-1")) < 30
+
+
+async def test_numbers_are_drawn_once_a_second_and_states_at_once() -> None:
+    async with pane() as (_, shown):
+        show(shown, known(container("web", sample=using(10, 100))))
+        before = line_of(shown, "web")
+        shown.show([(known(container("web", sample=using(99, 400))), {})], ASKED)
+        assert line_of(shown, "web") == before
+        shown.show([(known(container("web", health="unhealthy")), {})], ASKED)
+        assert "UNHEALTHY" in line_of(shown, "web")
+
+
+def test_a_number_that_says_about_the_same_stays_as_it_is() -> None:
+    steady = Steady()
+    at = (Safe("prod-1"), "a")
+    assert [steady.cpu(at, value) for value in (0.2, 0.8, 1.0, 1.3, 0.4)] == [0, 0, 1, 1, 1]
+    assert [steady.cpu(at, value) for value in (100, 92, 109, 111, 99)] == [100, 100, 100, 111, 99]
+    seen: Sequence[int] = [steady.memory(at, using(0, mib)) >> 20 for mib in (300, 303, 296, 309)]
+    assert seen == [300, 300, 300, 309]
+
+
+def test_a_trend_moves_a_whole_cell_at_a_time() -> None:
+    history = History()
+    for second in range(0, 300, 5):
+        history.add(replace(using(100 if second >= 225 else 1, 1), at=float(second)))
+    first = trend(history, 9, 300.0)
+    assert first == " ▁▁▁█████"
+    assert trend(history, 9, 300.0 + SPAN_S - 0.1) == first
+    assert trend(history, 9, 300.0 + 2 * SPAN_S) == " ▁█████  "
+    assert trend(None, 9, 300.0).strip() == "" and trend(history, 0, 300.0) == ""
+
+
+def test_lengths_and_sizes_are_short() -> None:
+    lengths = [ago(seconds) for seconds in (5, 61, 59 * 60, 100 * 60, 47 * 3600, 49 * 3600)]
+    assert lengths == ["<1 min", "1 min", "59 min", "100 min", "47 h", "2 d"]
+    assert [ago(seconds, short=True) for seconds in (5, 61, 3 * 86400)] == ["<1m", "1m", "3d"]
+    sizes = [size(count) for count in (0, 900, 312 << 20, 1229 << 20, 4 << 40, 1023 << 20)]
+    assert sizes == ["0 B", "900 B", "312 MiB", "1.2 GiB", "4.0 TiB", "1.0 GiB"]
