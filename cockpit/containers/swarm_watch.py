@@ -75,8 +75,7 @@ class SwarmWatch:
         return replace(self._known, trouble=reason)
 
     async def _run(self) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), FIRST_S)
+        await self._rest(FIRST_S)
         while True:
             self._wake.clear()
             before = self._known, self._trouble
@@ -88,8 +87,13 @@ class SwarmWatch:
                 self._trouble, self._manager = clean_line(str(trouble)), False
             if (self._known, self._trouble) != before:
                 self._on_change()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._pause())
+            await self._rest(self._pause())
+
+    async def _rest(self, seconds: float) -> None:
+        # Not wait_for: in Python 3.11 it loses a cancel that comes together with the event.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
 
     def _pause(self) -> float:
         if self._open:

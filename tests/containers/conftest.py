@@ -135,6 +135,15 @@ def dockerd(engine_room: Dockerd) -> Iterator[Dockerd]:
     engine_room.clear()
 
 
+@pytest.fixture(scope="module")
+def swarm(engine_room: Dockerd) -> Iterator[Dockerd]:
+    """The engine as the one manager of a swarm of one node."""
+    engine_room.docker("swarm", "init", "--advertise-addr", "127.0.0.1")
+    yield engine_room
+    engine_room.docker("swarm", "leave", "--force")
+    engine_room.clear()
+
+
 class CuttingProxy:
     """Passes a unix socket on, and cuts every connection after a random time while `cutting`."""
 

@@ -1,0 +1,331 @@
+"""A swarm of one node on a real engine: what is short and why, and the log of a service over cuts.
+
+Without a bridge the engine of these tests has no overlay network of its own, so that services run
+in the network of the host (`--network host`) or in none that is named; both work. Ports that are
+published through the routing mesh are judged by what a manager answers, in a test without one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cockpit.containers import swarm_watch
+from cockpit.containers.engine import Engine
+from cockpit.containers.swarm import Service, Swarm, absent, fold
+from cockpit.containers.swarm_watch import SwarmWatch
+from cockpit.containers.swarm_wire import (
+    ListedNode,
+    ListedService,
+    ListedTask,
+    Manager,
+    Membership,
+)
+from cockpit.logs.line import Line
+from cockpit.logs.service import ServiceLog
+from cockpit.target.target import Local
+from cockpit.text import Safe
+from tests.containers.conftest import CuttingProxy, Dockerd, Until
+
+pytestmark = pytest.mark.anyio
+
+NOW = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
+HOSTILE = "[/]\x1b]52;c;aGVsbG8=\x07\x1b[2J\u202e\n\x9b31m"
+LINES = 120
+
+
+@pytest.fixture(autouse=True)
+def asked_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(swarm_watch, "OPEN_S", 0.3)
+
+
+@contextlib.asynccontextmanager
+async def watching(path: Path) -> AsyncIterator[SwarmWatch]:
+    engine = Engine(Local(), str(path))
+    watch = SwarmWatch(engine)
+    watch.start()
+    watch.look(1)
+    try:
+        yield watch
+    finally:
+        await watch.close()
+        await engine.close()
+
+
+def create(swarm: Dockerd, name: str, *options: str, script: str) -> str:
+    """A service that runs a shell script; its id."""
+    made = swarm.docker(
+        "service", "create", "--detach", "--quiet", "--name", name, "--no-resolve-image",
+        "--stop-grace-period", "200ms",
+        "--network", "host", *options, "t:1", "sh", "-c", script,
+    )  # fmt: skip
+    return made.stdout.decode().split()[-1]
+
+
+def service(watch: SwarmWatch, name: str) -> Service | None:
+    return next((one for one in watch.snapshot.services if one.name == name), None)
+
+
+# On a real engine
+
+
+@pytest.mark.docker
+async def test_an_engine_in_no_swarm_says_so(dockerd: Dockerd, until: Until) -> None:
+    async with watching(dockerd.socket) as watch:
+        await until(lambda: watch.snapshot.missing)
+        assert watch.snapshot.missing == "Docker at this machine is in no swarm."
+        assert not watch.snapshot.trouble
+        assert watch.snapshot.said == ""
+
+
+@pytest.mark.docker
+async def test_what_is_short_comes_first_with_its_reason(swarm: Dockerd, until: Until) -> None:
+    create(swarm, "fine", "--replicas", "2", script="sleep 999")
+    create(swarm, "everywhere", "--mode", "global", script="sleep 999")
+    create(swarm, "job", "--mode", "replicated-job", script="true")
+    create(swarm, "nowhere", "--replicas", "3", "--constraint", "node.labels.zone==b",
+           script="sleep 999")  # fmt: skip
+    create(swarm, "broken", "--restart-delay", "200ms", script="exit 3")
+
+    def seen() -> bool:
+        known = {one.name: one for one in watch.snapshot.services}
+        return (
+            len(known) == 5
+            and known["broken"].failing(watch.snapshot.now)
+            and known["fine"].running == 2
+            and known["everywhere"].running == 1
+            and known["job"].completed == 1
+            and known["nowhere"].why != ""
+        )
+
+    async with watching(swarm.socket) as watch:
+        await until(lambda: seen(), within=60)
+        found = watch.snapshot
+        assert [one.name for one in found.services][:2] == ["broken", "nowhere"]
+        _, nowhere, *well = found.services
+        assert nowhere.short == 3
+        assert "no suitable node" in nowhere.why
+        assert {task.state for task in nowhere.tasks} == {"pending"}
+        assert found.services[0].why == "non-zero exit (3)"
+        assert all(task.failing(found.now) for task in found.services[0].tasks)
+        assert {one.name: one.mode for one in well} == {
+            "fine": "replicated", "everywhere": "global", "job": "replicated job",
+        }  # fmt: skip
+        assert not any(one.short or one.failing(found.now) for one in well)
+        assert re.fullmatch(r"[12] of 5 services short", found.said)
+        (node,) = found.nodes
+        assert (node.well, node.manager, node.availability) == (True, "leader", "active")
+        assert {task.node for one in well for task in one.tasks} == {node.name}
+
+        swarm.docker("node", "update", "--availability", "drain", node.id)
+        await until(lambda: not watch.snapshot.nodes[0].well, within=30)
+        swarm.docker("node", "update", "--availability", "active", node.id)
+    swarm.docker("service", "rm", "fine", "everywhere", "job", "nowhere", "broken")
+
+
+@pytest.mark.docker
+async def test_the_log_of_a_service_is_whole_over_cuts(
+    swarm: Dockerd, cutting: CuttingProxy, until: Until
+) -> None:
+    """Two tasks write at once, and the connection is cut again and again."""
+    script = f"for n in $(seq {LINES}); do echo line $n; usleep 30000; done; echo end; sleep 999"
+    id = create(swarm, "pair", "--replicas", "2", script=script)
+    got: list[Line] = []
+    async with cutting.serving():
+        engine = Engine(Local(), str(cutting.path))
+        log = ServiceLog(engine, id, Safe("pair"))
+        log.start()
+
+        def ended() -> bool:
+            got.extend(log.take().lines)
+            return sum(line.text.endswith(" end") for line in got) == 2
+
+        try:
+            await until(ended, within=60)
+        finally:
+            await log.close()
+            await engine.close()
+    assert cutting.cuts > 2
+    for task in ("1@", "2@"):
+        said = [line.text.split(" ", 1)[1] for line in got if line.text.startswith(task)]
+        assert said == [f"line {n}" for n in range(1, LINES + 1)] + ["end"]
+    assert len(got) == 2 * (LINES + 1)
+    swarm.docker("service", "rm", "pair")
+
+
+@pytest.mark.docker
+async def test_older_lines_and_those_from_a_moment_on_are_loaded(
+    swarm: Dockerd, until: Until
+) -> None:
+    long = "head -c 40000 /dev/zero | tr '\\0' x; echo; "
+    id = create(swarm, "one", script=f"{long}seq 2000; sleep 999")
+    engine = Engine(Local(), str(swarm.socket))
+    log = ServiceLog(engine, id, Safe("one"))
+    log.start()
+    got: list[Line] = []
+
+    def came() -> bool:
+        got.extend(log.take().lines)
+        return bool(got) and got[-1].text == "2000"
+
+    try:
+        await until(came, within=30)
+        # One place alone: its lines stand as they were written.
+        before = got[-1].at
+        older = await log.older(before, 300)
+        assert [line.text for line in older] == [str(n) for n in range(1700, 2000)]
+        assert all(line.at < before for line in older)
+        oldest = await log.older(older[0].at, 5000)
+        assert [line.text for line in oldest[1:]] == [str(n) for n in range(1, 1700)]
+        assert oldest[0].text.startswith("xxxx") and "35,904" not in oldest[0].text
+        assert await log.older(oldest[0].at, 10) == ()
+        from_then = await log.since(older[0].at, 20)
+        assert [line.text for line in from_then] == [str(n) for n in range(1700, 1720)]
+        swarm.docker("service", "rm", "one")
+        await log.close()
+        again = ServiceLog(engine, id, Safe("one"))
+        again.start()
+        await until(lambda: "was removed" in again.note, within=30)
+        await again.close()
+    finally:
+        await log.close()
+        await engine.close()
+
+
+# Without one
+
+
+def listed(**changes: object) -> ListedService:
+    known = {
+        "ID": "abc",
+        "Spec": {
+            "Name": "web",
+            "TaskTemplate": {"ContainerSpec": {"Image": "shop/web:1@sha256:0123"}},
+            "Mode": {"Replicated": {"Replicas": 3}},
+        },
+        "ServiceStatus": {"RunningTasks": 3, "DesiredTasks": 3},
+    }
+    return msgspec.convert(known | changes, ListedService)
+
+
+def task(state: str, seconds: int, slot: int = 1, error: str = "", desired: str = "running",
+         node: str = "n1") -> ListedTask:  # fmt: skip
+    at = (NOW + timedelta(seconds=seconds)).isoformat()
+    return msgspec.convert(
+        {
+            "ID": f"t{slot}{seconds + 9999}", "CreatedAt": at, "ServiceID": "abc", "Slot": slot,
+            "NodeID": node, "DesiredState": desired,
+            "Status": {"Timestamp": at, "State": state, "Err": error},
+        },
+        ListedTask,
+    )  # fmt: skip
+
+
+def folded(got: ListedService, *tasks: ListedTask) -> Service:
+    ((made,), _) = fold([got], tasks, [ListedNode("n1")], NOW)
+    return made
+
+
+def test_a_task_that_runs_again_still_tells_of_the_one_before_it() -> None:
+    failed = task("failed", -30, error="task: non-zero exit (137)", desired="shutdown")
+    made = folded(listed(), failed, task("running", -20), task("running", -3000, slot=2))
+    first, second = made.tasks
+    assert (first.state, first.error, first.last_error) == ("running", "", "non-zero exit (137)")
+    assert (first.runs, first.failures) == (2, 1)
+    assert first.failing(NOW) and not second.failing(NOW)
+    assert not first.failing(NOW + timedelta(minutes=20))
+    assert made.why == "non-zero exit (137)"
+    assert made.image == "shop/web:1"
+
+
+def test_what_was_replaced_on_purpose_is_not_told() -> None:
+    gone = task("shutdown", -5, slot=4, desired="shutdown")
+    leaving = task("running", -50, slot=5, desired="remove")
+    made = folded(listed(), task("running", -9), gone, leaving)
+    assert [one.name for one in made.tasks] == ["web.1"]
+
+
+def test_an_update_that_stopped_is_wrong_and_one_that_ended_is_nothing() -> None:
+    paused = listed(UpdateStatus={"State": "paused", "Message": "update paused due to failure"})
+    made = folded(paused)
+    assert made.update_stuck and made.update.startswith("update paused: ")
+    going = folded(listed(UpdateStatus={"State": "updating", "Message": ""}))
+    assert (going.update, going.update_stuck) == ("updating", False)
+    assert folded(listed(UpdateStatus={"State": "completed", "Message": "done"})).update == ""
+
+
+def test_ports_are_told_as_docker_does() -> None:
+    ports = [
+        {"Protocol": "tcp", "TargetPort": 80, "PublishedPort": 8080, "PublishMode": "ingress"},
+        {"Protocol": "udp", "TargetPort": 53, "PublishedPort": 53, "PublishMode": "host"},
+    ]
+    assert folded(listed(Endpoint={"Ports": ports})).ports == (
+        "8080->80/tcp",
+        "53->53/udp on each host",
+    )
+
+
+def test_nothing_of_what_a_swarm_says_attacks_the_terminal() -> None:
+    spec = {"Name": HOSTILE, "TaskTemplate": {"ContainerSpec": {"Image": HOSTILE}},
+            "Labels": {"com.docker.stack.namespace": HOSTILE}}  # fmt: skip
+    got = listed(Spec=spec, UpdateStatus={"State": HOSTILE, "Message": HOSTILE})
+    bad = task(HOSTILE, -5, error=HOSTILE, desired=HOSTILE)
+    node = msgspec.convert(
+        {"ID": "n1", "Description": {"Hostname": HOSTILE}, "Status": {"State": HOSTILE}},
+        ListedNode,
+    )
+    ((made,), (host,)) = fold([got], [bad], [node], NOW)
+    (sick,) = made.tasks
+    texts = [made.name, made.stack, made.image, made.update, host.name, host.state]
+    texts += [sick.name, sick.node, sick.state, sick.desired, sick.error]
+    for text in texts:
+        assert not set(text) & set("\x1b\x07\x9b\u202e\n")
+    assert folded(listed(ID="../x")).id == "unknown"
+
+
+def test_a_worker_names_the_managers() -> None:
+    worker = Membership("active", remote_managers=[Manager("10.0.0.1:2377")])
+    assert "is a worker" in absent(worker, Safe("prod-1"))
+    assert "10.0.0.1:2377" in absent(worker, Safe("prod-1"))
+    assert "docker swarm unlock" in absent(Membership("locked"), Safe("prod-1"))
+    assert absent(Membership("active", control_available=True), Safe("prod-1")) == ""
+
+
+async def test_garbage_is_said_and_what_was_known_stays(short_folder: Path, until: Until) -> None:
+    answers = {
+        b"/version": b'{"Version":"28","ApiVersion":"1.47"}',
+        b"/info": b'{"Swarm":{"LocalNodeState":"active","ControlAvailable":true}}',
+        b"/services": msgspec.json.encode([]),
+        b"/tasks": b"[]",
+        b"/nodes": b"[]",
+    }
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                asked = (await reader.readuntil(b"\r\n\r\n")).split()[1].partition(b"?")[0]
+                body = answers[b"/" + asked.rpartition(b"/")[2]]
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        writer.close()
+
+    server = await asyncio.start_unix_server(answer, str(short_folder / "sock"))
+    async with server, watching(short_folder / "sock") as watch:
+        await until(lambda: watch.snapshot.said == "0 services")
+        answers[b"/services"] = b'[{"ID": 3, "Spec": "\xff'
+        await until(lambda: watch.snapshot.trouble)
+        assert "answers /services with what cannot be read" in watch.snapshot.trouble
+        assert watch.snapshot.trouble.startswith("What is shown is ")
+        assert watch.snapshot.said == "0 services"
+        answers[b"/services"] = b"[]"
+        await until(lambda: not watch.snapshot.trouble)
+
+
+def test_a_swarm_that_was_not_asked_yet_says_nothing() -> None:
+    assert Swarm().said == ""
