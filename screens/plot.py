@@ -70,7 +70,8 @@ def rows(plot: Plot, height: int, width: int, mark: int | None) -> list[tuple[Pa
         f"{plot.words(value)}{of}" if value is not None else f"not known{' now' * (mark is None)}"
     )
     parts: list[Part] = [(plot.name, "strong"), (Safe(f" {said}"), "" if known else "faint")]
-    highest = f", highest {plot.words(max(known))}" if known and mark is None else ""
+    most = plot.words(max(known)) if known and mark is None else ""
+    highest = f", highest {most}" if most and (value is None or plot.words(value) != most) else ""
     scale = "" if plot.limit else f"top {plot.words(plot.top)}"
     used = sum(cell_len(words) for words, _ in parts)
     if known and used + len(highest) + len(scale) + 2 <= width:
