@@ -95,7 +95,7 @@ async def test_what_is_short_comes_first_with_its_reason(swarm: Dockerd, until: 
     create(swarm, "broken", "--restart-delay", "200ms", script="exit 3")
 
     def seen() -> bool:
-        known = {one.name: one for one in watch.snapshot.services}
+        known = {str(one.name): one for one in watch.snapshot.services}
         return (
             len(known) == 5
             and known["broken"].failing(watch.snapshot.now)
@@ -115,7 +115,7 @@ async def test_what_is_short_comes_first_with_its_reason(swarm: Dockerd, until: 
         assert {task.state for task in nowhere.tasks} == {"pending"}
         assert found.services[0].why == "non-zero exit (3)"
         assert all(task.failing(found.now) for task in found.services[0].tasks)
-        assert {one.name: one.mode for one in well} == {
+        assert {str(one.name): one.mode for one in well} == {
             "fine": "replicated", "everywhere": "global", "job": "replicated job",
         }  # fmt: skip
         assert not any(one.short or one.failing(found.now) for one in well)
