@@ -108,6 +108,7 @@ class LogsPane(Lines):
         self._seek: int | None = None
         self._seek_error = 0
         self._looking = False
+        self._how = Layout(80)
         self._titled = Safe("")
         self._bars = paint.row()
         self._barred = -1
@@ -501,6 +502,7 @@ class LogsPane(Lines):
         """Lays out what is in sight, and nothing else."""
         if not self.is_mounted or not self.size.height:
             return
+        self._how = self._layout()
         count = len(self.view)
         foot = self._foot()
         if not count:
@@ -556,7 +558,7 @@ class LogsPane(Lines):
             return []  # dropped, and the view has not looked yet
         here = number == self.at and not self.following and self.has_focus
         chosen = self.range_from is not None and self._in_range(number)
-        return rows(self.window[number], self._layout(), number, here=here, chosen=chosen)
+        return rows(self.window[number], self._how, number, here=here, chosen=chosen)
 
     def _in_range(self, number: int) -> bool:
         if self.range_from is None or not isinstance(self.at, int):
@@ -601,6 +603,7 @@ class LogsPane(Lines):
         number = self.number()
         if number is None or not self.size.height:
             return
+        self._how = self._layout()
         here, top, room = self.view.place(number), self.view.place(self.top), self._room()
         height = len(self._laid(here))
         if height > room:  # it is read row by row, from the end that is nearer
