@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import time
+from bisect import bisect_right
+from collections.abc import Iterable
 from typing import Final
 
 from cockpit.logs.block import Block
@@ -12,6 +14,7 @@ from cockpit.logs.regex import Cost, cost
 # How long a line may be that is searched at once, by the number of repeats in the pattern.
 _AT_ONCE: Final = {0: 1 << 30, 1: 1 << 30, 2: 400, 3: 120, 4: 64}
 _FEWEST: Final = 32
+_DENSE: Final = 3
 _SLOW_S: Final = 0.005
 _PATIENCE_S: Final = 0.3
 
@@ -31,9 +34,7 @@ class Finder:
         literals = self._cost.literals
         if self._fold and not all(literal.isascii() for literal in literals):
             literals = ()
-        self._literals = [
-            (literal.lower() if self._fold else literal).encode() for literal in literals
-        ]
+        self._literals = [literal.lower() if self._fold else literal for literal in literals]
         self._at_once = _AT_ONCE.get(self._cost.repeats, _FEWEST)
 
     def fits(self, text: str) -> bool:
@@ -43,9 +44,9 @@ class Finder:
         size = self._at_once
         while self._patience > 0:
             # What takes long on half of a line would take far longer on all of it.
-            begun = time.perf_counter()
+            begun = time.thread_time()
             found = self.wanted.search(text[:size])
-            took = time.perf_counter() - begun
+            took = time.thread_time() - begun
             if size >= len(text):
                 self._patience -= took if took > _SLOW_S else 0
                 return found is not None
@@ -58,30 +59,63 @@ class Finder:
 
     def lines(self, block: Block, first: int = 0) -> list[int]:
         """The indices of the lines that fit, from one on."""
-        if self._literals:
-            raw = block.raw()
-            if self._fold:
-                raw = raw.lower()  # of ASCII letters alone, so that all stays where it is
-            found = self._having(block, raw, first)
-            if self._cost.whole:
-                return found
-            return [index for index in found if self.fits(block.text(index))]
-        if self._cost.lines and self._at_once >= block.longest and block.raw().isascii():
-            at = block.line_at
-            text, start = block.raw().decode(), block.starts[first]
-            matches = self._cost.lines.finditer(text, start, len(text) - 1)
-            # What has no width may be found in a line once more, at its end.
-            return list(dict.fromkeys(at(match.start()) for match in matches))
-        return [index for index in range(first, len(block)) if self.fits(block.text(index))]
+        raw = block.raw()
+        if self._fold:
+            raw = raw.lower()  # of ASCII letters alone, so that all stays where it is
+        literals = [literal.encode() for literal in self._literals]
+        many = sum(raw.count(literal) for literal in literals) * _DENSE > len(block)
+        at_once = self._cost.lines if self._at_once >= block.longest and raw.isascii() else None
+        if literals and self._cost.whole:
+            return self._having(block, raw, literals, first, many=many)
+        if at_once is None:
+            indices: Iterable[int] = range(first, len(block))
+            if literals:
+                indices = self._having(block, raw, literals, first, many=many)
+            return [index for index in indices if self.fits(block.text(index))]
+        text, starts = raw.decode(), block.starts
+        if self._cost.leads and literals:
+            return self._led(block, text, at_once, first)
+        if literals and not many:
+            return [
+                index
+                for index in self._having(block, raw, literals, first)
+                if at_once.search(text, starts[index], starts[index + 1] - 1)
+            ]
+        found = at_once.finditer(text, starts[first], len(text) - 1)
+        # What has no width may be found in a line once more, at its end.
+        return list(dict.fromkeys(block.line_at(match.start()) for match in found))
 
-    def _having(self, block: Block, raw: bytes, first: int) -> list[int]:
-        """The lines that have one of the literals."""
-        starts, line_at = block.starts, block.line_at
+    def _led(self, block: Block, text: str, at_once: re.Pattern[str], first: int) -> list[int]:
+        """The lines that fit what begins with the literal."""
+        find, match, starts = text.find, at_once.match, block.starts
+        literal = self._literals[0]
         found: list[int] = []
-        for literal in self._literals:
+        at = find(literal, starts[first])
+        while at >= 0:
+            if match(text, at):
+                index = bisect_right(starts, at) - 1
+                found.append(index)
+                at = find(literal, starts[index + 1])
+            else:
+                at = find(literal, at + 1)
+        return found
+
+    def _having(
+        self, block: Block, raw: bytes, literals: list[bytes], first: int, *, many: bool = False
+    ) -> list[int]:
+        """The lines that have one of the literals."""
+        starts = block.starts
+        found: list[int] = []
+        if many:
+            # A look at every line costs less than finding the line of every place.
+            parts = raw.split(b"\n")
+            for literal in literals:
+                found += [i for i in range(first, len(block)) if literal in parts[i]]
+            return sorted(set(found)) if len(literals) > 1 else found
+        for literal in literals:
             at = raw.find(literal, starts[first])
             while at >= 0:
-                index = line_at(at)
+                index = bisect_right(starts, at) - 1
                 found.append(index)
                 at = raw.find(literal, starts[index + 1])
-        return sorted(set(found)) if len(self._literals) > 1 else found
+        return sorted(set(found)) if len(literals) > 1 else found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,9 +19,12 @@ _TOKEN: Final = re.compile(
 _TIMES: Final = re.compile(r"\{(\d*)(,?)(\d*)\}")
 _FEW: Final = 10
 _NO_NEWLINE: Final = {r"\s": r"[^\S\n]", r"\W": r"[^\w\n]", r"\D": r"[^\d\n]"}
+# A range that has capitals in it, but not their small letters, or the other way round.
+_ODD: Final = re.compile(r"[^0-9a-z\[^]-[^\]]|[^\[^]-[^0-9a-z\]]")
 _IN_SET: Final = re.compile(r"\\[^wd.\-\[\]\\/^]|\[:")
 _SMALL_ESCAPES: Final = frozenset("wdbsSWDB")
 _LONG_ESCAPES: Final = frozenset("xuUN0123456789")
+_CAPITAL: Final = re.compile(r"(?<!\\)(?:\\\\)*[A-Z]")
 MOST_REPEATS: Final = 6
 
 
@@ -28,13 +32,16 @@ MOST_REPEATS: Final = 6
 class Cost:
     """literals: one of them is in all that fits, in this case or another; none: not known.
 
-    whole: the literal is all there is to it. lines: the same for many lines at once, None where
-    there is no such. repeats: how many parts go on without a bound; each may multiply the time
-    that a line takes by its length. endless: a repeat within a repeat; that may take for ever.
+    whole: the literal is all there is to it. leads: all that fits begins with the literal. lines:
+    the same for many lines of ASCII at once, None where there is no such; where case does not
+    count, for lines in small letters. repeats: how many parts go on without a bound; each may
+    multiply the time that a line takes by its length. endless: a repeat within a repeat; that may
+    take for ever.
     """
 
     literals: tuple[str, ...] = ()
     whole: bool = False
+    leads: bool = False
     lines: re.Pattern[str] | None = None
     repeats: int = 0
     endless: bool = False
@@ -52,11 +59,21 @@ class _Runs:
 
     best: list[str] = field(default_factory=lambda: [""])
     run: str = ""
+    first: str | None = None
 
     def end(self) -> None:
+        if self.first is None:
+            self.first = self.run
         if len(self.run) > len(self.best[-1]):
             self.best[-1] = self.run
         self.run = ""
+
+
+def compiled(source: str, flags: re.RegexFlag) -> re.Pattern[str]:
+    """As re.compile, without the warning that `[[` gets on standard error, where the screen is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return re.compile(source, flags)
 
 
 def cost(wanted: re.Pattern[str]) -> Cost:
@@ -66,7 +83,9 @@ def cost(wanted: re.Pattern[str]) -> Cost:
     rewritten: list[str] = []
     if wanted.flags & re.VERBOSE or "(?(" in wanted.pattern:
         return Cost(repeats=MOST_REPEATS)
-    by_lines = whole = clear = True
+    fold = bool(wanted.flags & re.IGNORECASE)
+    by_lines = not fold or not _CAPITAL.search(wanted.pattern)
+    whole = clear = True
     endless = False
     last = ""  # the kind of the token before, and of a group that ended, the group
     closed: _Group | None = None
@@ -98,7 +117,7 @@ def cost(wanted: re.Pattern[str]) -> Cost:
             by_lines = by_lines and text[1] in _SMALL_ESCAPES
             clear = clear and text[1] not in _LONG_ESCAPES
         elif kind == "set":
-            by_lines = by_lines and not _IN_SET.search(text)
+            by_lines = by_lines and not _IN_SET.search(text) and not (fold and _ODD.search(text))
             if text.startswith("[^"):
                 rewritten[-1] = r"[^\n" + text[2:]
         elif kind == "open":
@@ -119,16 +138,15 @@ def cost(wanted: re.Pattern[str]) -> Cost:
     runs.end()
     lines = None
     if by_lines:
-        flags = (wanted.flags & re.IGNORECASE) | re.MULTILINE
         try:
             # The rest of the line is taken too: one match a line is enough.
-            lines = re.compile(f"(?:{''.join(rewritten)})[^\n]*", flags)
+            lines = compiled(f"(?:{''.join(rewritten)})[^\n]*", re.MULTILINE)
             lines = None if wanted.search("") else lines
         except re.error:
             lines = None
     literals = tuple(runs.best) if clear and all(runs.best) else ()
-    whole = whole and bool(literals)
-    return Cost(literals, whole, lines, groups[0].repeats, endless)
+    leads = runs.first == literals[0] if len(literals) == 1 else False
+    return Cost(literals, whole and bool(literals), leads, lines, groups[0].repeats, endless)
 
 
 def _repeat(around: _Group, closed: _Group | None, least: int, most: int | None) -> bool:

@@ -10,16 +10,20 @@ from cockpit.logs.line import Level
 
 
 class State(IntEnum):
-    """What the last line of a log was a part of."""
+    """What the last line of a log was a part of; of all after GAPS blank lines are a part too."""
 
     PLAIN = 0
     INDENTED = 1
-    PYTHON = 2
-    PYTHON_END = 3
-    GO = 4
-    STACK = 5
+    RAISED = 2
+    STACK = 3
+    RUST = 4
+    PYTHON = 5
+    PYTHON_END = 6
+    GO = 7
+    NODE = 8
 
 
+_GAPS: Final = State.RUST
 _PYTHON: Final = "Traceback (most recent call last)"
 _CHAINED: Final = ("During handling of the above exc", "The above exception was the direct cause")
 _GO: Final = ("panic: ", "fatal error: ", "SIGSEGV: ", "SIGABRT: ", "SIGQUIT: ")
@@ -38,12 +42,12 @@ _NODE: Final = re.compile(r"(?:/|file:|node:)\S+\.[cm]?[jt]s:\d+$")
 _MORE: Final = (
     "Caused by: ",
     "Suppressed: ",
-    "... ",
     "Stack trace:",
     "stack backtrace:",
     "--- End of ",
 )
-_STACK_MORE: Final = ("#", "note: run with", "Node.js v", "Caused by:")
+_STACK_MORE: Final = ("#", "note: run with")
+_CLOSING: Final = 3
 _FRAME: Final = re.compile(r"\s+at [\w$.<>\[\]`/ ]+(?:\(|$)|\s+\.\.\. \d+ more")
 
 
@@ -54,31 +58,51 @@ def follow(state: State, worst: Level, text: str) -> tuple[bool, State]:
     """
     if not text or text[0] == " ":
         if not text.strip():
-            return state > State.INDENTED, state
+            return state > _GAPS, state
         if _OWN_HEAD.match(text):
             return False, State.PLAIN
-        return True, state if state > State.INDENTED else State.INDENTED
-    if text[0] in "}])" and state == State.INDENTED and len(text) <= 3:
+        if state == State.RAISED:
+            return True, State.STACK
+        return True, state or State.INDENTED
+    if text[0] in "}])" and state and len(text) <= _CLOSING:
         return True, state
     if text.startswith(_MORE):
         return True, State.STACK
+    more = _goes_on(state, text)
+    if more is not None:
+        return True, more
+    logged = state == State.PLAIN and worst >= Level.WARN
     if text.startswith(_PYTHON):
-        return worst >= Level.WARN or state == State.PYTHON_END, State.PYTHON
-    if state == State.PYTHON and _RAISED.match(text):
-        return True, State.PYTHON_END
-    if state == State.PYTHON_END and text.startswith(_CHAINED):
-        return True, state
-    if state == State.GO and _GO_FRAME.match(text):
-        return True, state
-    if state == State.STACK and text.startswith(_STACK_MORE):
-        return True, state
+        return logged, State.PYTHON
     if text.startswith(_GO):
-        return state == State.GO, State.GO
+        return False, State.GO
+    if text.startswith("thread '") and "' panicked at " in text:
+        return False, State.RUST
     if _NODE.match(text):
-        return False, State.STACK
+        return False, State.NODE
     if _EXCEPTION.match(text):
-        return worst >= Level.WARN or state == State.STACK, State.STACK
+        return logged, State.STACK if logged else State.RAISED
     return False, State.PLAIN
+
+
+def _goes_on(state: State, text: str) -> State | None:
+    """What comes of a trace with this line, which is not indented; None where it is over."""
+    match state:
+        case State.PYTHON if _RAISED.match(text):
+            return State.PYTHON_END
+        case State.PYTHON_END if text.startswith(_CHAINED):
+            return State.PYTHON_END
+        case State.PYTHON_END if text.startswith(_PYTHON):
+            return State.PYTHON
+        case State.GO if _GO_FRAME.match(text) or text.startswith(_GO):
+            return State.GO
+        case State.NODE if _EXCEPTION.match(text) or text.startswith("Node.js v"):
+            return State.NODE
+        case State.RUST:
+            return State.STACK
+        case State.STACK if text.startswith(_STACK_MORE):
+            return State.STACK
+    return None
 
 
 def frame(text: str) -> bool:

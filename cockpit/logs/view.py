@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-import warnings
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from cockpit.logs.block import Block
 from cockpit.logs.finder import Finder
 from cockpit.logs.line import Level
-from cockpit.logs.regex import MOST_REPEATS, cost
+from cockpit.logs.regex import MOST_REPEATS, compiled, cost
 from cockpit.logs.window import Window
 from cockpit.text import Safe, clean_line
 
@@ -40,25 +39,18 @@ def pattern(words: str) -> re.Pattern[str]:
     they stand.
     """
     flags = re.NOFLAG if _has_capital(words) else re.IGNORECASE
-    return _compiled(re.escape(words) if trouble(words) else words, flags)
+    return compiled(re.escape(words) if trouble(words) else words, flags)
 
 
 def trouble(words: str) -> Safe:
     """Why words are looked for as they stand, instead of as a regular expression; "" if not."""
     try:
-        costs = cost(_compiled(words, re.NOFLAG))
+        costs = cost(compiled(words, re.NOFLAG))
     except (re.error, OverflowError, RecursionError) as error:
         return Safe(f"no regular expression ({clean_line(str(error))}): looked for as it stands")
     if costs.endless or costs.repeats > MOST_REPEATS:
         return Safe("with so many repeats it could take for ever: looked for as it stands")
     return Safe("")
-
-
-def _compiled(source: str, flags: re.RegexFlag) -> re.Pattern[str]:
-    with warnings.catch_warnings():
-        # Of `[[` Python warns on standard error, where the screen is.
-        warnings.simplefilter("ignore")
-        return re.compile(source, flags)
 
 
 def _has_capital(words: str) -> bool:

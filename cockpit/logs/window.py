@@ -152,7 +152,10 @@ class Window:
         head = -1
         for line in lines:
             at, stream, text, _ = line
-            more, state = follow(log.state, log.level, text)
+            if not log.state and text and not (text[0].isalpha() or text[0] in " }])_.#/"):
+                more, state = False, State.PLAIN  # most lines, so it is worth a look here
+            else:
+                more, state = follow(log.state, log.level, text)
             if (
                 more
                 and log.more >= 0
