@@ -8,10 +8,11 @@ import time
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from cockpit import text
+from cockpit.logs.attached import Attached
 from cockpit.logs.inbox import Inbox
 from cockpit.logs.line import Line, Stream
 from cockpit.logs.source import Batch, LogTrouble
@@ -118,30 +119,20 @@ class FileTail:
         self._stamps = Stamps(0, time.time())
         self._last = 0
         self._stamped = self._live = False
-        self._heard = time.monotonic()
-        self._said = Safe("")
-        self._main: asyncio.Task[None] | None = None
+        self._attached = Attached(target, self._follow)
 
     def start(self) -> None:
         """Begin to follow; returns at once."""
-        if self._main is None:
-            self._main = asyncio.create_task(self._run(), name=f"log of {self.name}")
+        self._attached.start()
 
     async def close(self) -> None:
         """Stop following."""
-        main, self._main = self._main, None
-        if main is not None:
-            main.cancel()
-            with suppress(asyncio.CancelledError):
-                await main
+        await self._attached.close()
 
     @property
     def note(self) -> Safe:
-        link = self._target.link
-        if not link.state.usable:
-            reason = text.clean_line(link.reason.removeprefix(f"{self.host}: "))
-            return Safe(f"The link to {self.host} is {link.state}: {reason}")
-        return self._said
+        """Why nothing new comes and what to do; "" while it follows."""
+        return self._attached.note
 
     @property
     def rate(self) -> float:
@@ -204,33 +195,8 @@ class FileTail:
             raise LogTrouble(f"{self.name} was rotated: older lines are in another file.")
         return data.split(b"\n")[1 if start else 0 : -1]
 
-    async def _run(self) -> None:
-        failures = 0
-        while True:
-            heard = self._heard
-            try:
-                await self._follow()
-            except LinkDown:
-                await asyncio.sleep(2.0)
-            except (LinkLost, OSError):
-                pass
-            except Exception as fault:
-                said = text.clean_line(repr(fault))
-                self._said = Safe(f"A fault of cockpit's own: {said}. It tries again.")
-            failures = 0 if self._heard > heard else failures + 1
-            await self._rest(min(0.1 * 2**failures, 2.0))
-
-    async def _rest(self, seconds: float) -> None:
-        if self._target.link.state.usable:
-            await asyncio.sleep(seconds)
-            return
-        try:
-            await self._target.ready()
-        except LinkDown:
-            await asyncio.sleep(2.0)
-
     async def _follow(self) -> None:
-        away = time.monotonic() - self._heard
+        away = time.monotonic() - self._attached.heard
         allowed = AT_ONCE + int(away * A_SECOND)
         folder = self._path.rpartition("/")[0] or "/"
         command = FOLLOW.format(
@@ -246,7 +212,7 @@ class FileTail:
         told, due = b"", 0
         async with aclosing(flow(self._target, self._let(command))) as chunks:
             async for chunk in chunks:
-                self._heard = time.monotonic()
+                self._attached.heard = time.monotonic()
                 data = told + chunk if told else chunk
                 told = b""
                 while data:
@@ -265,7 +231,7 @@ class FileTail:
         """Takes what the host says of the file; how many bytes of it follow."""
         match words:
             case [b"at", inode, offset, length]:
-                self._said = Safe("")
+                self._attached.said = Safe("")
                 if not self._inode:
                     self._lowest = int(offset)
                 self._live = self._begun
@@ -286,9 +252,11 @@ class FileTail:
             case [b"emptied"]:
                 self._begin_anew("… the file was emptied here; what was not read of it is lost")
             case [b"none"]:
-                self._said = Safe(f"{self.name} is not there now. It is followed when it is.")
+                self._attached.said = Safe(
+                    f"{self.name} is not there now. It is followed when it is."
+                )
             case [b"denied"]:
-                self._said = Safe(
+                self._attached.said = Safe(
                     f"{self._target.user} may not read {self.name}. Often a group may: "
                     "ls -l shows which."
                 )
