@@ -29,7 +29,7 @@ _CHAINED: Final = ("During handling of the above exc", "The above exception was 
 _GO: Final = ("panic: ", "fatal error: ", "SIGSEGV: ", "SIGABRT: ", "SIGQUIT: ")
 _RAISED: Final = re.compile(r"[A-Za-z_][\w.$]*(?::\s|:?$)")
 _EXCEPTION: Final = re.compile(
-    r"(?:(?:Uncaught|Unhandled) )?[A-Za-z_][\w.$/]*(?:Error|Exception|Throwable)(?::\s|:?$)"
+    r"(?:(?:Uncaught|Unhandled) )?(?:[A-Za-z_][\w.$/]*)?(?:Error|Exception|Throwable)(?::\s|:?$)"
 )
 _GO_FRAME: Final = re.compile(
     r"goroutine \d|created by |\[signal |exit status \d|runtime stack:|\w+ +0x"
