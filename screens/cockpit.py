@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from textual import work
@@ -104,6 +105,7 @@ class CockpitScreen(
         self.status = StatusLine(responder, id="status")
         self.timeline = Timeline(responder, id="timeline")
         self.containers.worry = responder.config.thresholds.memory
+        self.containers.clock = self._clock_of
         self.keybar = Keybar(id="keys")
         self._stale = False
         self._drawn_at = 0.0
@@ -170,6 +172,10 @@ class CockpitScreen(
             one.in_sight(self.containers.in_sight(one.engine.where))
         self.checklist.update()
         self.timeline.update()
+
+    def _clock_of(self, host: str) -> datetime:
+        engine = self.responder.engine_of(host)
+        return engine.now() if engine else datetime.now(UTC)
 
     def _tell_who_is_back(self) -> None:
         """What was prepared for a host that was out of reach is not sent by itself, but told of."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 STILL_WRONG: Final = timedelta(hours=12)
 """How long one that ended badly stays in sight by itself; then `a` shows it."""
+JUST: Final = timedelta(minutes=1)
+"""How long one that was restarted by the engine has no right to be called well."""
 HOLD_S: Final = 20.0
 """Seconds that one which got better keeps its place, as it may get worse again."""
 RANKED_EVERY_S: Final = 5.0
@@ -47,6 +49,12 @@ class Order(StrEnum):
         return orders[(orders.index(self) + 1) % len(orders)]
 
 
+def just_restarted(container: Container, now: datetime) -> bool:
+    """Whether it ended by itself within the last minute, and runs again for now."""
+    at = container.started_at
+    return bool(container.restarts and container.live and at and now - at < JUST)
+
+
 class Rank(IntEnum):
     """How much a container wants to be looked at, the most first."""
 
@@ -67,12 +75,14 @@ class Rank(IntEnum):
 def rank(container: Container, over: Collection[Key], now: datetime, differs: bool = False) -> Rank:
     """Where it stands. over: the limits that are crossed on its host. now: the engine's clock."""
     usual = container.state == "running" and container.health in ("", "healthy")
-    if usual and not over and not differs:
+    if usual and not over and not differs and not container.restarts:
         return Rank.WELL
     name = str(container.name)
     if container.live and container.health == "unhealthy":
         return Rank.UNHEALTHY
     if container.state == "restarting" or (name, "restarts") in over:
+        return Rank.RESTARTING
+    if just_restarted(container, now):
         return Rank.RESTARTING
     if container.live:
         if (name, "memory") in over or (name, "errors") in over:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from rich.cells import cell_len
 
 from cockpit.containers.limits import MEMORY
-from cockpit.containers.order import At, Rank, Ranked
+from cockpit.containers.order import At, Rank, Ranked, just_restarted
 from cockpit.containers.reasons import reason
 from cockpit.containers.stats import stale
 from cockpit.text import Safe, clean_line
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cockpit.containers.limits import Key, Over
     from cockpit.containers.stats import Sample
 
-SPAN_S: Final = 15.0
+SPAN_S: Final = 30.0
 """Seconds in one cell of a trend."""
 BARS: Final = "▁▂▃▄▅▆▇█"
 STEPS: Final = (2, 5, 10, 20, 40, 70, 100)
@@ -61,8 +61,9 @@ _ORDER: Final = (
     ("host", 0),
     ("restarts", 4),
     ("up", 5),
-    ("trend", 9),
+    ("trend", 7),
     ("memory", 18),
+    ("trend", 9),
     ("place", 0),
     ("up", 8),
     ("trend", 17),
@@ -166,7 +167,9 @@ def head(widths: Columns) -> Row:
         f"{'MEM' if widths.memory > PERCENT else 'MEM%':>{widths.memory}}" if widths.memory else "",
         f"{'RST':>{widths.restarts}}" if widths.restarts else "",
         f"{'UP':>{widths.up}}" if widths.up else "",
-        f"{' CPU, 15 s' if widths.trend > 9 else ' TREND':<{widths.trend}}" if widths.trend else "",
+        f"{' CPU, 30 s a bar' if widths.trend > 9 else ' TREND':<{widths.trend}}"
+        if widths.trend
+        else "",
         f"{' PROJECT/SERVICE'[: widths.place]:<{widths.place}}" if widths.place else "",
         f"{' HOST':<{widths.host}}" if widths.host else "",
     ]
@@ -215,6 +218,8 @@ def said(container: Container, facts: Facts) -> tuple[str, str]:
     words, look = state(container)
     if look != "good":
         return words, look
+    if just_restarted(container, facts.clock):
+        return "RESTARTED", "bad"
     over = [one.short for key, one in facts.over.items() if key[0] == container.name]
     if over:
         return over[0], "warn"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -42,7 +42,11 @@ _NONE: Final[tuple[Safe, ...]] = ()
 
 
 class ContainersPane(Lines):
-    """The rows of all watched hosts; what is missing is said in words."""
+    """The rows of all watched hosts; what is missing is said in words.
+
+    beside: said in the title. worry: percent of its limit from which on memory is one. clock: what
+    time it is on a host's engine.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "screen.show_logs", "logs", id="container.logs", tooltip="Show its logs"),
@@ -77,6 +81,7 @@ class ContainersPane(Lines):
         self.beside = Safe("")
         self.marked: set[At] = set()
         self.worry = 90
+        self.clock: Callable[[str], datetime] = lambda host: datetime.now(UTC)
         self._terms: tuple[Term, ...] = ()
         self._places = Places()
         self._steady = Steady()
@@ -193,7 +198,6 @@ class ContainersPane(Lines):
 
     def refill(self) -> None:
         self._drawn_at = now = time.monotonic()
-        clock = datetime.now(UTC)
         title = Safe("1 Containers")
         self._listed, self._index, self._foot = [], {}, []
         if not self.hosts:
@@ -206,8 +210,8 @@ class ContainersPane(Lines):
             self.border_title = paint.text(title)
             self.say(*troubles)
             return
-        self._facts = self._known(now, clock)
-        ranked = self._ranked(clock)
+        self._facts = self._known(now)
+        ranked = self._ranked()
         fitting = [one for one in ranked if self._fits(one)] if self._terms else ranked
         listed = fitting if self.all else [one for one in fitting if one.rank is not Rank.ENDED]
         self._listed = self._places.sort(listed, self.order, now)
@@ -226,7 +230,7 @@ class ContainersPane(Lines):
             self._top.append(paint.row((self._empty(len(rows), hidden), "faint")))
         self._lay()
 
-    def _known(self, now: float, clock: datetime) -> dict[Safe, Facts]:
+    def _known(self, now: float) -> dict[Safe, Facts]:
         found: dict[Safe, set[str]] = {}
         for host, container in self.differs:
             found.setdefault(host, set()).add(container)
@@ -237,19 +241,19 @@ class ContainersPane(Lines):
                 histories=known.histories,
                 as_of=self._since(known) if known.trouble else Safe(""),
                 now=now,
-                clock=clock,
+                clock=self.clock(known.host),
                 memory=self.worry,
             )
             for known, over in self.hosts
         }
 
-    def _ranked(self, clock: datetime) -> list[Ranked]:
+    def _ranked(self) -> list[Ranked]:
         found = []
         for known, _ in self.hosts:
             facts = self._facts[known.host]
             over = {key for key in facts.over if key[0]}
             for row in known.rows:
-                worst = rank(row, over, clock, row.id in facts.differs)
+                worst = rank(row, over, facts.clock, row.id in facts.differs)
                 found.append(Ranked((row.host, row.id), row, worst))
         return found
 
@@ -310,11 +314,14 @@ class ContainersPane(Lines):
     def _title(self, title: Safe, count: int, fitting: int, hidden: int) -> None:
         wrong = sum(one.rank <= Rank.OVER for one in self._listed)
         parts = [f"{title} {count}"]
-        if wrong:
+        order = str(self.order)
+        if wrong and self.order is Order.WRONG:
+            order = f"{wrong} wrong first"
+        elif wrong:
             parts[0] += f", {wrong} wrong"
         if self.wanted:
             parts.append(f"{fitting} with {self.wanted}")
-        parts.append(str(self.order))
+        parts.append(order)
         if hidden:
             parts.append(f"{hidden} stopped (a)")
         elif self.all:

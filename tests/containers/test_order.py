@@ -211,3 +211,11 @@ def test_what_is_to_be_known_of_a_container_is_said_the_worst_first() -> None:
     (said,) = news(ended_with(137, oom=True), {}, (), NOW)
     assert said == "ended at 03:11, 5 min ago, 137: killed, out of memory"
     assert news(container("web"), {}, (), NOW) == ()
+
+
+def test_one_that_crashed_a_moment_ago_is_not_called_well_because_it_runs_again() -> None:
+    again = container("x", restarts=7, started_at=NOW - timedelta(seconds=20))
+    assert rank(again, (), NOW) is Rank.RESTARTING
+    assert rank(again, (), NOW + timedelta(minutes=1)) is Rank.WELL
+    by_hand = replace(again, restarts=0)
+    assert rank(by_hand, (), NOW) is Rank.WELL

@@ -191,7 +191,7 @@ async def test_the_order_changes_and_is_said_and_the_cursor_stays_on_its_contain
             ("by memory", ["web", "a", "b"]),
             ("by restarts", ["a", "b", "web"]),
             ("by project", ["a", "b", "web"]),
-            ("wrong first", ["web", "b", "a"]),
+            ("1 wrong first", ["web", "b", "a"]),
         ]
 
 
@@ -330,12 +330,12 @@ def test_a_number_that_says_about_the_same_stays_as_it_is() -> None:
 
 def test_a_trend_moves_a_whole_cell_at_a_time() -> None:
     history = History()
-    for second in range(0, 300, 5):
-        history.add(replace(using(100 if second >= 225 else 1, 1), at=float(second)))
+    for second in range(0, 301, 5):
+        history.add(replace(using(100 if second >= 240 else 1, 1), at=float(second)))
     first = trend(history, 9, 300.0)
-    assert first == " ▁▁▁█████"
+    assert first == " ▁▁▁▁▁▁██"
     assert trend(history, 9, 300.0 + SPAN_S - 0.1) == first
-    assert trend(history, 9, 300.0 + 2 * SPAN_S) == " ▁█████  "
+    assert trend(history, 9, 300.0 + 2 * SPAN_S) == " ▁▁▁▁███ "
     assert trend(None, 9, 300.0).strip() == "" and trend(history, 0, 300.0) == ""
 
 
