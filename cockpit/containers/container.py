@@ -98,7 +98,8 @@ def from_list(row: Listed) -> Container:
 
 def from_inspect(got: Inspected) -> Container:
     state = _word(got.state.status)
-    health = _word(got.state.health.status) if got.state.health else ""
+    said = got.state.health.status if got.state.health else ""
+    health = _word(said) if said else ""  # Podman says nothing where there is no check
     exit_code = None if state in LIVE or state == "created" else got.state.exit_code
     return Container(
         id=_word(got.id),

@@ -37,6 +37,7 @@ EVENTS: Final = (
     *("pause", "unpause", "rename", "update", "destroy"),
 )
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_IN_PODMAN: Final = {"die": "died", "destroy": "remove"}
 T = TypeVar("T")
 
 
@@ -67,6 +68,7 @@ class Engine:
         self._client: httpx.AsyncClient | None = None
         self._api = ""
         self._clock_ahead = timedelta()
+        self._podman = False
         self._turn = asyncio.Lock()
 
     async def version(self) -> Version:
@@ -75,6 +77,7 @@ class Engine:
             got = _decode(await response.aread(), Version, self.where)
             self._set_clock(response)
         self._api = _api_version(got, self.where)
+        self._podman = got.podman
         self.version_text = text.clean_line(got.version)
         return got
 
@@ -104,12 +107,17 @@ class Engine:
         """The counters of one container now, without the second that the engine else waits."""
         path = f"/containers/{_known(container)}/stats"
         body = await self._get(path, {"stream": "0", "one-shot": "1"})
-        return _decode(body, Stats, self.where)
+        got = _decode(body, Stats, self.where)
+        return _by_the_clock(got) if self._podman else got
 
     async def stats_stream(self, container: str, nth: int = 1) -> AsyncGenerator[Stats, None]:
         """The counters of one container until it is removed: twice, then every `nth` second."""
         decode = msgspec.json.Decoder(Stats).decode
         path = f"/containers/{_known(container)}/stats"
+        await self._versioned(path)
+        while self._podman:  # whose stream rests five seconds after each
+            yield await self.stats(container)
+            await asyncio.sleep(nth)
         number = 0
         async with self._stream(path, {"stream": "1"}) as chunks:
             async for line in _lines(chunks):
@@ -131,7 +139,9 @@ class Engine:
         Commands run in a container by health checks are left out by the engine. until: when it
         ends, on the same clock; None never.
         """
-        filters: dict[str, list[str]] = {"type": ["container"], "event": [*events]}
+        await self._versioned("/events")
+        wanted = {_IN_PODMAN.get(event, event) for event in events} if self._podman else set[str]()
+        filters: dict[str, list[str]] = {"type": ["container"], "event": [*{*events, *wanted}]}
         if container:
             filters["container"] = [container]
         query = {
@@ -141,9 +151,12 @@ class Engine:
         if until is not None:
             query["until"] = f"{until.timestamp():.6f}"
         decode = msgspec.json.Decoder(Event).decode
+        ours = {theirs: ours for ours, theirs in _IN_PODMAN.items()}
         async with self._stream("/events", query) as chunks:
             async for line in _lines(chunks):
-                yield _guarded(decode, line, self.where)
+                event = _guarded(decode, line, self.where)
+                action = ours.get(event.action)
+                yield msgspec.structs.replace(event, action=action) if action else event
 
     async def logs(
         self,
@@ -411,6 +424,17 @@ def _no_docker(body: bytes, where: str) -> EngineTrouble:
     return EngineTrouble(
         f"What answers at {where} is not Docker's API: {begin!r}. Check docker: in cockpit.yaml."
     )
+
+
+def _by_the_clock(got: Stats) -> Stats:
+    """What Podman calls the CPU time of the whole machine leaves out when it was idle."""
+    try:
+        at = datetime.fromisoformat(got.read).timestamp()
+    except ValueError:
+        return got
+    cpus = got.cpu_stats.online_cpus or len(got.cpu_stats.cpu_usage.percpu_usage or ()) or 1
+    passed = msgspec.structs.replace(got.cpu_stats, system_cpu_usage=int(at * 1e9) * cpus)
+    return msgspec.structs.replace(got, cpu_stats=passed)
 
 
 def _refused(status: int, body: bytes, where: str) -> EngineTrouble:
