@@ -160,7 +160,7 @@ class LogKeys(ContainerKeys):
     async def search_log(self) -> None:
         """Asks what is looked for, and shows what is found while it is typed."""
         pane = self.logs
-        before, at, following = pane.wanted, pane.number(), pane.following
+        before, at, following = pane.shown.wanted, pane.number(), pane.following
 
         def back(words: Safe) -> None:
             pane.search(words, seek=False)
@@ -178,7 +178,7 @@ class LogKeys(ContainerKeys):
             self.to_pane("logs")
             if not text:
                 pane.search(Safe(""))
-            elif clean_line(text) != pane.wanted:
+            elif clean_line(text) != pane.shown.wanted:
                 pane.search(clean_line(text))
 
         def left() -> None:
@@ -201,7 +201,7 @@ class LogKeys(ContainerKeys):
             pane.show_only(query, Safe(words))
 
         self.log_prompt.ask(
-            Safe("& only"), str(pane.query_words), taken, left=lambda: self.to_pane("logs"),
+            Safe("& only"), str(pane.shown.words), taken, left=lambda: self.to_pane("logs"),
             example="words · !health without · level:warn",
         )  # fmt: skip
 

@@ -18,7 +18,7 @@ from screens import paint
 from screens.paint import Part, Row
 
 if TYPE_CHECKING:
-    from cockpit.logs.window import Held
+    from cockpit.logs.window import Held, Window
 
 
 class Times(StrEnum):
@@ -217,6 +217,7 @@ def _index(text: str, cells: int) -> int:
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 720, 1440)
 _LEAST_BARS: Final = 4
+_MINUTE: Final = 60 * 10**9
 
 
 def histogram(errors: dict[int, int], first: int, last: int, zone: tzinfo, width: int) -> Row:
@@ -247,6 +248,18 @@ def histogram(errors: dict[int, int], first: int, last: int, zone: tzinfo, width
     return paint.row(
         (Safe(f"errors/{per} {span} "), "faint"), (Safe(bars), "bad"), (Safe(f" {total:,}"), "bad")
     )
+
+
+def errors_row(window: Window, zone: tzinfo, width: int) -> Row:
+    """Errors a minute over what is loaded in a window."""
+    errors = window.errors()
+    if not errors:
+        return paint.row()
+    ends = range(window.first, min(window.first + 20, window.end))
+    first = next((line.at for number in ends if (line := window[number].line).at), 0)
+    last = window[window.end - 1].line.at
+    minutes = [first // _MINUTE or min(errors), last // _MINUTE or max(errors)]
+    return histogram(errors, minutes[0], minutes[1], zone, width)
 
 
 def legend(names: Sequence[Safe], width: int) -> Row:

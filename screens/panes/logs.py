@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,13 +13,15 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from cockpit.logs.line import Level, Line
-from cockpit.logs.view import Query, Search, View
+from cockpit.logs.view import Query, View
 from cockpit.logs.window import Window
 from cockpit.text import Safe
 from screens import paint
 from screens.lines import Lines
 from screens.paint import Row
-from screens.panes.log_rows import Layout, Times, histogram, legend, rows, tag
+from screens.panes.log_rows import Layout, Times, errors_row, legend, rows, tag
+from screens.panes.log_shown import Shown
+from screens.panes.log_sight import Sight
 
 NONE = Safe("No container chosen. enter on one in the containers pane; L lists all logs.")
 _FAST: Final = 200
@@ -33,8 +34,7 @@ _MOST_LATE: Final = 2_000
 class LogsPane(Lines):
     """Lines of one log or several merged, by their numbers in a window.
 
-    While it follows, the newest line is the last in sight and under the cursor. `top` is the first
-    line in sight, without its first `_cut` rows.
+    While it follows, the newest line is the last in sight and under the cursor.
     """
 
     class AtStart(Message):
@@ -83,28 +83,20 @@ class LogsPane(Lines):
         super().__init__(id=id)
         self.zone = zone
         self.names: tuple[Safe, ...] = ()
-        self.window = Window()
-        self.view = View(self.window)
-        self.query_words = Safe("")
-        self.wanted = Safe("")
-        self.found: Search | None = None
+        self.shown = Shown(Window())
         self.following = True
         self.wrapping = False
         self.times = Times.AUTO
         self.missing = NONE
         self.older_words = Safe("")
         self.range_from: int | None = None
-        self.top = 0
-        self._asked = Query()
-        self._cut = 0
+        self._sight = Sight(lambda: self.view, self._laid)
         self._under: Line | None = None
         self._top_line: Line | None = None
         self._rate = 0.0
         self._note = Safe("")
         self._held_at = 0
         self._side = 0
-        self._errors: View | None = None
-        self._pattern: re.Pattern[str] | None = None
         self._seek: int | None = None
         self._seek_error = 0
         self._looking = False
@@ -119,6 +111,16 @@ class LogsPane(Lines):
     # What is shown
 
     @property
+    def window(self) -> Window:
+        """The lines that are loaded."""
+        return self.shown.window
+
+    @property
+    def view(self) -> View:
+        """Those of them that are shown."""
+        return self.shown.view
+
+    @property
     def of(self) -> Safe:
         """What is followed, in a word or two."""
         if len(self.names) < 2:
@@ -128,16 +130,19 @@ class LogsPane(Lines):
     def start(self, names: Sequence[Safe], window: Window) -> None:
         """Shows other logs: their names by origin, and the window that they are merged in."""
         self.names = tuple(names)
-        self.window = window
         self.missing = Safe("No log lines yet.") if names else NONE
-        self.query_words, self._asked = Safe(""), Query()
         self.following = True
-        self.top = self._cut = self._side = 0
+        self.at = None
+        self._side = 0
         self.range_from = None
         self._note, self._rate = Safe(""), 0.0
         self.older_words = Safe("")
         self._barred = -1
-        self._view_anew()
+        wanted = self.shown.wanted
+        self.shown = Shown(window)
+        self.shown.look_for(wanted)
+        self._look_on()
+        self.draw()
 
     def called(self, names: Sequence[Safe]) -> None:
         """More logs have come to those that are followed."""
@@ -155,9 +160,7 @@ class LogsPane(Lines):
         self._note, self._rate = note, rate
         if lowest < self.window.end:
             self._stay(lowest)
-            for view in (self.view, self._errors):
-                if view is not None:
-                    view.changed(lowest)
+            self.shown.changed(lowest)
             self._look_on()
             self.draw()
         elif said != before or self.times is Times.AGO:
@@ -168,7 +171,8 @@ class LogsPane(Lines):
         if not self.following and isinstance(self.at, int) and self._under is not None:
             self.at = self._found_again(self.at, lowest, self._under)
             if self._top_line is not None:
-                self.top = self._found_again(self.top, lowest, self._top_line)
+                top = self._found_again(self._sight.top, lowest, self._top_line)
+                self._sight.top = top
 
     def _found_again(self, number: int, lowest: int, line: Line) -> int:
         if number < max(lowest, self.window.first):
@@ -184,20 +188,11 @@ class LogsPane(Lines):
     def loaded_older(self, words: Safe) -> None:
         """There are older lines now, or why not; the words stand above the first of them."""
         self.older_words = words
-        self._view_anew(keep=True)
+        self.show_only(self.shown.query, self.shown.words)
 
     def show_only(self, query: Query, words: Safe) -> None:
         """Only the lines that fit; the words of it are for the title."""
-        self._asked, self.query_words = query, words
-        self._view_anew(keep=True)
-
-    def _view_anew(self, *, keep: bool = False) -> None:
-        self.view = View(self.window, self._asked)
-        self._errors = None
-        if not keep:
-            self.at = None
-        if self.wanted:
-            self.search(self.wanted, seek=False)
+        self.shown = self.shown.by(query, words)
         self._look_on()
         self.draw()
 
@@ -242,11 +237,7 @@ class LogsPane(Lines):
 
     def search(self, words: Safe, *, seek: bool = True) -> None:
         """Marks these words, counts them, and goes to the nearest match, earlier ones first."""
-        from cockpit.logs.view import pattern
-
-        self.wanted = words
-        self.found = Search(self.view, pattern(words)) if words else None
-        self._pattern = pattern(words) if words else None
+        self.shown.look_for(words)
         if seek and words:
             number = self.number()
             self._seek = self.window.end - 1 if number is None else number
@@ -255,16 +246,11 @@ class LogsPane(Lines):
 
     def _look_on(self) -> None:
         """Looks through more of the lines, a slice at a time: keys are answered in between."""
-        done = self.view.work()
-        if self.found is not None:
-            done = self.found.work() and done
-        if self._errors is not None:
-            done = self._errors.work() and done
-        if not done and not self._looking:
+        if self.shown.work():
+            self._go_to_what_was_sought()
+        elif not self._looking:
             self._looking = True
             self.set_timer(_SLICE, self._look_again)
-        if done:
-            self._go_to_what_was_sought()
 
     def _look_again(self) -> None:
         self._looking = False
@@ -273,11 +259,9 @@ class LogsPane(Lines):
             self.draw()
 
     def _go_to_what_was_sought(self) -> None:
-        if self._seek is not None and self.found is not None:
+        if self._seek is not None:
             seek, self._seek = self._seek, None
-            number = self.found.next(seek + 1, -1)
-            if number is None:
-                number = self.found.next(seek, 1)
+            number = self.shown.nearest(seek)
             if number is not None:
                 self._hold(number)
         if self._seek_error:
@@ -285,13 +269,13 @@ class LogsPane(Lines):
             self._to_error(by)
 
     def action_found(self, by: int) -> None:
-        if self.found is None:
+        if self.shown.found is None:
             self._tell("Nothing to look for yet: / asks for words.")
             return
         number = self.number()
         if number is None:
             return
-        found = self.found.next(number, by)
+        found = self.shown.found.next(number, by)
         if found is None:
             self._tell("No match after this line." if by > 0 else "No match before this line.")
         else:
@@ -299,28 +283,23 @@ class LogsPane(Lines):
 
     def action_error(self, by: int) -> None:
         self._seek_error = by
-        if self._errors is None:
-            least = replace(self._asked, least=Level.ERROR)
-            self._errors = View(self.window, least)
+        self.shown.look_for_errors()
         self._look_on()
 
     def _to_error(self, by: int) -> None:
         """The next error from the cursor; while it follows there is none, and it is the newest."""
-        number, errors = self.number(), self._errors
-        if errors is None or number is None:
+        number = self.number()
+        if number is None:
             return
         newest = by > 0 and self.following
-        place = len(errors) if newest else errors.place(number + 1 if by > 0 else number)
-        step = -1 if newest or by < 0 else 1
-        place = place + step if step < 0 else place
-        while 0 <= place < len(errors):
-            found = errors[place]
-            if self._line_of(found) is not None and self.window[found].head:
-                self._hold(found)
-                return
-            place += step
-        none = "No error" if newest or not len(errors) else "No further error"
-        self._tell(f"{none} {'among' if newest else 'that way in'} the lines that are loaded.")
+        found = self.shown.error(*((number + 1, -1) if newest else (number, by)))
+        if found is not None:
+            self._hold(found)
+        elif newest:
+            self._tell("No error among the lines that are loaded.")
+        else:
+            way = "after" if by > 0 else "before"
+            self._tell(f"No error {way} this line among those that are loaded.")
 
     def _tell(self, words: str) -> None:
         self.notify(Safe(words), markup=False, timeout=3)
@@ -372,16 +351,11 @@ class LogsPane(Lines):
 
     def _read_on(self, by: int) -> bool:
         """Scrolls within a line that is higher than the pane, before the cursor leaves it."""
-        number, room = self.number(), self._room()
+        number = self.number()
         if number is None or not self.wrapping:
             return False
-        height = len(self._laid(self.view.place(number)))
-        if height <= room or number != self.top:
+        if not self._sight.read_on(self.view.place(number), by, self._room()):
             return False
-        left = height - room - self._cut if by > 0 else self._cut
-        if left <= 0:
-            return False
-        self._cut += by * min(left, max(1, room - 2))
         if self.following:
             self.following, self._held_at = False, self.window.end
         self.draw()
@@ -396,18 +370,15 @@ class LogsPane(Lines):
             if self.following or last >= len(self.view) - 1:
                 self._follow()
                 return
-            self.top, self._cut = in_sight[-1], 0
+            self._sight.top, self._sight.cut = in_sight[-1], 0
             self._hold(in_sight[-1])
-            return
-        if self.view.place(in_sight[0]) == 0 and not self._cut:
+        elif not self._sight.at_start:
+            self._hold(self._sight.page_up(self._room()))
+        else:
             if self.number() == in_sight[0]:
                 self.post_message(self.AtStart())
             else:
                 self._hold(in_sight[0])
-            return
-        _, top, _ = self._up(self.view.place(in_sight[0]), self._room())
-        self.top, self._cut = top, 0
-        self._hold(top)
 
     def action_first(self) -> None:
         if not len(self.view):
@@ -442,22 +413,22 @@ class LogsPane(Lines):
 
     def action_level(self) -> None:
         order = (Level.NONE, Level.WARN, Level.ERROR)
-        now = self._asked.least
+        now = self.shown.query.least
         least = order[(order.index(now) + 1) % len(order)] if now in order else Level.NONE
-        self.show_only(replace(self._asked, least=least), self.query_words)
+        self.show_only(replace(self.shown.query, least=least), self.shown.words)
 
     def action_alone(self) -> None:
         number = self.number()
-        if self._asked.origins is not None:
-            self.show_only(replace(self._asked, origins=None), self.query_words)
+        if self.shown.query.origins is not None:
+            self.show_only(replace(self.shown.query, origins=None), self.shown.words)
         elif number is not None and len(self.names) > 1:
             alone = frozenset({self.window[number].origin})
-            self.show_only(replace(self._asked, origins=alone), self.query_words)
+            self.show_only(replace(self.shown.query, origins=alone), self.shown.words)
 
     @property
     def asked(self) -> Query:
         """Which lines are shown."""
-        return self._asked
+        return self.shown.query
 
     @property
     def shown_zone(self) -> tzinfo:
@@ -481,7 +452,7 @@ class LogsPane(Lines):
     def action_plain(self) -> None:
         if self.range_from is not None:
             self.end_range()
-        elif self.wanted:
+        elif self.shown.wanted:
             self.search(Safe(""))
 
     # Drawing
@@ -513,13 +484,14 @@ class LogsPane(Lines):
         room = max(1, self.size.height - len(head) - len(foot))
         if self.following or not isinstance(self.at, int):
             self.at = self.view[count - 1]
-            shown, self.top, self._cut = self._up(count - 1, room)
+            shown = self._sight.up_from(count - 1, room)
         else:
-            shown = self._down(room)
+            edge = self._edge()
+            shown = [*edge, *self._sight.down(max(1, room - len(edge)))]
         at = self.at
         self.show_rows([*head, *shown, *foot])
         self.at = at
-        self._under, self._top_line = self.line(), self._line_of(self.top)
+        self._under, self._top_line = self.line(), self._line_of(self._sight.top)
         self._title()
 
     def _say_none(self, foot: list[Row]) -> None:
@@ -548,7 +520,7 @@ class LogsPane(Lines):
             wrap=self.wrapping,
             aside=self._side,
             colours="NO_COLOR" not in os.environ,
-            wanted=self._pattern if self.wanted else None,
+            wanted=self.shown.pattern,
             now=time.time_ns(),
         )
 
@@ -565,35 +537,9 @@ class LogsPane(Lines):
             return False
         return min(self.range_from, self.at) <= number <= max(self.range_from, self.at)
 
-    def _up(self, place: int, room: int) -> tuple[list[Row], int, int]:
-        """Rows that end with this line; also the first line of them, and how much of it is cut."""
-        shown: list[Row] = []
-        while True:
-            shown[:0] = self._laid(place)
-            if len(shown) >= room or place == 0:
-                break
-            place -= 1
-        cut = max(0, len(shown) - room)
-        return shown[cut:], self.view[place], cut
-
-    def _down(self, room: int) -> list[Row]:
-        """Rows from the top line on; from further up where they would not fill the pane."""
-        edge = self._edge()
-        shown: list[Row] = list(edge)
-        place = self.view.place(self.top)
-        if place >= len(self.view) or self.view[place] != self.top:
-            self._cut = 0
-        skip = self._cut
-        while place < len(self.view) and len(shown) < room:
-            shown += self._laid(place)[skip:]
-            skip, place = 0, place + 1
-        if len(shown) < room and not edge:
-            shown, self.top, self._cut = self._up(len(self.view) - 1, room)
-        return shown[:room]
-
     def _edge(self) -> list[Row]:
         """What stands above the first line that is loaded."""
-        if self.following or self._cut or self.view.place(self.top) > 0:
+        if self.following or not self._sight.at_start:
             return []
         words = self.older_words or Safe("k or pageup here loads older lines")
         return [paint.row((Safe(f"── {words} "), "faint"))]
@@ -604,23 +550,7 @@ class LogsPane(Lines):
         if number is None or not self.size.height:
             return
         self._how = self._layout()
-        here, top, room = self.view.place(number), self.view.place(self.top), self._room()
-        height = len(self._laid(here))
-        if height > room:  # it is read row by row, from the end that is nearer
-            if here != top:
-                self.top, self._cut = number, height - room if here < top else 0
-            return
-        if abs(here - top) > 2 * room:  # a leap: what is around it counts
-            _, self.top, self._cut = self._up(here, room // 2 + 1)
-            return
-        if here <= top:
-            self.top, self._cut = number, 0
-            return
-        used = room + 1
-        if here - top < room:
-            used = sum(len(self._laid(place)) for place in range(top, here + 1)) - self._cut
-        if used > room:
-            _, self.top, self._cut = self._up(here, room)
+        self._sight.reveal(self.view.place(number), self._room())
 
     def _head(self) -> list[Row]:
         """The legend of several logs, and the errors a minute, where there is room for them."""
@@ -630,20 +560,8 @@ class LogsPane(Lines):
         changes = self.window.changes
         if changes != self._barred:
             self._barred = changes
-            self._bars = self._counted()
+            self._bars = errors_row(self.window, self.shown_zone, self.size.width - 1)
         return [*head, self._bars] if self._bars.parts else head
-
-    def _counted(self) -> Row:
-        errors, window = self.window.errors(), self.window
-        if not errors:
-            return paint.row()
-        ends = range(window.first, min(window.first + 20, window.end))
-        first = next((line.at for n in ends if (line := window[n].line).at), 0)
-        last = window[window.end - 1].line.at
-        minute = 60 * 10**9
-        times = [first // minute or min(errors), last // minute or max(errors)]
-        width = self.size.width - 1
-        return histogram(errors, times[0], times[1], self.shown_zone, width)
 
     def _foot(self) -> list[Row]:
         if not self._note:
@@ -654,11 +572,11 @@ class LogsPane(Lines):
     @property
     def filter_words(self) -> str:
         """Which lines are shown, in words; empty for all."""
-        parts = [self.query_words] if self.query_words else []
-        if self._asked.least > Level.NONE:
-            parts.append(Safe(f"level {self._asked.least.name.lower()}+"))
-        if self._asked.origins is not None:
-            parts += [self.name_of(origin) for origin in sorted(self._asked.origins)]
+        parts = [self.shown.words] if self.shown.words else []
+        if self.shown.query.least > Level.NONE:
+            parts.append(Safe(f"level {self.shown.query.least.name.lower()}+"))
+        if self.shown.query.origins is not None:
+            parts += [self.name_of(origin) for origin in sorted(self.shown.query.origins)]
         return ", ".join(parts)
 
     def _title(self) -> None:
@@ -668,8 +586,8 @@ class LogsPane(Lines):
         if self.range_from is not None:
             count = len(self.chosen())
             parts.append(f"range of {count} {'line' if count == 1 else 'lines'}")
-        if self.found is not None:
-            parts.append(self._matches(self.found))
+        if matches := self.shown.matches(self.number(), looking=self._looking):
+            parts.append(matches)
         if only := self.filter_words:
             parts.append(f"only {only}")
         if self.of:
@@ -688,16 +606,3 @@ class LogsPane(Lines):
         if not new:
             return "held (f follows)"
         return f"held · {new:,} new {'line' if new == 1 else 'lines'}, f"
-
-    def _matches(self, found: Search) -> str:
-        if self._looking:
-            return f"{self.wanted}: {len(found):,} …"
-        if not len(found):
-            return f"{self.wanted}: none"
-        number = self.number()
-        rank = 0 if number is None else found.rank(number)
-        return (
-            f"{self.wanted}: {rank:,} of {len(found):,}"
-            if rank
-            else (f"{self.wanted}: {len(found):,} matches")
-        )
