@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from cockpit.containers.engine import Engine
     from cockpit.host_watch import HostWatch
     from cockpit.incident.output import Output
+    from cockpit.logs.offered import Offered
+    from cockpit.logs.source import LogSource
     from cockpit.oncall.kept import Kept
     from cockpit.oncall.model import Handbook
     from cockpit.outbox.sender import Sender
@@ -478,14 +480,40 @@ class Responder:
     def _watched(self, target: Target) -> HostWatch:
         from cockpit.host_watch import HostWatch
 
+        engine, leave = self._engine_of(target), self._reading(target.name)
+        return HostWatch(engine, self.config.thresholds, self.log, leave, lambda: self.changed())
+
+    def _reading(self, host: str) -> Callable[[str], guard.Pass]:
+        """Lets a command of ours through the gate that only reads on a host."""
+
         def leave(command: str) -> guard.Pass:
             try:
-                return guard.answer(guard.ask(self.intent(command, host=target.name)))
+                return guard.answer(guard.ask(self.intent(command, host=host)))
             except CannotRun as why:
                 raise guard.Refused(str(why)) from why
 
-        engine = self._engine_of(target)
-        return HostWatch(engine, self.config.thresholds, self.log, leave, lambda: self.changed())
+        return leave
+
+    async def logs_on(self, host: str) -> Offered:
+        """The files and units that can be followed on a host that is watched."""
+        from cockpit.logs import offered
+
+        target = self.links.to(host)
+        return await offered.ask(target, self._reading(target.name)(offered.COMMAND))
+
+    def file_log(self, host: str, path: str) -> LogSource:
+        """A file of a host, to be followed."""
+        from cockpit.logs.files import FileTail
+
+        target = self.links.to(host)
+        return FileTail(target, path, self._reading(target.name))
+
+    def unit_log(self, host: str, unit: str) -> LogSource:
+        """A unit of journald on a host, to be followed."""
+        from cockpit.logs.journald import UnitTail
+
+        target = self.links.to(host)
+        return UnitTail(target, unit, self._reading(target.name))
 
     def _engine_of(self, target: Target) -> Engine:
         from cockpit.containers.engine import Engine

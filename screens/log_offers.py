@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from cockpit.text import Safe
+from cockpit.text import Safe, clean_line
+from cockpit.words import lasted, size
 from screens.dialogs.log_sources import Offer
 
 if TYPE_CHECKING:
@@ -57,4 +59,20 @@ def _project(container: Container) -> tuple[str, str]:
 
 async def of_hosts(responder: Responder) -> tuple[list[Offer], Safe]:
     """What the hosts are asked for; and what they did not answer, in a sentence."""
-    return [], Safe("")
+    hosts = [str(watch.engine.target.name) for watch in responder.watched]
+    answers = await asyncio.gather(*(responder.logs_on(host) for host in hosts))
+    offers = []
+    for host, found in zip(hosts, answers, strict=True):
+        on = f"on {clean_line(host)}"
+        for file in found.files:
+            more = Safe(f"file {on}, {size(file.size)}, written {lasted(file.age)} ago")
+            logs = partial(_one, responder.file_log, host, file.path)
+            offers.append(Offer(file.name, more, logs))
+        for unit in found.units:
+            logs = partial(_one, responder.unit_log, host, str(unit))
+            offers.append(Offer(unit, Safe(f"unit of journald {on}"), logs))
+    return offers, Safe("; ".join(found.trouble for found in answers if found.trouble))
+
+
+def _one(log: Callable[[str, str], LogSource], host: str, what: str) -> list[LogSource]:
+    return [log(host, what)]

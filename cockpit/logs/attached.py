@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from cockpit import text
+from cockpit.target import guard
 from cockpit.target.target import LinkDown, LinkLost, Target
 from cockpit.text import Safe
 
@@ -53,6 +54,8 @@ class Attached:
                 await self._once()
             except (LinkLost, LinkDown, OSError):
                 pass
+            except guard.Refused as refused:
+                self.said = text.clean_line(str(refused))
             except Exception as fault:
                 said = text.clean_line(repr(fault))
                 self.said = Safe(f"A fault of cockpit's own: {said}. It tries again.")

@@ -17,12 +17,12 @@ from cockpit.logs.inbox import Inbox
 from cockpit.logs.line import Line, Stream
 from cockpit.logs.source import Batch, LogTrouble
 from cockpit.logs.stamps import Stamps
+from cockpit.target import guard
 from cockpit.target.reading import flow, read
 from cockpit.target.target import LinkDown, LinkLost
 from cockpit.text import Safe
 
 if TYPE_CHECKING:
-    from cockpit.target.guard import Pass
     from cockpit.target.target import Target
 
 AT_ONCE: Final = 1 << 20
@@ -98,7 +98,7 @@ class FileTail:
     """
 
     def __init__(
-        self, target: Target, path: str, let: Callable[[str], Pass], *, first: int = 500
+        self, target: Target, path: str, let: Callable[[str], guard.Pass], *, first: int = 500
     ) -> None:
         self.name = text.clean_line(path)
         self.host = text.clean_line(target.name)
@@ -185,7 +185,7 @@ class FileTail:
         command = PIECE.format(path=shlex.quote(self._path), start=start + 1, length=end - start)
         try:
             said = await read(self._target, self._let(command), WITHIN)
-        except (LinkLost, LinkDown, OSError) as lost:
+        except (LinkLost, LinkDown, OSError, guard.Refused) as lost:
             why = text.clean_line(str(lost)) or "the link is gone"
             raise LogTrouble(f"{self.host}: {why}") from lost
         inode, _, data = said.output.partition(b"\n")

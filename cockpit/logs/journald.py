@@ -19,12 +19,12 @@ from cockpit.logs.inbox import Inbox
 from cockpit.logs.level import level
 from cockpit.logs.line import Level, Line, Stream
 from cockpit.logs.source import Batch, LogTrouble
+from cockpit.target import guard
 from cockpit.target.reading import flow, read
 from cockpit.target.target import LinkDown, LinkLost
 from cockpit.text import Safe
 
 if TYPE_CHECKING:
-    from cockpit.target.guard import Pass
     from cockpit.target.target import Target
 
 WITHIN: Final = 15.0
@@ -107,7 +107,7 @@ class UnitTail:
     """
 
     def __init__(
-        self, target: Target, unit: str, let: Callable[[str], Pass], *, first: int = 500
+        self, target: Target, unit: str, let: Callable[[str], guard.Pass], *, first: int = 500
     ) -> None:
         self.name = text.clean_line(unit)
         self.host = text.clean_line(target.name)
@@ -173,7 +173,7 @@ class UnitTail:
         command = f"{ASK.format(unit=self._unit)} {which}"
         try:
             said = await read(self._target, self._let(command), WITHIN)
-        except (LinkLost, LinkDown, OSError) as lost:
+        except (LinkLost, LinkDown, OSError, guard.Refused) as lost:
             why = text.clean_line(str(lost)) or "the link is gone"
             raise LogTrouble(f"{self.host}: {why}") from lost
         if said.cut:

@@ -36,6 +36,9 @@ need pdftotext poppler-utils
 need zbarimg zbar-tools
 need python3 python3
 [ -x /usr/bin/python3 ] || missing="$missing python3"
+# A journal for the tests of its units, and what reads it.
+need journalctl systemd
+[ -x /lib/systemd/systemd-journal-remote ] || missing="$missing systemd-journal-remote"
 # A PDF is made with Pango, in a font of the system.
 ls /usr/lib/*/libpangoft2-1.0.so.0 /usr/lib/*/libharfbuzz-subset.so.0 >/dev/null 2>&1 ||
     missing="$missing libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
