@@ -203,9 +203,7 @@ def coloured_line(raw: str | bytes, *, max_chars: int = 4096) -> tuple[Safe, tup
                 start = looks.pop().start
             looks.append(Look(start, len(joined) + len(shown), look))
         joined += shown
-    if joined == safe:
-        return safe, tuple(looks)
-    mark = _CUT_MARK.search(safe)
+    mark = _CUT_MARK.search(safe) if len(safe) > max_chars else None
     size = min(len(joined), mark.start() if mark else len(safe))
     if joined[:size] != safe[:size]:
         return safe, ()
