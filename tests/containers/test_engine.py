@@ -92,9 +92,9 @@ async def test_an_engine_tells_its_version_containers_and_details(dockerd: Docke
 
 @pytest.mark.docker
 async def test_numbers_are_those_of_docker_stats(dockerd: Dockerd) -> None:
-    dockerd.run(
-        "busy", "x=$(yes | head -c 3000000 | tr -d '\\n'); while :; do :; done", "-m", "64m"
-    )
+    # A fifth of a core: so much it gets though others use this machine too.
+    load = "x=$(yes | head -c 3000000 | tr -d '\\n'); while :; do :; done"
+    dockerd.run("busy", load, "-m", "64m", "--cpus", "0.2")
     async with engine_at(dockerd.socket) as engine:
         samples = []
         previous: Stats | None = None
@@ -113,9 +113,8 @@ async def test_numbers_are_those_of_docker_stats(dockerd: Dockerd) -> None:
     assert samples[0] is not None and samples[0].cpu_percent is None
     last = samples[-1]
     assert last is not None and last.cpu_percent is not None
-    # Others use this machine too, so a busy loop may get less than its core from one to the next.
-    assert last.cpu_percent == pytest.approx(float(cpu.rstrip("%")), abs=35)
-    assert last.cpu_percent > 20
+    assert last.cpu_percent == pytest.approx(float(cpu.rstrip("%")), abs=12)
+    assert last.cpu_percent > 5
     assert last.memory_limit == 64 << 20
     percent = 100 * last.memory / last.memory_limit
     assert percent == pytest.approx(float(memory.rstrip("%")), abs=2)
