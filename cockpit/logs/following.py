@@ -106,6 +106,7 @@ class Following:
         origins: of these logs alone. Raises LogTrouble where one did not answer; what the others
         said is in the window then.
         """
+        self._let_go()
         found = await self._ask(
             lambda source, oldest: source.older(oldest, count),
             [o for o in self._oldest if o not in self._at_start and (not origins or o in origins)],
@@ -121,6 +122,7 @@ class Following:
 
     async def since(self, at: int) -> None:
         """Loads all from a moment on, nanoseconds UTC, as far as it fits. Raises LogTrouble."""
+        self._let_go()
         found = await self._ask(
             lambda source, _: source.since(at, MOST),
             [o for o in range(len(self.sources)) if self._oldest.get(o, LATER) > at],
@@ -159,6 +161,14 @@ class Following:
                 found[origin] = answer
         return found
 
+    def _let_go(self) -> None:
+        """Of what the window holds no more, nothing is loaded."""
+        window = self.window
+        first = window[window.first].line.at if window.end > window.first else 0
+        if min(self._oldest.values(), default=first) < first:
+            self._oldest = {origin: max(at, first) for origin, at in self._oldest.items()}
+            self._at_start.clear()
+
     def _told(self, count: int) -> int:
         trouble, self._trouble = self._trouble, None
         if trouble is not None:
@@ -171,7 +181,7 @@ class Following:
         begins = window[window.first].line.at if window.end > window.first else LATER
         inside = [line for line in lines if line.at >= begins]
         if inside:
-            window.add(origin, inside)
+            window.add(origin, inside, late=True)
         if lines:
             self._oldest[origin] = min(lines[0].at, self._oldest.get(origin, LATER))
         return [(origin, line) for line in lines if line.at < begins]
