@@ -15,6 +15,7 @@ from screens.dialogs.log_sources import Offer
 if TYPE_CHECKING:
     from cockpit.containers.container import Container
     from cockpit.host_watch import HostWatch
+    from cockpit.logs.offered import LogFile
     from cockpit.logs.source import LogSource
     from cockpit.responder import Responder
 
@@ -58,21 +59,27 @@ def _project(container: Container) -> tuple[str, str]:
 
 
 async def of_hosts(responder: Responder) -> tuple[list[Offer], Safe]:
-    """What the hosts are asked for; and what they did not answer, in a sentence."""
-    hosts = [str(watch.engine.target.name) for watch in responder.watched]
-    answers = await asyncio.gather(*(responder.logs_on(host) for host in hosts))
-    offers = []
-    for host, found in zip(hosts, answers, strict=True):
-        on = f"on {clean_line(host)}"
-        for file in found.files:
-            more = Safe(f"file {on}, {size(file.size)}, written {lasted(file.age)} ago")
-            logs = partial(_one, responder.file_log, host, file.path)
-            offers.append(Offer(file.name, more, logs))
-        for unit in found.units:
-            logs = partial(_one, responder.unit_log, host, str(unit))
-            offers.append(Offer(unit, Safe(f"unit of journald {on}"), logs))
-    return offers, Safe("; ".join(found.trouble for found in answers if found.trouble))
+    """Files and units of the hosts that are watched; and what may not be read, in a sentence."""
+    hosts = [watch.engine.target.name for watch in responder.watched]
+    found = await asyncio.gather(*(responder.logs_on(host) for host in hosts))
+    offers: list[Offer] = []
+    for host, there in zip(hosts, found, strict=True):
+        offers += _of_files(responder, host, there.files)
+        offers += _of_units(responder, host, there.units)
+    troubles = [str(there.trouble) for there in found if there.trouble]
+    return offers, Safe("; ".join(troubles))
 
 
-def _one(log: Callable[[str, str], LogSource], host: str, what: str) -> list[LogSource]:
-    return [log(host, what)]
+def _of_files(responder: Responder, host: str, files: Iterable[LogFile]) -> Iterator[Offer]:
+    where = clean_line(host)
+    for file in files:
+        more = Safe(f"file on {where}, {size(file.size)}, written {lasted(file.age)} ago")
+        log = partial(responder.file_log, host, file.path)
+        yield Offer(file.name, more, lambda log=log: [log()])  # type: ignore[misc]
+
+
+def _of_units(responder: Responder, host: str, units: Iterable[Safe]) -> Iterator[Offer]:
+    more = Safe(f"unit of journald on {clean_line(host)}")
+    for unit in units:
+        log = partial(responder.unit_log, host, str(unit))
+        yield Offer(unit, more, lambda log=log: [log()])  # type: ignore[misc]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from cockpit.logs import fields
 from cockpit.logs.line import Level, Stream
 from cockpit.text import Safe
 from screens.dialogs.reader import Reader
@@ -53,12 +54,7 @@ def laid_out(entry: Sequence[Held], under: Held, name: Safe, zone: tzinfo) -> Sa
         said.append(_when(head.at, zone))
     if len(entry) > 1:
         said.append(f"{len(entry)} lines")
-    try:
-        from cockpit.logs import fields
-    except ImportError:
-        found = ()
-    else:
-        found = fields.laid_out(entry[0].line.text)
+    found = fields.laid_out(entry[0].line.text)
     if found:
         width = min(24, max(len(name) for name, _ in found))
         said += ["", *(f"{name:<{width}}  {value}" for name, value in found)]

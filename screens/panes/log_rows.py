@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
 
+from cockpit.logs import fields
 from cockpit.logs.line import Level, Look, Stream
 from cockpit.text import Safe
 from screens import paint
@@ -149,11 +150,23 @@ def ago(nanoseconds: int) -> Safe:
 def _parts(held: Held, layout: Layout) -> list[Part]:
     """The text of a line in its looks, with what is searched for marked."""
     line = held.line
+    if ("{" in line.text or "=" in line.text) and (compact := fields.message(line.text)):
+        return _compact(compact, SIGNS[held.level][2], layout.wanted)
     text, looks = line.text, line.looks if layout.colours else ()
     base = SIGNS[held.level][2] if held.head and not looks else ""
     if line.stream is Stream.GAP:
         base = "warn"
     return coloured(text, base, looks, layout.wanted)
+
+
+def _compact(line: fields.Compact, base: str, wanted: re.Pattern[str] | None) -> list[Part]:
+    """A line of JSON or logfmt: its message, then the other fields; opened it is there whole."""
+    parts = coloured(line.message, base, (), wanted)
+    for name, value in line.rest:
+        said = Safe(f"{name}={value}" if name else value)
+        blank = Safe(" ") if parts else Safe("")
+        parts += [(blank, ""), *coloured(said, "faint", (), wanted)]
+    return parts
 
 
 def coloured(

@@ -306,7 +306,7 @@ async def test_an_entry_is_opened_whole_and_pinned_from_there(tmp_path: Path) ->
             ["order", "88213"]
         ]
         await press(pilot, "m")
-        await until(pilot, lambda: "no such order" in shown(main.timeline))
+        await until(pilot, lambda: "Note: " in shown(main.timeline))
         assert responder.folder
 
 
