@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cockpit.logs import block
 from cockpit.logs import window as model
-from cockpit.logs.line import Level, Line, Stream
+from cockpit.logs.line import Level, Line, Look, Stream
 from cockpit.logs.window import Window
 from cockpit.text import Safe
 
@@ -119,3 +119,140 @@ def test_logs_are_merged_as_a_plain_list_would_have_them(
     batches: list[tuple[int, list[Line]]], small: int
 ) -> None:
     check_merge(batches, small)
+
+
+@FUZZ
+@given(BATCHES, st.lists(st.tuples(st.integers(0, 2), LINES), max_size=12))
+def test_older_lines_go_before_what_is_held(
+    batches: list[tuple[int, list[Line]]], older: list[tuple[int, Line]]
+) -> None:
+    window = Window()
+    for origin, lines in batches:
+        later = [Line(one.at + 200 * SECOND, *one[1:]) if one.at else one for one in lines]
+        window.add(origin, later)
+    before = {number: window[number] for number in range(window.first, window.end)}
+    end, count = window.end, len(older)
+    window.prepend(sorted(older, key=lambda held: held[1].at))
+    assert window.end - window.first == len(before) + count
+    if before:
+        assert window.end == end
+    assert {number: window[number] for number in before} == before
+    counted = Counter(window[number].line.text for number in range(window.first, end))
+    assert counted == Counter(
+        [held.line.text for held in before.values()] + [held[1].text for held in older]
+    )
+    for number in range(window.first, window.end):
+        assert window.entry(number)[0] >= window.first
+
+
+def test_lines_that_are_loaded_late_go_where_their_time_says() -> None:
+    window = Window()
+    window.add(0, [line(10, "ten"), line(30, "thirty")])
+    window.add(1, [line(20, "twenty"), line(40, "forty")])
+    assert window.add(1, [line(15, "fifteen"), line(35, "thirty-five")], late=True) == 1
+    assert texts(window) == ["ten", "fifteen", "twenty", "thirty", "thirty-five", "forty"]
+    # What comes next in that log still belongs where it was.
+    window.add(1, [line(41, "forty-one")])
+    assert texts(window)[-1] == "forty-one"
+
+
+def test_a_clock_that_is_set_back_does_not_hide_the_newest_lines() -> None:
+    window = Window()
+    window.add(0, [line(3600, "before")])
+    assert window.add(0, [line(10, "after the clock was set back")]) == 1
+    assert texts(window) == ["before", "after the clock was set back"]
+
+
+def test_lines_without_any_time_come_last() -> None:
+    window = Window()
+    window.add(0, [line(0, "a file")])
+    window.add(1, [line(50, "a container")])
+    window.add(0, [line(0, "the file again")])
+    assert texts(window) == ["a file", "a container", "the file again"]
+
+
+def test_the_oldest_go_when_there_is_too_much() -> None:
+    window = Window(1 << 20)
+    for start in range(0, 60_000, 500):
+        window.add(0, [line(start + n, f"ERROR {start + n} {'x' * 90}") for n in range(500)])
+        held = sum(len(window[n].line.text) + 1 for n in (window.first, window.end - 1))
+        assert (window.end - window.first) * held / 2 < (1 << 20) + block.MOST_BYTES + 50_000
+    assert window.end == 60_000
+    assert window.end - window.first > 8000
+    assert [window[n].line.at // SECOND for n in (window.first, window.end - 1)] == [
+        window.first,
+        59_999,
+    ]
+    # Of what went nothing is counted any more.
+    assert sum(window.errors().values()) in range(
+        window.end - window.first - 1, window.end - window.first + 1
+    )
+    assert min(window.errors()) == window.first // 60
+
+
+def test_what_was_asked_for_stays_though_there_is_much() -> None:
+    window = Window(1 << 20)
+    window.add(0, [line(100_000 + n, "y" * 100) for n in range(12_000)])
+    first = window.first
+    older = [(0, line(n, "z" * 100)) for n in range(5000)]
+    window.prepend(older, room=600_000)
+    assert window.first == first - 5000
+    window.add(0, [line(200_000, "new")])
+    assert window.first <= first - 4000
+
+
+def test_a_window_that_is_begun_anew_keeps_nothing() -> None:
+    window = Window()
+    window.add(0, [line(100, "Traceback (most recent call last):")])
+    changes = window.changes
+    window.clear()
+    assert window.first == window.end
+    assert window.changes > changes
+    assert window.lowest_since(changes) is None
+    assert window.errors() == {}
+    window.add(0, [line(1, "  not of that trace")])
+    assert window[window.first].head
+    assert window[window.first].level == Level.NONE
+
+
+def test_colours_and_streams_are_kept_however_lines_move() -> None:
+    looks = (Look(0, 3, "red"),)
+    window = Window()
+    window.add(0, [Line(10 * SECOND, Stream.STDERR, Safe("red"), looks), line(30, "c")])
+    window.add(1, [line(20, "b"), line(0, "  b too")])
+    window.add(1, [line(5, "a")], late=True)
+    held = [window[number].line for number in range(window.first, window.end)]
+    assert [one.text for one in held] == ["a", "red", "b", "  b too", "c"]
+    assert held[1] == Line(10 * SECOND, Stream.STDERR, Safe("red"), looks)
+    assert not held[0].looks
+
+
+def test_a_gap_has_no_level_and_is_no_part_of_a_trace() -> None:
+    window = Window()
+    window.add(
+        0,
+        [
+            line(1, "ERROR x"),
+            line(1, "  8 lines not shown, 3 of them errors: ERROR", Stream.GAP),
+        ],
+    )
+    assert [(window[n].head, window[n].level) for n in (0, 1)] == [
+        (True, Level.ERROR),
+        (True, Level.NONE),
+    ]
+
+
+def test_lines_take_little_more_than_their_text() -> None:
+    """benchmarks/log_window.py has a million of them."""
+    import tracemalloc
+
+    lines = [line(n, f"{n:09} {'x' * 90}") for n in range(2000)]
+    tracemalloc.start()
+    window = Window(1 << 30)
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(10):
+        window.add(0, lines)
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert window.end == 20_000
+    assert grown < 1.6 * 100 * 20_000
