@@ -312,7 +312,7 @@ class CockpitScreen(
     async def action_search(self) -> None:
         pane = self._focused_pane()
         if isinstance(pane, ContainersPane):
-            await self.filter_containers()
+            self.filter_containers()
         elif isinstance(pane, LogsPane):
             await self.search_log()
         elif isinstance(pane, Checklist):

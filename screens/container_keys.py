@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cockpit.containers.actions import Action, Project
     from cockpit.containers.container import Container
     from cockpit.containers.engine import Engine
+    from screens.panes.log_prompt import LogPrompt
 
 _TEXTS = {
     "t": "Processes of",
@@ -29,17 +30,33 @@ _TEXTS = {
 class ContainerKeys(StepKeys):
     """From a key on a container to what is known of it, or to a command that passed the gate."""
 
+    log_prompt: LogPrompt
+
     def __init__(self, responder: Responder) -> None:
         super().__init__(responder)
         self.containers = ContainersPane(id="containers")
 
-    async def filter_containers(self) -> None:
-        """Asks which containers are listed."""
-        words = await self.ask_line(
-            "Filter containers", "Words (empty shows all)", value=self.containers.wanted
-        )
-        if words is not None:
-            self.containers.filter(clean_line(words))
+    def filter_containers(self) -> None:
+        """Asks which containers are listed; they follow with each key."""
+        pane, before = self.containers, self.containers.wanted
+
+        def taken(text: str) -> None:
+            self.to_pane("containers")
+            pane.filter(clean_line(text))
+
+        def left() -> None:
+            self.to_pane("containers")
+            pane.filter(before)
+
+        self.log_prompt.ask(
+            Safe("containers with"), str(before), taken, left=left,
+            typed=lambda text: pane.filter(clean_line(text)),
+            example="words · !healthy without · project:shop · empty: all",
+        )  # fmt: skip
+
+    def to_pane(self, name: str) -> None:
+        """Has the keys go to this pane, and shows it where it is not in sight."""
+        raise NotImplementedError
 
     def logs_at(self, container: Container, at: datetime | None) -> None:
         """Shows the log of a container, at a moment or as it comes."""

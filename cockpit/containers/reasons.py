@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from cockpit.text import Safe
-from cockpit.words import lasted, size
+from cockpit.words import lasted
 
 if TYPE_CHECKING:
     from cockpit.containers.container import Container
@@ -77,12 +77,12 @@ def news(
     said: list[Safe] = []
     since = container.unhealthy_since
     if container.health == "unhealthy" and container.live:
-        when = f" since {since:%H:%M} ({_ago(since, now)})" if since else ""
+        when = f" since {since:%H:%M} ({_long(since, now) or 'just now'})" if since else ""
         why = f": {container.health_said}" if container.health_said else ""
         said.append(Safe(f"unhealthy{when}{why}"))
     if container.exit_code is not None:
         at = container.finished_at
-        when = f" at {at:%H:%M}, {_ago(at, now)} ago" if at else ""
+        when = f" at {at:%H:%M}, {_ago(at, now)}" if at else ""
         said.append(Safe(f"ended{when}, {ended(container)}"))
     if container.state in ("created", "dead", "removing"):
         said.append(container.status)
@@ -98,24 +98,22 @@ def news(
         said.append(
             Safe(
                 f"restarted {_times(container.restarts)}, "
-                f"the last time {_ago(container.started_at, now)} ago"
+                f"the last time {_ago(container.started_at, now)}"
             )
         )
     said += differs
     return tuple(said)
 
 
-def memory(container: Container) -> Safe:
-    """What it uses of what it may: `312.0 MiB of 512.0 MiB`; "" where that is not known."""
-    sample = container.sample
-    if sample is None:
-        return Safe("")
-    limit = f" of {size(sample.memory_limit)}" if sample.memory_limit else ""
-    return Safe(f"{size(sample.memory)}{limit}")
+def _long(at: datetime, now: datetime) -> str:
+    """In whole minutes, so that it does not change all the time; "" for less than one."""
+    seconds = (now - at).total_seconds()
+    return lasted(seconds) if seconds >= 60 else ""
 
 
 def _ago(at: datetime, now: datetime) -> str:
-    return lasted(max(0.0, (now - at).total_seconds()))
+    long = _long(at, now)
+    return f"{long} ago" if long else "just now"
 
 
 def _times(count: int) -> str:

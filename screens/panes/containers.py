@@ -169,6 +169,7 @@ class ContainersPane(Lines):
     def action_order(self) -> None:
         self.order = self.order.next
         self.refill()
+        self.reveal()
 
     def action_stopped(self) -> None:
         self.all = not self.all

@@ -24,6 +24,7 @@ from cockpit.containers.watch import Containers
 from cockpit.text import Safe
 from screens.panes.container_rows import SPAN_S, Steady, ago, columns, size, trend
 from screens.panes.containers import ContainersPane
+from tests.screens.test_cockpit import opened, press, until
 
 STYLE = Path(__file__).resolve().parents[2] / "cockpit.tcss"
 ASKED = Safe("Docker: asked in a moment.")
@@ -345,3 +346,22 @@ def test_lengths_and_sizes_are_short() -> None:
     assert [ago(seconds, short=True) for seconds in (5, 61, 3 * 86400)] == ["<1m", "1m", "3d"]
     sizes = [size(count) for count in (0, 900, 312 << 20, 1229 << 20, 4 << 40, 1023 << 20)]
     assert sizes == ["0 B", "900 B", "312 MiB", "1.2 GiB", "4.0 TiB", "1.0 GiB"]
+
+
+async def test_the_list_follows_with_each_key_of_a_filter_and_escape_takes_it_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path, size=(80, 24)) as (pilot, _, main):
+        monkeypatch.setattr(main, "redraw", lambda: None)
+        await press(pilot, "1")
+        shown = main.containers
+        show(shown, known(container("api"), container("web"), SICK))
+        await press(pilot, "slash", *"unh")
+        await until(pilot, lambda: names(shown) == ["web"] and shown.wanted == "unh")
+        await press(pilot, "escape")
+        await until(pilot, lambda: names(shown) == ["web", "api", "web"])
+        assert main.focused is shown
+        await press(pilot, "slash", *"!unh", "enter")
+        await until(pilot, lambda: names(shown) == ["api", "web"])
+        assert "2 with !unh" in title(shown)
+        assert main.focused is shown
