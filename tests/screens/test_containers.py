@@ -355,7 +355,7 @@ async def test_the_list_follows_with_each_key_of_a_filter_and_escape_takes_it_ba
         monkeypatch.setattr(main, "redraw", lambda: None)
         await press(pilot, "1")
         shown = main.containers
-        show(shown, known(container("api"), container("web"), SICK))
+        show(shown, known(container("api"), container("web"), replace(SICK, id="sick")))
         await press(pilot, "slash", *"unh")
         await until(pilot, lambda: names(shown) == ["web"] and shown.wanted == "unh")
         await press(pilot, "escape")
