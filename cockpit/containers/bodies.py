@@ -24,20 +24,27 @@ class Refused(Exception):
 
 
 async def get(
-    dial: Dial, path: str, connect: float, patience: float | None
+    dial: Dial,
+    path: str,
+    connect: float,
+    patience: float | None,
+    heads: dict[str, str] | None = None,
 ) -> AsyncGenerator[bytes, None]:
     """The bytes of an answer as they come, on a connection of its own.
 
     path: with its query. connect: seconds for the connection; patience: for each piece, None for
-    ever. Raises Refused, TimeoutError, whatever `dial` raises, and OSError where the connection
-    ended too early or what answers is not HTTP.
+    ever. heads: takes the fields of the answer's head, by their names in small letters. Raises
+    Refused, TimeoutError, whatever `dial` raises, and OSError where the connection ended too early
+    or what answers is not HTTP.
     """
     async with asyncio.timeout(connect):
         reader, writer = await dial()
     try:
         head = f"GET {path} HTTP/1.1\r\nHost: docker\r\nUser-Agent: cockpit\r\n"
         writer.write(f"{head}Accept-Encoding: identity\r\nConnection: close\r\n\r\n".encode())
-        status, body, rest = await _begun(reader, patience)
+        fields, status, body, rest = await _begun(reader, patience)
+        if heads is not None:
+            heads.update(fields)
         if status != 200:
             async with asyncio.timeout(connect):
                 raise Refused(status, b"".join([part async for part in _parts(reader, body, rest)]))
@@ -112,8 +119,10 @@ class Chunked:
         return b"".join(parts)
 
 
-async def _begun(reader: Reader, patience: float | None) -> tuple[int, Whole | Chunked, bytes]:
-    """The status, how the body comes, and what of it came with the head."""
+async def _begun(
+    reader: Reader, patience: float | None
+) -> tuple[dict[str, str], int, Whole | Chunked, bytes]:
+    """The fields of the head, the status, how the body comes, and what of it came already."""
     came = b""
     while (end := came.find(b"\r\n\r\n")) < 0:
         if len(came) > HEAD:
@@ -132,7 +141,7 @@ async def _begun(reader: Reader, patience: float | None) -> tuple[int, Whole | C
     except (ValueError, IndexError):
         raise ConnectionError("what answers is not HTTP") from None
     chunked = "chunked" in fields.get("transfer-encoding", "").lower()
-    return status, Chunked() if chunked else Whole(length), came[end + 4 :]
+    return fields, status, Chunked() if chunked else Whole(length), came[end + 4 :]
 
 
 async def _parts(

@@ -64,6 +64,7 @@ class Engine:
         self.version_text = Safe("")
         self.silence = Safe("")
         self._docker = docker
+        self._found: Address | None = None
         self._way: Way | None = None
         self._client: httpx.AsyncClient | None = None
         self._api = ""
@@ -73,18 +74,22 @@ class Engine:
 
     async def version(self) -> Version:
         """What the engine is; settles the API version that all other calls use."""
-        async with self._answer("/version") as response:
-            got = _decode(await response.aread(), Version, self.where)
-            self._set_clock(response)
+        heads: dict[str, str] = {}
+        await self._fetch("/_ping", heads=heads)
+        podman = heads.get("libpod-api-version", "")
+        if podman:  # which takes seconds over /version, as it looks up packages
+            got = Version(podman, heads.get("api-version", ""))
+        else:
+            got = _decode(await self._fetch("/version", heads=heads), Version, self.where)
+        self._set_clock(heads.get("date", ""))
         self._api = _api_version(got, self.where)
-        self._podman = got.podman
+        self._podman = bool(podman)
         self.version_text = text.clean_line(got.version)
         return got
 
     async def ping(self) -> None:
         """Return when the engine has answered anything."""
-        async with self._answer("/_ping") as response:
-            await response.aread()
+        await self._fetch("/_ping")
 
     async def list(self, all: bool = True) -> tuple[Listed, ...]:
         """All containers, or the running ones, in one request."""
@@ -262,16 +267,28 @@ class Engine:
             await client.aclose()
 
     async def _get(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
-        whole = await self._versioned(path)
-        if self._way is None or self.through:
-            async with self._answer(whole, query) as response:
+        return await self._fetch(await self._versioned(path), query)
+
+    async def _fetch(
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        heads: dict[str, str] | None = None,
+    ) -> bytes:
+        """The whole answer; heads takes the fields before it."""
+        way = await self._reach()
+        if way is None or self.through:
+            async with self._answer(path, query) as response:
+                if heads is not None:
+                    heads.update(response.headers)
                 return await response.aread()
-        # A connection of its own and no httpx: a fourth of the processor time.
-        asked = f"{whole}?{urlencode(query or {})}"
+        # A connection of its own and no httpx: a fourth of the processor time, and no second
+        # before the first list that importing it may take.
+        asked = f"{path}?{urlencode(query)}" if query else path
         parts, size = [], 0
         with self._told():
             async with aclosing(
-                bodies.get(self._way.dial, asked, ANSWER_WITHIN, ANSWER_WITHIN)
+                bodies.get(way.dial, asked, ANSWER_WITHIN, ANSWER_WITHIN, heads)
             ) as body:
                 async for part in body:
                     parts.append(part)
@@ -285,14 +302,15 @@ class Engine:
         self, path: str, query: Mapping[str, str], *, endless: bool = True
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         whole = await self._versioned(path)
-        if self._way is None:
+        way = await self._reach()
+        if way is None:
             async with self._answer(whole, query, endless=endless, alone=True) as response:
                 yield response.aiter_raw()
             return
         patience = None if endless else ANSWER_WITHIN
         asked = f"{whole}?{urlencode(query)}"
         with self._told():
-            async with aclosing(bodies.get(self._way.dial, asked, ANSWER_WITHIN, patience)) as body:
+            async with aclosing(bodies.get(way.dial, asked, ANSWER_WITHIN, patience)) as body:
                 yield body
 
     async def _versioned(self, path: str) -> str:
@@ -319,17 +337,26 @@ class Engine:
         patience = httpx.Timeout(ANSWER_WITHIN, read=None if endless else ANSWER_WITHIN)
         # Where a connection is a session of sshd, which lets few in, short requests share one.
         turn = self._turn if self.through and not alone else nullcontext()
-        with self._told(str(client.base_url)):
-            async with turn, client.stream("GET", path, params=query, timeout=patience) as response:
-                if response.status_code != 200:
-                    raise _refused(response.status_code, await response.aread(), self.where)
-                yield response
+        asked = client.stream("GET", path, params=query, timeout=patience)
+        with self._told():
+            try:
+                async with turn, asked as response:
+                    if response.status_code != 200:
+                        raise _refused(response.status_code, await response.aread(), self.where)
+                    yield response
+            except httpx.TimeoutException as late:
+                raise TimeoutError from late
+            except httpx.ConnectError as closed:
+                raise EngineTrouble(
+                    f"No Docker at {client.base_url}: {text.clean_line(str(closed))}. "
+                    "Check docker: in cockpit.yaml, or $DOCKER_HOST and the docker context."
+                ) from closed
+            except httpx.HTTPError as broken:
+                raise ConnectionError(str(broken)) from broken
 
     @contextmanager
-    def _told(self, base: str = "") -> Iterator[None]:
+    def _told(self) -> Iterator[None]:
         """Every way in which a request can fail becomes an EngineTrouble."""
-        import httpx
-
         try:
             yield
         except (LinkLost, LinkDown) as lost:
@@ -338,7 +365,7 @@ class Engine:
             raise EngineTrouble(f"The link to {self.where} is {state}: {why}") from lost
         except bodies.Refused as refused:
             raise _refused(refused.status, refused.body, self.where) from refused
-        except (httpx.TimeoutException, TimeoutError) as late:
+        except TimeoutError as late:
             raise EngineTrouble(
                 self.link_trouble
                 or f"Docker at {self.where} has not answered within {ANSWER_WITHIN:.0f} s. "
@@ -346,23 +373,31 @@ class Engine:
             ) from late
         except Unreachable as closed:
             raise EngineTrouble(str(closed)) from closed
-        except httpx.ConnectError as closed:
-            raise EngineTrouble(
-                f"No Docker at {base}: {text.clean_line(str(closed))}. "
-                "Check docker: in cockpit.yaml, or $DOCKER_HOST and the docker context."
-            ) from closed
-        except (httpx.HTTPError, OSError) as broken:
+        except OSError as broken:
             raise EngineTrouble(
                 f"Docker at {self.where} ended the connection. It is asked again by itself."
             ) from broken
 
+    async def _reach(self) -> Way | None:
+        """The way to a socket of the host; None where the engine is reached by tcp."""
+        if self._found is None:
+            try:
+                here = isinstance(self.target, Local)
+                found = await asyncio.to_thread(addresses.find, self._docker, local=here)
+            except BadAddress as wrong:
+                raise EngineTrouble(text.clean_line(str(wrong))) from wrong
+            if self._found is None:
+                self._found = found
+                if found.path:
+                    self._way = Way(self.target, found, chosen=bool(self._docker))
+        return self._way
+
     async def _connect(self) -> httpx.AsyncClient:
+        await self._reach()
         try:
-            found = await asyncio.to_thread(self._prepare)
+            await asyncio.to_thread(_import_httpx)
             if self._client is None:
-                self._client = self._client_for(found)
-        except BadAddress as wrong:
-            raise EngineTrouble(text.clean_line(str(wrong))) from wrong
+                self._client = self._client_for()
         except OSError as wrong:  # ssl.SSLError is one
             why = text.clean_line(str(wrong))
             raise EngineTrouble(
@@ -371,19 +406,14 @@ class Engine:
             ) from wrong
         return self._client
 
-    def _prepare(self) -> Address:
-        """What takes long the first time, off the event loop: the address, and importing httpx."""
-        import cockpit.containers.transport  # noqa: F401
-
-        return addresses.find(self._docker, local=isinstance(self.target, Local))
-
-    def _client_for(self, found: Address) -> httpx.AsyncClient:
+    def _client_for(self) -> httpx.AsyncClient:
         import httpx
 
         from cockpit.containers.transport import NO_LIMIT, DialedTransport
 
-        if found.path:
-            self._way = Way(self.target, found, chosen=bool(self._docker))
+        found = self._found
+        assert found is not None
+        if self._way is not None:
             transport: httpx.AsyncHTTPTransport = DialedTransport(self._way.dial)
             base = "http://docker"
         else:
@@ -398,14 +428,18 @@ class Engine:
             headers={"Accept-Encoding": "identity", "User-Agent": "cockpit"},
         )
 
-    def _set_clock(self, response: httpx.Response) -> None:
+    def _set_clock(self, date: str) -> None:
         try:
-            theirs = parsedate_to_datetime(response.headers["date"])
-        except (KeyError, ValueError):
+            ahead = parsedate_to_datetime(date) - datetime.now(UTC)
+        except (ValueError, TypeError):  # of a date without its zone
             return
-        ahead = theirs - datetime.now(UTC)
         # The header counts whole seconds: less than two apart is no difference.
         self._clock_ahead = ahead if abs(ahead) > timedelta(seconds=2) else timedelta()
+
+
+def _import_httpx() -> None:
+    """Off the event loop: it takes long the first time."""
+    import cockpit.containers.transport  # noqa: F401
 
 
 def _decode(body: bytes, kind: type[T], where: str) -> T:
