@@ -11,7 +11,7 @@ demo: $(STAMP)
 	$(BIN)/cockpit demo
 
 test: check
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 check: $(STAMP)
 	$(BIN)/ruff check .
