@@ -5,22 +5,12 @@ from __future__ import annotations
 import msgspec
 
 
-class Component(msgspec.Struct, frozen=True, rename="pascal"):
-    name: str = ""
-
-
 class Version(msgspec.Struct, frozen=True, rename="pascal"):
     """GET /version."""
 
     version: str
     api_version: str
     min_api_version: str = msgspec.field(default="1.12", name="MinAPIVersion")
-    components: list[Component] | None = None
-
-    @property
-    def podman(self) -> bool:
-        """Whether it is Podman that answers as Docker does."""
-        return any("podman" in one.name.lower() for one in self.components or ())
 
 
 class Listed(msgspec.Struct, frozen=True, rename="pascal"):

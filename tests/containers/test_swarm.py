@@ -300,6 +300,7 @@ def test_a_worker_names_the_managers() -> None:
 
 async def test_garbage_is_said_and_what_was_known_stays(short_folder: Path, until: Until) -> None:
     answers = {
+        b"/_ping": b"OK",
         b"/version": b'{"Version":"28","ApiVersion":"1.47"}',
         b"/info": b'{"Swarm":{"LocalNodeState":"active","ControlAvailable":true}}',
         b"/services": msgspec.json.encode([]),
