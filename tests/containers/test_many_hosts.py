@@ -1,7 +1,8 @@
-"""Before a change on many hosts, the logs of its containers are saved from the engine of each."""
+"""Several hosts at once: each has its own engine, trouble, age and logs, and holds up no other."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from cockpit.config import Config, Host
 from cockpit.incident import events as e
 from cockpit.incident.journal import read
 from cockpit.responder import Responder
-from tests.containers.conftest import Dockerd
+from tests.containers.conftest import Dockerd, Until
+from tests.containers.fake_engine import FakeEngine
 from tests.lab.fixtures import StartSshd
 
 pytestmark = [pytest.mark.anyio, pytest.mark.docker]
@@ -52,3 +54,49 @@ async def test_logs_are_saved_on_every_host_whose_engine_answers_and_the_others_
     assert (saved.host, saved.container, saved.rollout) == ("web-1", "web", plan.id)
     assert (missed.host, missed.rollout) == ("web-2", plan.id)
     assert b"it was here" in (folder / saved.file).read_bytes()
+
+
+async def test_a_host_whose_engine_hangs_holds_up_none_of_the_others(
+    sshd: StartSshd, short_folder: Path, tmp_path: Path, until: Until
+) -> None:
+    server = sshd()
+    names = ("web-1", "web-2", "web-3")
+    sockets = {name: short_folder / f"{name}.sock" for name in names}
+    config = Config(
+        hosts={name: Host(ssh=server.host, docker=str(sockets[name])) for name in names},
+        ssh_config=server.ssh_config,
+    )
+    responder = Responder(tmp_path / "incidents", "sam", config)
+    async with (
+        FakeEngine(sockets["web-1"], 60).serving(),
+        FakeEngine(sockets["web-2"], 5, "silent").serving() as hangs,
+    ):
+        try:
+            responder.choose_host("web-1")
+            responder.watch_beside(["web-2", "web-3"])
+            well, hung, none = responder.watched
+            for watch in responder.watched:
+                watch.in_sight(())
+            rows = await until(lambda: len(well.snapshot.rows) == 60, within=20)
+            assert well.snapshot.trouble == ""
+            assert {row.host for row in well.snapshot.rows} == {"web-1"}
+            await until(lambda: any(row.sample for row in well.snapshot.rows), within=30)
+            await until(lambda: "is not there" in none.snapshot.trouble, within=20)
+            await until(lambda: "has not answered" in hung.snapshot.trouble, within=20)
+            assert (none.snapshot.at, hung.snapshot.at, well.snapshot.trouble) == (None, None, "")
+            at = well.snapshot.at
+            await until(lambda: (well.snapshot.at or 0) > (at or 0))
+            hangs.how = "well"
+            await until(lambda: len(hung.snapshot.rows) == 5 and not hung.snapshot.trouble, 20)
+            assert {row.host for row in hung.snapshot.rows} == {"web-2"}
+            assert well.limits is not hung.limits
+            hangs.how = "silent"
+            hangs.tell(hangs.live[0], "die")
+            responder.watch_beside(["web-2"])
+            assert [watch.engine.where for watch in responder.watched] == ["web-1", "web-2"]
+            print(f"60 rows after {rows:.2f} s, one host of three hung and one without Docker")
+        finally:
+            began = time.monotonic()
+            await responder.close()
+            closing = time.monotonic() - began
+    assert closing < 5.0
