@@ -89,6 +89,8 @@ class ContainerScreen(Screen[None]):
         self._asked_of: object = None
         self._marked = self._mono(at) if at else None
         self._span = 10.0
+        self._first = 0.0
+        self._there = True
 
     def compose(self) -> ComposeResult:
         yield Words(id="title", classes="bar")
@@ -112,7 +114,9 @@ class ContainerScreen(Screen[None]):
         """The container as it is known now, else as it was."""
         watch = self.host_watch
         rows = watch.snapshot.rows if watch else ()
-        self.container = next((one for one in rows if one.id == self.container.id), self.container)
+        found = next((one for one in rows if one.id == self.container.id), None)
+        self._there = found is not None
+        self.container = found or self.container
         return self.container
 
     @staticmethod
@@ -162,6 +166,8 @@ class ContainerScreen(Screen[None]):
         """Its state in a line, then what is wrong, each in its own words."""
         watch = self.host_watch
         stale = self.keys.containers.why_stale(one)
+        if not stale and watch and watch.snapshot.at and not self._there:
+            stale = Safe("It is not there any more: this is what was known of it.")
         if stale:
             yield from _folded(stale, width, "bad")
         now = watch.engine.now() if watch else datetime.now(UTC)
@@ -187,7 +193,7 @@ class ContainerScreen(Screen[None]):
         cells = (width - 1 - _GAP * (across - 1)) // across
         now = time.monotonic()
         found = curves(history.samples if history else (), cells, now)
-        self._span = found.span
+        self._span, self._first = found.span, found.first * found.span
         mark = None if self._marked is None else found.index(self._marked)
         end = datetime.now(UTC) + timedelta(seconds=(found.first + cells) * found.span - now)
         if self._marked is not None and mark is None:
@@ -342,7 +348,7 @@ class ContainerScreen(Screen[None]):
             if by < 0:
                 self._marked = now - self._span
         else:
-            self._marked += by * self._span
+            self._marked = max(self._first, self._marked + by * self._span)
             if self._marked > now:
                 self._marked = None
         self.draw()

@@ -118,6 +118,8 @@ async def test_a_moment_from_elsewhere_is_marked_or_said_to_be_too_early(
         await dialog(pilot, ContainerScreen)
         await until(pilot, lambda: "where these plots begin" in told(pilot))
         assert "▲" not in told(pilot)
+        dockerd.docker("rm", "-f", "one")
+        await until(pilot, lambda: "It is not there any more" in told(pilot))
 
 
 async def test_a_secret_of_the_environment_is_shown_on_purpose_for_a_while_and_never_written(
