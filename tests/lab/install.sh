@@ -17,6 +17,8 @@ compose_is_there() {
 need dockerd docker.io
 # Debian 13 and Ubuntu 24.04 keep the client in a package of its own; Debian 12 has it in docker.io.
 need docker docker-cli
+need podman podman
+need runc runc
 need sshd openssh-server
 need ssh openssh-client
 need ip iproute2
