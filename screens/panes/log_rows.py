@@ -228,8 +228,10 @@ def _index(text: str, cells: int) -> int:
 
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
-_STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 720, 1440)
+_STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 240, 480)
 _LEAST_BARS: Final = 4
+_LONGEST: Final = 24 * 60
+"""Minutes that are looked at, the latest ones."""
 _MINUTE: Final = 60 * 10**9
 
 
@@ -241,10 +243,15 @@ def histogram(errors: dict[int, int], first: int, last: int, zone: tzinfo, width
     if not errors:
         return paint.row()
     first, last = min(first, *errors), max(last, *errors)
+    # An old line of a quiet log would make minutes of what goes on now too small to be seen.
+    first = max(first, last - _LONGEST)
+    errors = {minute: count for minute, count in errors.items() if minute >= first}
+    if not errors:
+        return paint.row()
 
     def at(minute: int) -> str:
         there = datetime.fromtimestamp(minute * 60, zone)
-        return f"{there:%H:%M}" if last - first < 1440 else f"{there:%d %b %H:%M}"
+        return f"{there:%H:%M}" if last - first < _LONGEST else f"{there:%d %b %H:%M}"
 
     span = f"{at(first)}–{at(last)}"
     total = sum(errors.values())

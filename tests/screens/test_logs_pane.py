@@ -467,6 +467,9 @@ def test_a_histogram_of_days_fits_into_its_row(width: int) -> None:
     errors = {first + n * 97: n + 1 for n in range(100)}
     row = histogram(errors, first, first + 10_000, UTC, width)
     assert len(row.plain) <= max(width, 54)
+    assert "28 Nov" in row.plain
+    assert row.plain.endswith(f" {sum(n + 1 for n in range(89, 100)):,}"), "of the last day"
+    assert histogram({first: 3}, first, first + 10_000, UTC, width).plain == ""
 
 
 def test_a_legend_says_how_many_more_there_are() -> None:
