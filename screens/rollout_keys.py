@@ -113,7 +113,8 @@ class RolloutKeys(StepKeys):
         if chosen is None:
             return None
         ready = chosen
-        intents = rollout_plan.intents(self.responder, ready, stale=self._staleness(plan.chosen))
+        stale = self._staleness(self.responder.host_of(plan.chosen))
+        intents = rollout_plan.intents(self.responder, ready, stale=stale)
         asked = guard.ask_all(intents)
         kept: list[str] = []
 

@@ -52,7 +52,7 @@ async def test_a_container_tells_its_health_events_mounts_and_last_end(
     assert about.command == "sh -c sleep 99"
     (mount,) = about.mounts
     assert (mount.kind, mount.target, mount.writable) == ("bind", "/data", False)
-    assert {one.name: one.words for one in about.environment}["DB_PASSWORD"] == "<hidden>"
+    assert {str(one.name): one.words for one in about.environment}["DB_PASSWORD"] == "<hidden>"
     assert found.image.value and found.image.value.tags == ("t:1",)
 
     # What an event tells is there a second after it: the engine is asked up to a moment ago.

@@ -86,7 +86,7 @@ async def test_what_was_edited_since_is_told_and_no_secret_with_it(
     compared = await shop.compare()
     await shop.engine.close()
     assert compared.same is False
-    told = {one.what: (one.here, one.there) for one in compared.differences}
+    told = {str(one.what): (one.here, one.there) for one in compared.differences}
     assert told["variable NODE_ENV"] == ("production", "staging")
     assert told["variable STRIPE_KEY"] == ("<hidden>", "<hidden>")
     assert told["variable GONE"] == ("<hidden>", "(not there)")
