@@ -14,6 +14,9 @@ _WORDS: Final = {
     Level.DEBUG: "debug dbg dbug trace trc verbose fine finer finest",
 }
 _BY_WORD: Final = {word: level for level, words in _WORDS.items() for word in words.split()}
+_BY_SHOUT: Final = {word.upper(): level for word, level in _BY_WORD.items()}
+# An attribute of an enum takes as long to read as a short search.
+_NONE, _WARN, _ERROR = Level.NONE, Level.WARN, Level.ERROR
 _BY_LETTER: Final = {
     **dict.fromkeys("EFCA", Level.ERROR),
     "W": Level.WARN,
@@ -78,23 +81,24 @@ def level(text: str) -> Level:
     logger gave it; one of 4xx says nothing, as anybody on the net can cause it.
     """
     said = _said(text)
-    if said >= Level.WARN:
+    if said is _ERROR or said is _WARN:
         return said
     if " 5" in text and ("HTTP/" in text or '" 5' in text) and _HTTP.search(text):
-        return Level.ERROR
+        return _ERROR
     if "tatus" in text and _STATUS_FIELD.search(text):
-        return Level.ERROR
+        return _ERROR
     return said
 
 
 def _said(text: str) -> Level:
     first = text[:1]
-    for stem in _STEMS:
-        if stem in text and (known := _in_field(text, stem)):
-            return known
+    if "eve" in text or "lvl" in text or "EVE" in text:
+        for stem in _STEMS:
+            if stem in text and (known := _in_field(text, stem)):
+                return known
     if first == "{":
         found = _SHORT_FIELD.search(text)
-        return _named(found[1]) if found else Level.NONE
+        return _named(found[1]) if found else _NONE
     if first == "<" and (found := _SYSLOG.match(text)):
         return _SYSLOG_LEVELS[int(found[1]) % 8]
     if first in "EFWID" and (found := _GLOG.match(text)):
@@ -102,7 +106,7 @@ def _said(text: str) -> Level:
     found = _SHOUT.search(text)
     while found:
         if not _denied(text, found.start()):
-            return _BY_WORD[found[0].lower()]
+            return _BY_SHOUT[found[0]]
         found = _SHOUT.search(text, found.end())
     return _told(text)
 

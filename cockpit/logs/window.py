@@ -21,6 +21,11 @@ PAUSE_NS: Final = 10**9
 SPAN_NS: Final = 5 * PAUSE_NS
 
 
+# An attribute of an enum takes longer to read than a name.
+_PLAIN, _GAP = State.PLAIN, Stream.GAP
+_NONE, _ERROR = Level.NONE, Level.ERROR
+
+
 class Held(NamedTuple):
     """A line as the window holds it.
 
@@ -153,13 +158,13 @@ class Window:
         for line in lines:
             at, stream, text, _ = line
             if not log.state and text and not (text[0].isalpha() or text[0] in " }])_.#/"):
-                more, state = False, State.PLAIN  # most lines, so it is worth a look here
+                more, state = False, _PLAIN  # most lines, so it is worth a look here
             else:
                 more, state = follow(log.state, log.level, text)
             if (
                 more
                 and log.more >= 0
-                and stream is not Stream.GAP
+                and stream is not _GAP
                 and log.more < MOST_MORE
                 and log.chars < MOST_MORE_CHARS
                 and (not at or (at - log.at < PAUSE_NS and at - log.began < SPAN_NS))
@@ -186,8 +191,8 @@ class Window:
                 log.key = max(log.key, self._newest())
             log.state = state
             log.more = log.chars = 0
-            log.level = Level.NONE if stream is Stream.GAP else level(text)
-            if log.level == Level.ERROR:
+            log.level = _NONE if stream is _GAP else level(text)
+            if log.level is _ERROR:
                 self._count(log.key, 1)
             rows.append(Row(line, log.key, origin, log.level, True))
         return rows
