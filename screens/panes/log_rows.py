@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
 
-from cockpit.logs import fields
 from cockpit.logs.line import Level, Look, Stream
 from cockpit.text import Safe
 from screens import paint
 from screens.paint import Part, Row
 
 if TYPE_CHECKING:
+    from cockpit.logs.fields import Compact
     from cockpit.logs.window import Held, Window
 
 
@@ -149,6 +149,8 @@ def ago(nanoseconds: int) -> Safe:
 
 def _parts(held: Held, layout: Layout) -> list[Part]:
     """The text of a line in its looks, with what is searched for marked."""
+    from cockpit.logs import fields
+
     line = held.line
     if ("{" in line.text or "=" in line.text) and (compact := fields.message(line.text)):
         return _compact(compact, SIGNS[held.level][2], layout.wanted)
@@ -159,7 +161,7 @@ def _parts(held: Held, layout: Layout) -> list[Part]:
     return coloured(text, base, looks, layout.wanted)
 
 
-def _compact(line: fields.Compact, base: str, wanted: re.Pattern[str] | None) -> list[Part]:
+def _compact(line: Compact, base: str, wanted: re.Pattern[str] | None) -> list[Part]:
     """A line of JSON or logfmt: its message, then the other fields; opened it is there whole."""
     parts = coloured(line.message, base, (), wanted)
     for name, value in line.rest:

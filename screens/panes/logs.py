@@ -15,7 +15,7 @@ from textual.message import Message
 from cockpit.logs.line import Level, Line
 from cockpit.logs.view import Query, View
 from cockpit.logs.window import Window
-from cockpit.text import Safe
+from cockpit.text import Safe, clean_line
 from screens import paint
 from screens.lines import Lines
 from screens.paint import Row
@@ -302,7 +302,7 @@ class LogsPane(Lines):
             self._tell(f"No error {way} this line among those that are loaded.")
 
     def _tell(self, words: str) -> None:
-        self.notify(Safe(words), markup=False, timeout=3)
+        self.notify(clean_line(words), markup=False, timeout=3)
 
     # Moving
 
