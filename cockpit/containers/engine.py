@@ -240,7 +240,9 @@ class Engine:
     @property
     def far_command(self) -> str:
         """The docker command that reaches this engine on the target; "" when it is not there."""
-        return self._way.docker if self._way else ""
+        if self._way is None:
+            return ""
+        return self._way.podman if self._podman else self._way.docker
 
     @property
     def link_trouble(self) -> Safe:

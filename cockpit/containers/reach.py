@@ -82,6 +82,13 @@ class Way:
         """The docker command for this engine on the target's own shell."""
         return f"{self.command or 'docker'} {self._flag}".strip()
 
+    @property
+    def podman(self) -> str:
+        """The same where Podman answers at the socket; Docker's command may not be there."""
+        if self.command:
+            return self.docker
+        return f"podman --url unix://{shlex.quote(self._path)}"
+
     async def _looked(self, refused: OSError) -> Look:
         """What is wrong, looked at anew only now and then: it starts processes there."""
         restarting = isinstance(self._target, Local) and isinstance(refused, ConnectionRefusedError)

@@ -25,6 +25,7 @@ from cockpit.containers.logs import Tail, save_logs
 from cockpit.containers.stats import Sample
 from cockpit.containers.watch import Watch
 from cockpit.logs.line import Line
+from cockpit.runbook.shell import judge
 from cockpit.target.target import Local
 from tests.containers.conftest import CuttingProxy, Until
 from tests.lab.fixtures import not_tested
@@ -242,3 +243,21 @@ async def test_evidence_is_saved(podman: Podman) -> None:
     finally:
         await engine.close()
     assert b'"Name": "/writer"' in kept
+
+
+async def test_a_command_for_it_is_podmans_own_and_passes_the_gate_as_dockers(
+    podman: Podman, until: Until
+) -> None:
+    podman.run("plain", "sleep 999")
+    engine = Engine(Local(), str(podman.socket))
+    try:
+        await engine.version()
+        restart = f"{engine.far_command} restart --time 0 plain"
+        verdict = judge(restart)
+        assert (verdict.risk, verdict.containers) == ("change", ("plain",))
+        began = (await engine.inspect("plain")).state.started_at
+        done = await asyncio.to_thread(subprocess.run, restart, shell=True, capture_output=True)
+        assert done.returncode == 0, done.stderr
+        assert (await engine.inspect("plain")).state.started_at != began
+    finally:
+        await engine.close()

@@ -11,7 +11,10 @@ from cockpit.runbook.effects.names import BACKUP
 from cockpit.runbook.model import Risk, Waits
 from cockpit.runbook.programs import names_of
 
-_GLOBAL = names_of("-H --host --context -c --config -l --log-level --tlscacert --tlscert --tlskey")
+_GLOBAL = names_of(
+    "-H --host --context -c --config -l --log-level --tlscacert --tlscert --tlskey "
+    "--url --connection --identity"  # of Podman
+)
 _COMPOSE_GLOBAL = names_of(
     "-f --file -p --project-name --profile --env-file --project-directory --ansi "
     "--progress --parallel"
