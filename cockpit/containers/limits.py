@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -27,13 +26,6 @@ ROOM: Final = 2
 """Percent below the limit from which on a disk has room again."""
 NEAR: Final = 5
 """Percent of memory below the limit that still count as a sign of it."""
-
-_ERROR: Final = re.compile(
-    r"\b(?:ERROR|FATAL|CRITICAL|PANIC|SEVERE)\b"
-    r"|\[(?:error|crit|alert|emerg)\]"
-    r"|\blevel\W{1,4}(?:error|fatal|critical|panic)\b"
-    r"|^(?:panic: |Traceback \(most recent)"
-)
 
 Key = tuple[str, str]
 """The name of a container, and which limit."""
@@ -76,11 +68,6 @@ class Crossing:
     what: str
     words: Safe
     back: bool = False
-
-
-def error(line: str) -> bool:
-    """Whether a line of a log tells of an error, by what loggers write for one."""
-    return _ERROR.search(line) is not None
 
 
 def crossings(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from cockpit.config import Thresholds
 from cockpit.containers import disks
 from cockpit.containers.container import Container
@@ -17,7 +15,6 @@ from cockpit.containers.limits import (
     Known,
     Over,
     crossings,
-    error,
     full,
 )
 from cockpit.containers.stats import Sample
@@ -165,24 +162,6 @@ def test_errors_are_counted_by_the_time_in_the_log() -> None:
     assert said == [], "another log is followed now"
     known, said = told(known, 161.0, row())
     assert said == [(ERRORS, True, "web: its log is not followed now, so errors are not counted")]
-
-
-@pytest.mark.parametrize(
-    ("line", "is_one"),
-    [
-        ("2026-11-21T03:12:00Z ERROR kamiyo: database file missing", True),
-        ('{"ts": 1, "level": "error", "msg": "x"}', True),
-        ("time=1 level=fatal msg=x", True),
-        ("2026/11/21 [error] 7#7: *1 connect() failed", True),
-        ("panic: runtime error: index out of range", True),
-        ("Traceback (most recent call last):", True),
-        ("INFO 0 errors in this round", False),
-        ("GET /errors 200", False),
-        ("WARN nothing to do with an error", False),
-    ],
-)
-def test_an_error_is_what_loggers_write_for_one(line: str, is_one: bool) -> None:
-    assert error(line) is is_one
 
 
 DF = """\

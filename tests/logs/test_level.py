@@ -93,6 +93,7 @@ OTHERS = {
 }
 NOTHING = (
     "",
+    "GET /errors 200",
     "0 errors",
     "no error",
     "no ERROR today",
