@@ -14,7 +14,7 @@ import msgspec
 from cockpit.containers import detail_wire as wire
 from cockpit.containers import environ
 from cockpit.containers.container import moment
-from cockpit.containers.engine import EVENTS, EngineTrouble
+from cockpit.containers.engine import EVENTS, EngineTrouble, NoSuchContainer
 from cockpit.containers.environ import Variable, without_secrets
 from cockpit.text import Safe, clean, clean_line
 from cockpit.words import duration, lasted, size
@@ -174,11 +174,13 @@ async def events(engine: Engine, container: str, now: datetime) -> tuple[Happene
 async def top(engine: Engine, container: str) -> Safe:
     """Its processes, one a line. Raises EngineTrouble."""
     path = f"/containers/{container}/top"
+    query = {"ps_args": "-eo pid,ppid,user,stat,pcpu,pmem,etime,args"}
     try:
-        body = await engine.ask(path, {"ps_args": "-eo pid,ppid,user,stat,pcpu,pmem,etime,args"})
-    except EngineTrouble:  # a ps without these, as on Alpine
-        body = await engine.ask(path)
-    got = _decoded(body, wire.Top)
+        got = _decoded(await engine.ask(path, query), wire.Top)
+    except NoSuchContainer:
+        raise
+    except EngineTrouble:  # a ps without these, as on Alpine, or Podman, which has its own
+        got = _decoded(await engine.ask(path), wire.Top)
     return _table([got.titles or [], *(got.processes or [])])
 
 
