@@ -30,6 +30,11 @@ LOOKS_BACK: Final = timedelta(hours=1)
 MOST_EVENTS: Final = 200
 MOST_FILES: Final = 2000
 _IMAGE_ID: Final = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
+# As ps has it on the engine's host; as Podman has it, which reads /proc itself.
+_PS: Final = (
+    "-eo pid,ppid,user,stat,pcpu,pmem,etime,args",
+    "pid,ppid,user,state,pcpu,etime,args",
+)
 _HEARD: Final = (*EVENTS, "kill", "stop", "restart")
 
 
@@ -174,12 +179,15 @@ async def events(engine: Engine, container: str, now: datetime) -> tuple[Happene
 async def top(engine: Engine, container: str) -> Safe:
     """Its processes, one a line. Raises EngineTrouble."""
     path = f"/containers/{container}/top"
-    query = {"ps_args": "-eo pid,ppid,user,stat,pcpu,pmem,etime,args"}
-    try:
-        got = _decoded(await engine.ask(path, query), wire.Top)
-    except NoSuchContainer:
-        raise
-    except EngineTrouble:  # a ps without these, as on Alpine, or Podman, which has its own
+    for asked in _PS:
+        try:
+            got = _decoded(await engine.ask(path, {"ps_args": asked}), wire.Top)
+            break
+        except NoSuchContainer:
+            raise
+        except EngineTrouble:  # another ps than that; the last try tells why
+            continue
+    else:
         got = _decoded(await engine.ask(path), wire.Top)
     return _table([got.titles or [], *(got.processes or [])])
 
