@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.containers import details
 from cockpit.containers.container import Container
 from cockpit.containers.engine import Engine
 from cockpit.containers.logs import Tail, save_logs
@@ -259,5 +260,22 @@ async def test_a_command_for_it_is_podmans_own_and_passes_the_gate_as_dockers(
         done = await asyncio.to_thread(subprocess.run, restart, shell=True, capture_output=True)
         assert done.returncode == 0, done.stderr
         assert (await engine.inspect("plain")).state.started_at != began
+    finally:
+        await engine.close()
+
+
+async def test_its_detail_is_read_as_dockers(podman: Podman) -> None:
+    podman.run("sick", "sleep 99", "-e", "DB_PASSWORD=hunter2", "-m", "64m",
+               "--health-cmd", "echo full; exit 2", "--health-retries", "1")  # fmt: skip
+    podman.podman("healthcheck", "run", "sick", check=False)
+    engine = Engine(Local(), str(podman.socket))
+    try:
+        about = (await details.look(engine, "sick")).about.value
+        assert about and about.health
+        assert about.health.checks[0].output == "full"
+        assert "memory 64.0 MiB" in about.limits
+        assert "sleep 99" in await details.top(engine, "sick")
+        assert "hunter2" not in await details.inspect_text(engine, "sick")
+        assert await details.files(engine, "sick")
     finally:
         await engine.close()
