@@ -20,6 +20,7 @@ from cockpit.target.target import LinkState
 from cockpit.text import Safe, clean, clean_line
 from screens import paint
 from screens.checks_keys import ChecksKeys
+from screens.driver import driver_of
 from screens.due_keys import DueKeys
 from screens.escalate_keys import EscalateKeys
 from screens.incident_keys import IncidentKeys
@@ -37,6 +38,7 @@ from screens.swarm_keys import SwarmKeys
 
 PANES = ("containers", "logs", "checklist", "timeline")
 FEED = 0.25
+SLOWEST = 1.0
 CLOCK = 1.0
 SMALL = (60, 20)
 
@@ -109,6 +111,7 @@ class CockpitScreen(
         self.keybar = Keybar(id="keys")
         self._stale = False
         self._drawn_at = 0.0
+        self._fed_at = 0.0
         self._bannered = Safe("")
         self._lost: frozenset[str] = frozenset()
 
@@ -147,11 +150,18 @@ class CockpitScreen(
 
     def _feed(self) -> None:
         """Draws the latest state, at most four times a second, whatever happens underneath."""
-        self.feed_logs()
+        if time.monotonic() - self._fed_at > self._pace() - FEED / 2:
+            self._fed_at = time.monotonic()
+            self.feed_logs()
         if self._stale:
             self._stale = False
             self._drawn_at = time.monotonic()
             self.redraw()
+
+    def _pace(self) -> float:
+        """Seconds between two pictures of the logs: what a key changes has to get through, too."""
+        driver = driver_of(self.app)
+        return min(max(FEED, 2 * (driver.rtt or 0)), SLOWEST) if driver else 0
 
     def redraw(self) -> None:
         """Draws every part from what the responder holds; what did not change costs nothing."""
