@@ -283,7 +283,10 @@ def _numbers(container: Container, widths: Columns, facts: Facts, steady: Steady
     if sample is None:
         return [(Safe(" " * both), "")]
     if not facts.as_of and stale(sample, facts.now):
-        old = f"{ago(facts.now - sample.at, short=True)} old"
+        seconds = int(facts.now - sample.at)
+        # In steps of five: it stands there as long as nothing comes.
+        lasts = f"{seconds // 5 * 5} s" if seconds < 100 else ago(seconds, short=True)
+        old = f"{lasts} old"
         return [(Safe(f"{old:>{both}}"[-both:] if both else ""), "warn")]
     at: At = (container.host, container.id)
     cpu = ""
@@ -305,8 +308,11 @@ def _numbers(container: Container, widths: Columns, facts: Facts, steady: Steady
 
 def _old(container: Container, widths: Columns, facts: Facts, steady: Steady) -> list[Part]:
     """The last values, with since when they are the last; the words go before the values."""
-    words = f" as of {facts.as_of}"
     room = widths.middle
+    # The line on top has the seconds.
+    minute = facts.as_of[: len("00:00")]
+    ways = (f" as of {facts.as_of}", f" as of {minute}", f" at {minute}")
+    words = next((way for way in ways if len(way) <= room), ways[-1])
     numbers: list[Part] = []
     if room - widths.cpu - widths.memory >= len(words):
         numbers = _numbers(container, widths, facts, steady)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -318,6 +319,25 @@ async def test_numbers_are_drawn_once_a_second_and_states_at_once() -> None:
         assert line_of(shown, "web") == before
         shown.show([(known(container("web", health="unhealthy")), {})], ASKED)
         assert "UNHEALTHY" in line_of(shown, "web")
+
+
+@pytest.mark.parametrize("width", [54, 80])
+async def test_numbers_that_stopped_to_come_say_how_old_they_are(width: int) -> None:
+    async with pane(width) as (_, shown):
+        old = replace(using(12, 312), at=time.monotonic() - 23, every=2.0)
+        show(shown, known(container("web", sample=old)))
+        assert "20 s old" in line_of(shown, "web") and "312" not in line_of(shown, "web")
+        old = replace(old, at=time.monotonic() - 500)
+        show(shown, known(container("web", sample=old)))
+        assert "8m old" in line_of(shown, "web")
+
+
+async def test_where_there_is_no_room_for_seconds_the_minute_is_whole() -> None:
+    async with pane(54) as (_, shown):
+        name = "a-name-of-twenty-four-ce"
+        there = known(container("x", host=Safe("prod-2")), host="prod-2")
+        show(shown, known(container(name), trouble=HUNG), there)
+        assert re.search(r" at \d\d:\d\d +prod-1$", line_of(shown, name[:12]).rstrip())
 
 
 def test_a_number_that_says_about_the_same_stays_as_it_is() -> None:
