@@ -45,7 +45,7 @@ class LogsPane(Lines):
         Binding("slash", "screen.search", "search", id="log.search", tooltip="Search"),
         Binding("ampersand", "screen.only_matching", "filter", id="log.only",
                 tooltip="Only lines that fit; ! those that do not; level:warn"),
-        Binding("e,right_square_bracket", "error(1)", "error", id="log.error",
+        Binding("e", "error(1)", "error", id="log.error",
                 tooltip="Next error; at the end the newest one"),
         Binding("left_square_bracket", "error(-1)", "error before", id="log.error-before",
                 tooltip="The error before", show=False),
@@ -486,6 +486,8 @@ class LogsPane(Lines):
             self.at = self.view[count - 1]
             shown = self._sight.up_from(count - 1, room)
         else:
+            if not self._looking:  # what it stood on may not be shown any more
+                self.at = self.view[min(self.view.place(self.at), count - 1)]
             edge = self._edge()
             shown = [*edge, *self._sight.down(max(1, room - len(edge)))]
         at = self.at

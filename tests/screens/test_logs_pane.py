@@ -355,6 +355,13 @@ async def test_only_lines_that_fit_and_that_is_said() -> None:
         await pilot.pause()
         assert "No line fits nothing like it" in " ".join(in_sight(pane))
         assert "& changes" in " ".join(row.strip() for row in in_sight(pane))
+        pane.show_only(*_wanted("", pane))
+        await press(pilot, "l", "g")
+        pane.show_only(*_wanted("basket", pane))
+        await pilot.pause()
+        assert pane.line() == said("GET /basket", 2), "the cursor stands on what is shown"
+        assert any(row.startswith(" >") for row in in_sight(pane))
+        pane.show_only(*_wanted("nothing like it", pane))
         come(pane, [said("ERROR nothing like it before", 5)])
         await pilot.pause()
         assert "ERROR nothing like it before" in "\n".join(in_sight(pane))
