@@ -24,6 +24,8 @@ AT_ONCE: Final = 16
 SETTLED: Final = 0.5
 AT_A_TIME: Final = 10
 PAUSE: Final = 0.02
+LASTING: Final = 3
+LOOKED_EVERY: Final = 5.0
 
 
 class Numbers:
@@ -55,6 +57,7 @@ class Numbers:
         self._settling: asyncio.TimerHandle | None = None
         self._far_every = 0
         self._thin = False
+        self._far_fails = False
 
     @property
     def how(self) -> str:
@@ -107,17 +110,28 @@ class Numbers:
 
     async def run(self) -> None:
         """Ask until cancelled. Whether the engine is there is for others to find out."""
+        while True:
+            await self._sample_far()
+            await self._sample_here()
+
+    async def _sample_here(self) -> None:
+        """Ask the engine itself; returns when the link has become too slow for that."""
         # What was counted before a gap would make the average over it look like now.
         self._raw.clear()
         self._streams.clear()
         self._new = deque(self._live)
         try:
-            await self._sample_far()
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                for _ in range(1 if self._engine.through else AT_ONCE):
+                asking = [
                     group.create_task(self._ask())
+                    for _ in range(1 if self._engine.through else AT_ONCE)
+                ]
                 self._attend()
+                await self._slow()
+                self._group = None
+                for task in (*asking, *self._streams.values()):
+                    task.cancel()
         finally:
             self._group = None
             self._streams.clear()
@@ -225,13 +239,22 @@ class Numbers:
         history.add(made)
         self._came(container, made)
 
+    async def _slow(self) -> None:
+        """Return when the link has been slow for a while and there is another way."""
+        slow = 0
+        while slow < LASTING:
+            await asyncio.sleep(LOOKED_EVERY)
+            possible = self._engine.far_command and not self._far_fails
+            slow = slow + 1 if possible and far.thin(self._engine.target.link.rtt) else 0
+
     async def _sample_far(self) -> None:
-        """Numbers by the docker command on the host; returns where there is none that works."""
+        """Numbers by the docker command on the host, while the link is slow and it works there."""
         engine = self._engine
         self._thin = far.thin(engine.target.link.rtt) and bool(engine.far_command)
         self._far_every = far.EVERY if self._thin else far.OFTEN if engine.through else 0
         if not self._far_every:
             return
+        began, fast = time.monotonic(), 0.0
         with suppress(LinkLost, LinkDown):
             every, docker = self._far_every, engine.far_command
             async with aclosing(far.sampled(engine.target, docker, every)) as got:
@@ -241,4 +264,11 @@ class Numbers:
                         short = {container[:12]: container for container in self._live}
                     if (container := short.get(begin[:12])) in self._live:
                         self._keep(str(container), made)
+                    if engine.through or far.thin(2 * (engine.target.link.rtt or 0.0)):
+                        fast = 0.0
+                    elif not fast:
+                        fast = made.at
+                    elif made.at - fast > LASTING * LOOKED_EVERY:
+                        break
         self._thin, self._far_every = False, 0
+        self._far_fails = time.monotonic() - began < LASTING * LOOKED_EVERY

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.containers import numbers
 from cockpit.containers.engine import Engine
 from cockpit.containers.logs import Tail
 from cockpit.containers.watch import Watch
@@ -122,4 +123,28 @@ async def test_on_a_slow_link_the_numbers_are_taken_on_the_host(
             assert 0 < sample.memory < 8 << 20
             assert sample.pids == 1
             await until(lambda: watch.snapshot.rows[0].sample != sample, within=10)
+            assert watch.snapshot.trouble == ""
+
+
+async def test_a_link_that_becomes_slow_is_spared_and_one_that_is_fast_again_is_used(
+    dockerd: Dockerd,
+    sshd: StartSshd,
+    until: Until,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(numbers, "LOOKED_EVERY", 0.5)
+    server = sshd()
+    dockerd.run("web", "sleep 99")
+    async with Proxy("127.0.0.1", server.port) as proxy:
+        config = server.client_config(tmp_path, proxy.port)
+        async with watching(config, server.host, dockerd.socket) as (watch, _):
+            await until(lambda: [r for r in watch.snapshot.rows if r.sample], within=20)
+            assert watch.snapshot.how == "streams"
+            proxy.delay(150)
+            await until(lambda: watch.snapshot.how.endswith("as the link is slow"), within=30)
+            sample = watch.snapshot.rows[0].sample
+            await until(lambda: watch.snapshot.rows[0].sample != sample, within=20)
+            proxy.delay(0)
+            await until(lambda: watch.snapshot.how == "streams", within=60)
             assert watch.snapshot.trouble == ""
