@@ -159,16 +159,16 @@ class ContainerKeys(StepKeys):
     # What is read from its engine
 
     def _read_text(self, key: str, container: Container, engine: Engine) -> None:
-        from cockpit.containers import details
+        from cockpit.containers import detail_texts, details
 
         async def wiring(engine: Engine, id: str) -> Safe:
-            return details.wiring(await details.inspected(engine, id))
+            return detail_texts.wiring(await details.inspected(engine, id))
 
         ask: dict[str, Callable[[Engine, str], Awaitable[Safe]]] = {
-            "t": details.top,
+            "t": detail_texts.top,
             "o": wiring,
-            "f": details.files,
-            "i": details.inspect_text,
+            "f": detail_texts.files,
+            "i": detail_texts.inspect_text,
         }
         self._show_text(Safe(f" {_TEXTS[key]} {container.name}"), ask[key](engine, container.id))
 

@@ -35,7 +35,7 @@ MOST: Final = 30
 # what stands in such a file must not have Compose fetch more of it from elsewhere.
 _PLAIN: Final = re.compile(r"/[A-Za-z0-9._/@+-]*")
 _PROJECT: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_ALONE: Final = "COMPOSE_EXPERIMENTAL_GIT_REMOTE=0 COMPOSE_EXPERIMENTAL_OCI_REMOTE=0"
+ALONE: Final = "COMPOSE_EXPERIMENTAL_GIT_REMOTE=0 COMPOSE_EXPERIMENTAL_OCI_REMOTE=0"
 _HASH: Final = re.compile(r"(?m)^([A-Za-z0-9._-]+) ([0-9a-f]{64})$")
 _REFERENCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
 _BY_HAND: Final = re.compile(r"[_-]run[_-][0-9a-f]{12}$")
@@ -74,7 +74,7 @@ def asks(docker: str, made: Made) -> str:
     """The command that prints what each service of a project comes to now; it only reads."""
     # The engine is not asked, so no rights are needed; and sudo would drop what is set here.
     plain = docker.removeprefix("sudo -n ")
-    return f"{_ALONE} {prefix(plain, made)} --profile '*' config --hash '*'"
+    return f"{ALONE} {prefix(plain, made)} --profile '*' config --hash '*'"
 
 
 def hashes(said: str) -> dict[str, str] | None:

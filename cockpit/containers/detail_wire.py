@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
+
+from cockpit.containers.engine import EngineTrouble
+from cockpit.text import clean_line
+
+T = TypeVar("T")
+
+
+def decoded(body: bytes, kind: type[T]) -> T:
+    """An answer. Raises EngineTrouble."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+        raise EngineTrouble(f"cannot be read: {clean_line(body[:60])!r}") from wrong
 
 
 class Checked(msgspec.Struct, frozen=True, rename="pascal"):

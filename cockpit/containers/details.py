@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-import msgspec
-
 from cockpit.containers import detail_wire as wire
 from cockpit.containers import environ
 from cockpit.containers.container import moment
-from cockpit.containers.engine import EVENTS, EngineTrouble, NoSuchContainer
+from cockpit.containers.engine import EVENTS, EngineTrouble
 from cockpit.containers.environ import Variable, without_secrets
 from cockpit.text import Safe, clean, clean_line
 from cockpit.words import duration, lasted, size
@@ -28,13 +26,7 @@ T = TypeVar("T")
 WITHIN: Final = 5.0
 LOOKS_BACK: Final = timedelta(hours=1)
 MOST_EVENTS: Final = 200
-MOST_FILES: Final = 2000
 _IMAGE_ID: Final = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
-# As ps has it on the engine's host; as Podman has it, which reads /proc itself.
-_PS: Final = (
-    "-eo pid,ppid,user,stat,pcpu,pmem,etime,args",
-    "pid,ppid,user,state,pcpu,etime,args",
-)
 _HEARD: Final = (*EVENTS, "kill", "stop", "restart")
 
 
@@ -159,7 +151,7 @@ async def look(engine: Engine, container: str) -> Detail:
 
 async def inspected(engine: Engine, container: str) -> About:
     """What inspect says. Raises EngineTrouble."""
-    return about(_decoded(await engine.inspect_raw(container), wire.Inspected))
+    return about(wire.decoded(await engine.inspect_raw(container), wire.Inspected))
 
 
 async def events(engine: Engine, container: str, now: datetime) -> tuple[Happened, ...]:
@@ -174,57 +166,6 @@ async def events(engine: Engine, container: str, now: datetime) -> tuple[Happene
     async for event in stream:
         found.append(happened(event))
     return tuple(reversed(found))[:MOST_EVENTS]
-
-
-async def top(engine: Engine, container: str) -> Safe:
-    """Its processes, one a line. Raises EngineTrouble."""
-    path = f"/containers/{container}/top"
-    for asked in _PS:
-        try:
-            got = _decoded(await engine.ask(path, {"ps_args": asked}), wire.Top)
-            break
-        except NoSuchContainer:
-            raise
-        except EngineTrouble:  # another ps than that; the last try tells why
-            continue
-    else:
-        got = _decoded(await engine.ask(path), wire.Top)
-    return _table([got.titles or [], *(got.processes or [])])
-
-
-async def files(engine: Engine, container: str) -> Safe:
-    """What was changed in its file system since it was made, one a line. Raises EngineTrouble."""
-    body = await engine.ask(f"/containers/{container}/changes")
-    got = [] if body.strip() == b"null" else _decoded(body, list[wire.Changed])
-    if not got:
-        return Safe("Nothing in its file system was changed. Mounts are not looked into.")
-    kinds = {0: "changed", 1: "added", 2: "deleted"}
-    lines = [
-        f"{kinds.get(one.kind, 'other'):<8} {clean_line(one.path)}" for one in got[:MOST_FILES]
-    ]
-    more = len(got) - len(lines)
-    return Safe("\n".join([*lines, *([f"and {more} more"] if more else [])]))
-
-
-async def inspect_text(engine: Engine, container: str) -> Safe:
-    """All of inspect as JSON, without values that may be secret. Raises EngineTrouble."""
-    raw = await engine.inspect_raw(container)
-    try:
-        known = msgspec.json.decode(raw)
-        config = known.get("Config")
-        if isinstance(config, dict) and isinstance(config.get("Env"), list):
-            config["Env"] = [environ.masked(str(entry)) for entry in config["Env"]]
-        whole = msgspec.json.format(msgspec.json.encode(known), indent=2)
-    except (msgspec.DecodeError, UnicodeError, AttributeError) as wrong:
-        raise EngineTrouble(f"{engine.where}: what inspect says cannot be read.") from wrong
-    return without_secrets(whole.decode())
-
-
-def wiring(found: About) -> Safe:
-    """Its ports and networks, as text."""
-    ports = [f"  {one}" for one in found.ports] or ["  none is exposed"]
-    networks = [f"  {one}" for one in found.networks] or [f"  mode {found.network_mode}"]
-    return Safe("\n".join(["Ports", *ports, "", "Networks", *networks]))
 
 
 def about(got: wire.Inspected) -> About:
@@ -335,7 +276,7 @@ async def _part(what: str, asked: Awaitable[T]) -> Part[T]:
 async def _image(engine: Engine, id: str) -> Image:
     if not _IMAGE_ID.fullmatch(id):
         raise EngineTrouble(f"{id!r} is no id of an image")
-    got = _decoded(await engine.ask(f"/images/{id}/json"), wire.ImageSeen)
+    got = wire.decoded(await engine.ask(f"/images/{id}/json"), wire.ImageSeen)
     tags = tuple(clean_line(tag) for tag in got.repo_tags or ())
     given = environ.read(got.config.env if got.config else None)
     return Image(tags, moment(got.created), got.size, given)
@@ -418,28 +359,3 @@ def _health(health: wire.HealthLog | None, check: wire.Healthcheck | None) -> He
 def _between(start: str, end: str) -> float:
     first, last = moment(start), moment(end)
     return max(0.0, (last - first).total_seconds()) if first and last else 0.0
-
-
-def _table(rows: Iterable[Iterable[str]]) -> Safe:
-    """Columns one below the other; the last is not filled."""
-    lines = [[without_secrets(clean_line(cell)) for cell in row] for row in rows]
-    columns = max((len(line) for line in lines), default=0)
-    widths = [
-        max((len(line[n]) for line in lines if n < len(line)), default=0) for n in range(columns)
-    ]
-    return Safe(
-        "\n".join(
-            "  ".join(
-                cell if n == len(line) - 1 else f"{cell:<{min(40, widths[n])}}"
-                for n, cell in enumerate(line)
-            )
-            for line in lines
-        )
-    )
-
-
-def _decoded(body: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
-        raise EngineTrouble(f"cannot be read: {clean_line(body[:60])!r}") from wrong

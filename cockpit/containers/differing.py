@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from cockpit.containers import environ
+from cockpit.containers.compose import ALONE
 from cockpit.containers.environ import without_secrets
 from cockpit.text import Safe, clean_line
 from cockpit.words import size
@@ -24,8 +25,6 @@ HASH: Final = "com.docker.compose.config-hash"
 _SAID: Final = re.compile(r"^(\S+) ([0-9a-f]{64})\s*$", re.MULTILINE)
 _NOT_SET: Final = re.compile(r'The \\?"?(\w+)\\?"? variable is not set')
 _MANY: Final = 60
-# What stands in a file must not have Compose fetch more of it from elsewhere.
-_ALONE: Final = "COMPOSE_EXPERIMENTAL_GIT_REMOTE=0 COMPOSE_EXPERIMENTAL_OCI_REMOTE=0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ def command(docker: str, compose: Project) -> str:
     flags = compose.command
     if not docker or not flags:
         return ""
-    ask = f"{_ALONE} {docker} {flags} config"
+    ask = f"{ALONE} {docker} {flags} config"
     return f"{ask} --hash {compose.service}; {ask} --format json {compose.service}"
 
 

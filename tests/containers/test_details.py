@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.containers import details, disk_use
+from cockpit.containers import detail_texts, details, disk_use
 from cockpit.containers.details import Mount
 from cockpit.containers.engine import Engine, EngineTrouble
 from cockpit.containers.wire import Actor, Event
@@ -69,15 +69,15 @@ async def test_a_container_tells_its_health_events_mounts_and_last_end(
     about = await details.inspected(engine, "sick")
     assert about.finished is not None
 
-    top = await details.top(engine, "sick")
+    top = await detail_texts.top(engine, "sick")
     assert "PID" in top and "sleep 99" in top
-    inspect = await details.inspect_text(engine, "sick")
+    inspect = await detail_texts.inspect_text(engine, "sick")
     assert '"DB_PASSWORD=<hidden>"' in inspect
     assert "hunter2" not in inspect and "\x1b" not in inspect and "\u202e" not in inspect
     dockerd.docker("exec", "sick", "sh", "-c", "echo > '/odd\x1b]0;x'")
-    changed = await details.files(engine, "sick")
+    changed = await detail_texts.files(engine, "sick")
     assert "added    /odd" in changed and "\x1b" not in changed
-    assert "mode none" in details.wiring(about) or "none" in details.wiring(about)
+    assert "mode none" in detail_texts.wiring(about) or "none" in detail_texts.wiring(about)
 
     command = disk_use.command(about.mounts)
     assert judge(command).risk is Risk.READ
@@ -106,7 +106,7 @@ async def test_an_engine_that_hangs_is_said_for_each_part_and_what_is_gone_too(
     dockerd.docker("rm", "-f", id)
     found = await details.look(engine, id)
     assert "No such container" in found.about.trouble
-    for ask in (details.top, details.files, details.inspect_text):
+    for ask in (detail_texts.top, detail_texts.files, detail_texts.inspect_text):
         with pytest.raises(EngineTrouble, match="No such container"):
             await ask(engine, id)
     await engine.close()

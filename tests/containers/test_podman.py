@@ -14,12 +14,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from cockpit.containers import details
+from cockpit.containers import detail_texts, details
 from cockpit.containers.container import Container
 from cockpit.containers.engine import Engine
 from cockpit.containers.logs import Tail, save_logs
@@ -246,6 +246,23 @@ async def test_evidence_is_saved(podman: Podman) -> None:
     assert b'"Name": "/writer"' in kept
 
 
+async def test_what_happened_is_told_whole(podman: Podman) -> None:
+    podman.run("short", "exit 7")
+    podman.podman("wait", "short")
+    podman.podman("start", "short")
+    podman.podman("wait", "short")
+    engine = Engine(Local(), str(podman.socket))
+    try:
+        for _ in range(3):
+            now = datetime.now(UTC)
+            stream = engine.events_stream(
+                now - timedelta(minutes=5), until=now, container="short", events=("start", "die")
+            )
+            assert [event.action async for event in stream] == ["start", "die"] * 2
+    finally:
+        await engine.close()
+
+
 async def test_a_command_for_it_is_podmans_own_and_passes_the_gate_as_dockers(
     podman: Podman, until: Until
 ) -> None:
@@ -274,8 +291,8 @@ async def test_its_detail_is_read_as_dockers(podman: Podman) -> None:
         assert about and about.health
         assert about.health.checks[0].output == "full"
         assert "memory 64.0 MiB" in about.limits
-        assert "sleep 99" in await details.top(engine, "sick")
-        assert "hunter2" not in await details.inspect_text(engine, "sick")
-        assert await details.files(engine, "sick")
+        assert "sleep 99" in await detail_texts.top(engine, "sick")
+        assert "hunter2" not in await detail_texts.inspect_text(engine, "sick")
+        assert await detail_texts.files(engine, "sick")
     finally:
         await engine.close()
