@@ -6,6 +6,7 @@ import calendar
 import re
 import struct
 import time
+from collections import OrderedDict
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -192,7 +193,7 @@ class Resume:
     def __init__(self) -> None:
         self._newest: tuple[int, int, int] | None = None
         self._latest = 0
-        self._times_seen: dict[tuple[int, int, int], int] = {}
+        self._times_seen: OrderedDict[tuple[int, int, int], int] = OrderedDict()
         self._due = 0
 
     @property
@@ -226,7 +227,7 @@ class Resume:
             seen = self._times_seen
             seen[key] = seen.pop(key, 0) + 1
             if len(seen) > KEYS:
-                del seen[next(iter(seen))]
+                seen.popitem(last=False)
             self._newest = key
             self._latest = max(self._latest, message.at)
         return True, hole

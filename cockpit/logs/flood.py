@@ -12,10 +12,10 @@ RATE: Final = 2_000
 """Lines a second that are all let through."""
 BURST: Final = 10_000
 """Lines that may come at once, as a dump of threads does, where it was calmer before."""
-SHOWN: Final = 500
+SHOWN: Final = 300
 """Lines that are shown of each look at a flood."""
-LOOK_S: Final = 0.5
-BREATH_S: Final = 0.1
+LOOK_S: Final = 0.2
+BREATH_S: Final = 0.05
 """Seconds to let bytes gather: reading every line as it is written costs more than the line."""
 FULL: Final = 1 << 16
 
