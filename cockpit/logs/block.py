@@ -81,9 +81,7 @@ class Block:
 
     def extend(self, rows: Iterable[Row]) -> None:
         """More lines at the end; opens a closed block."""
-        if self._parts is None:
-            self._parts = [self.text(index) for index in range(len(self))]
-        parts, size, longest = self._parts, self.size, self.longest
+        parts, size, longest = self._opened(), self.size, self.longest
         at, key, origin = self.ats.append, self.keys.append, self.origins.append
         mark, head, stream = self.levels.append, self.heads.append, self.streams.append
         for (when, whence, text, looks), sorted_by, of, how_bad, begins in rows:
@@ -102,6 +100,25 @@ class Block:
             stream(_CODES[whence])
         self.size, self.longest = size, longest
         self._raw = None
+
+    def cut(self, index: int) -> list[Row]:
+        """Takes the lines from this one on away, and returns them; opens a closed block."""
+        parts = self._opened()
+        rows = [self.row(each) for each in range(index, len(self))]
+        for each, (line, *_) in enumerate(rows, index):
+            self.size -= len(line.text.encode()) + 1
+            if self.looks.pop(each, None):
+                self.size -= _LOOKS_BYTES
+        for column in (parts, self.ats, self.keys, self.origins, self.levels, self.heads):
+            del column[index:]
+        del self.streams[index:]
+        self._raw = None
+        return rows
+
+    def _opened(self) -> list[str]:
+        if self._parts is None:
+            self._parts = [self.text(index) for index in range(len(self))]
+        return self._parts
 
     def close(self) -> None:
         """Nothing more comes, for now: takes less room."""

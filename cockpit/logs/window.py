@@ -245,8 +245,8 @@ class Window:
                     break
                 if block.origins[index] != origin:
                     continue
-                if place == len(self._blocks) - 1 and index == len(block) - 1:
-                    self._extend(rows)
+                if place == len(self._blocks) - 1:
+                    self._append([*rows, *self._cut(index + 1)])
                 else:
                     held = block.rows()
                     held[index + 1 : index + 1] = rows
@@ -285,16 +285,24 @@ class Window:
         # From the end, so that the places before stay what they are.
         for place in sorted(groups, reverse=True):
             block, late = self._blocks[place], groups[place]
-            number = self._numbers[place] + bisect_right(block.keys, late[0].key)
-            held, merged, at = block.rows(), [], 0
-            for row in late:
-                to = max(at, bisect_right(block.keys, row.key))
-                merged += held[at:to]
-                merged.append(row)
-                at = to
-            self._replace(place, merged + held[at:])
+            first = bisect_right(block.keys, late[0].key)
+            number = self._numbers[place] + first
+            if place == len(self._blocks) - 1:
+                # Late by little, as in most merges: only what comes after is laid anew.
+                self._append(_merged(self._cut(first), late))
+            else:
+                self._replace(place, _merged(block.rows(), late))
         self._renumber(lowest)
         return number
+
+    def _cut(self, index: int) -> list[Row]:
+        """Takes the lines from an index of the last block on away, and returns them."""
+        block = self._blocks[-1]
+        self._size -= block.size
+        rows = block.cut(index)
+        self._size += block.size
+        self._end -= len(rows)
+        return rows
 
     def _place(self, key: int) -> int:
         """The last block that begins with this key or an earlier one; -1 where all begin later."""
@@ -302,10 +310,9 @@ class Window:
 
     def _replace(self, place: int, rows: list[Row]) -> None:
         """Has these lines in place of those of a block."""
-        newest = place == len(self._blocks) - 1
         self._size -= self._blocks[place].size
         made = blocks(rows)
-        for block in made[:-1] if newest else made:
+        for block in made:
             block.close()
         self._size += sum(block.size for block in made)
         self._blocks[place : place + 1] = made
@@ -397,3 +404,14 @@ class Window:
     def errors(self) -> dict[int, int]:
         """How many entries are errors, by minute (Unix time // 60), for minutes that have any."""
         return dict(self._errors)
+
+
+def _merged(held: list[Row], late: list[Row]) -> list[Row]:
+    """Both in the order of their keys; what is late goes behind what has the same."""
+    merged, at = [], 0
+    for row in late:
+        to = bisect_right(held, row.key, at, key=lambda one: one.key)
+        merged += held[at:to]
+        merged.append(row)
+        at = to
+    return merged + held[at:]
