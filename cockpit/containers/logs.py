@@ -31,6 +31,7 @@ SAVED_BYTES: Final = 20 << 20
 SAVED_LINES: Final = 200_000
 SPARE: Final = 100
 BEHIND_S: Final = 1.0
+LEAP_S: Final = 2.0
 
 
 class Tail:
@@ -62,6 +63,7 @@ class Tail:
         self._looked = 0.0
         self._soonest = float("inf")
         self._leapt = False
+        self._leapt_at = float("-inf")
         self._before = 0
         self._engine = engine
         self._container = container
@@ -234,7 +236,8 @@ class Tail:
         late = time.time() - at / 1e9 if at else 0.0
         self._soonest = min(self._soonest, late)
         if self._pace.fast(len(block.starts), at, now):
-            if late - self._soonest > BEHIND_S:
+            if late - self._soonest > BEHIND_S and now - self._leapt_at > LEAP_S:
+                self._leapt_at = now
                 raise _Behind
             self._flood.hold(block)
             self._parser = parser
