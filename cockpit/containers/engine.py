@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 OLDEST: Final = (1, 41)
 NEWEST: Final = (1, 47)
 ANSWER_WITHIN: Final = 5.0
+PODMAN_QUIET: Final = 1.0
 LONGEST_ANSWER: Final = 1 << 26
 LONGEST_LINE: Final = 1 << 20
 EVENTS: Final = (
@@ -153,13 +154,17 @@ class Engine:
             "since": f"{since.timestamp():.6f}",
             "filters": msgspec.json.encode(filters).decode(),
         }
-        if until is not None:
+        # Podman ends at `until` before it has told all; so it is left when it says no more.
+        quiet = PODMAN_QUIET if self._podman and until is not None else None
+        if until is not None and quiet is None:
             query["until"] = f"{until.timestamp():.6f}"
         decode = msgspec.json.Decoder(Event).decode
         ours = {theirs: ours for ours, theirs in _IN_PODMAN.items()}
         async with self._stream("/events", query) as chunks:
-            async for line in _lines(chunks):
+            async for line in _until_quiet(_lines(chunks), quiet):
                 event = _guarded(decode, line, self.where)
+                if quiet and until and event.time_ns > until.timestamp() * 1e9:
+                    return
                 action = ours.get(event.action)
                 yield msgspec.structs.replace(event, action=action) if action else event
 
@@ -518,6 +523,19 @@ def _tls(found: Address) -> ssl.SSLContext | bool:
     if found.cert and found.key:
         context.load_cert_chain(found.cert, found.key)
     return context
+
+
+async def _until_quiet(
+    lines: AsyncIterator[bytes], seconds: float | None
+) -> AsyncGenerator[bytes, None]:
+    """The lines until none came for so long; None to their end."""
+    while True:
+        try:
+            async with asyncio.timeout(seconds):
+                line = await anext(lines)
+        except (StopAsyncIteration, TimeoutError):
+            return
+        yield line
 
 
 async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
