@@ -89,7 +89,7 @@ def rank(container: Container, over: Collection[Key], now: datetime, differs: bo
             return Rank.OVER
         settled = container.state == "running" and container.health != "starting"
         return Rank.WELL if settled and not differs else Rank.UNSETTLED
-    if container.state == "dead":
+    if container.state == "dead" or reasons.not_started(container):
         return Rank.FAILED
     at = container.finished_at
     if at is not None and now - at > STILL_WRONG:

@@ -43,6 +43,7 @@ _SIGNALS: Final[Mapping[int, str]] = MappingProxyType(
         31: "killed (forbidden system call)",
     }
 )
+_NO_START: Final = "unable to start container process: "
 ASKED_TO: Final = frozenset({0, 129, 130, 131, 143})
 """Exit codes of one that finished, or that somebody asked to stop."""
 
@@ -66,6 +67,14 @@ def ended(container: Container) -> Safe:
     return Safe(f"{container.exit_code}: {reason(container.exit_code, container.oom)}")
 
 
+def not_started(container: Container) -> Safe:
+    """Why the engine could not start it, as it says; "" where nobody tried, or it could."""
+    if container.state != "created":
+        return Safe("")
+    # What comes before is the same for every program that cannot be started.
+    return Safe(container.status.partition(" · ")[2].rpartition(_NO_START)[2])
+
+
 def news(
     container: Container, over: Mapping[Key, Over], differs: Iterable[Safe], now: datetime
 ) -> tuple[Safe, ...]:
@@ -84,7 +93,9 @@ def news(
         at = container.finished_at
         when = f" at {at:%H:%M}, {_ago(at, now)}" if at else ""
         said.append(Safe(f"ended{when}, {ended(container)}"))
-    if container.state in ("created", "dead", "removing"):
+    if error := not_started(container):
+        said.append(Safe(f"not started: {error}"))
+    elif container.state in ("dead", "removing"):
         said.append(container.status)
     name = f"{container.name}: "
     said += [

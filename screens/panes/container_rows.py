@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from cockpit.containers.limits import MEMORY
 from cockpit.containers.order import At, Rank, Ranked, just_restarted
-from cockpit.containers.reasons import reason
+from cockpit.containers.reasons import not_started, reason
 from cockpit.containers.stats import stale
 from cockpit.text import Safe, clean_line
 from screens import paint
@@ -236,6 +236,8 @@ def state(container: Container) -> tuple[str, str]:
         }.get(container.health, ("running", "good"))
     if container.state == "restarting":
         return "RESTARTING", "bad"
+    if not_started(container):
+        return "NOT STARTED", "bad"
     if container.oom:
         return "OOM KILLED", "bad"
     if container.state == "exited":
@@ -245,7 +247,7 @@ def state(container: Container) -> tuple[str, str]:
 
 def why(container: Container, clock: datetime) -> str:
     """Why it does not run, and since when: `killed, out of memory · 4m`."""
-    parts = []
+    parts = [str(error)] if (error := not_started(container)) else []
     if container.exit_code is not None:
         parts.append(reason(container.exit_code, container.oom))
     if container.state != "restarting" and container.finished_at:

@@ -77,6 +77,7 @@ def test_what_is_wrong_is_on_top_the_worst_first() -> None:
         (ended_with(137, oom=True), Rank.OOM),
         (container("x", state="exited", exit_code=2), Rank.FAILED),
         (container("x", state="created"), Rank.ENDED),
+        (container("x", state="created", status=Safe("created · no such file")), Rank.FAILED),
         (container("x", state="dead"), Rank.FAILED),
         (container("x", state="paused"), Rank.UNSETTLED),
         (container("x", oom=True), Rank.WELL),
@@ -211,6 +212,11 @@ def test_what_is_to_be_known_of_a_container_is_said_the_worst_first() -> None:
     (said,) = news(ended_with(137, oom=True), {}, (), NOW)
     assert said == "ended at 03:11, 5 min ago, 137: killed, out of memory"
     assert news(container("web"), {}, (), NOW) == ()
+    never = container("web", state="created", status=Safe("created · port is already allocated"))
+    assert news(never, {}, (), NOW) == ("not started: port is already allocated",)
+    runc = "runc create failed: unable to start container process: stat /nope: no such file"
+    never = replace(never, status=Safe(f"created · {runc}"))
+    assert news(never, {}, (), NOW) == ("not started: stat /nope: no such file",)
 
 
 def test_one_that_crashed_a_moment_ago_is_not_called_well_because_it_runs_again() -> None:
