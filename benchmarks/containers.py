@@ -153,7 +153,7 @@ def compare(programs: Sequence[str], socket: Path, seconds: float, rounds: int) 
     for _ in range(rounds):
         for name, argv in commands.items():
             try:
-                found[name] = measure(argv, "c05" if name != "docker" else "c", socket, seconds)
+                found[name] = measure(argv, "c0", socket, seconds)
                 print(line(name, found[name]), flush=True)
             except (AssertionError, OSError) as failed:
                 print(f"{name:16} showed no list: {str(failed)[:300]}")

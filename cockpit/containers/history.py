@@ -34,7 +34,8 @@ class History:
         """The highest CPU percent in each of `cells` spans of `seconds`, oldest first.
 
         The spans begin at multiples of their length, so that a picture of them moves a whole cell
-        at a time; the last one holds `now` (monotonic). None where nothing is known.
+        at a time; the last one holds `now` (monotonic). What was sampled seldom stands for all
+        the time since the sample before it. None where nothing is known.
         """
         last = int(now / seconds)
         found: dict[int, float] = {}
@@ -44,4 +45,8 @@ class History:
                 break
             if sample.cpu_percent is not None:
                 found[span] = max(found.get(span, 0.0), sample.cpu_percent)
+                for before in range(
+                    max(last - cells, int((sample.at - sample.every) / seconds)) + 1, span
+                ):
+                    found.setdefault(before, sample.cpu_percent)
         return tuple(found.get(span) for span in range(last - cells + 1, last + 1))

@@ -174,3 +174,12 @@ def test_a_history_forgets_what_is_older_than_half_an_hour() -> None:
         history.add(Sample(float(number * 10), 1.0, 1, 1, 0, 0, 0, 0, 0, 10.0))
     assert len(history.samples) <= 181
     assert history.samples[0].at >= 9990 - 1800
+
+
+def test_what_is_sampled_seldom_leaves_no_holes_in_its_curve() -> None:
+    history = History()
+    for number in range(1, 6):
+        at = number * 18.0
+        history.add(Sample(at, float(number), 1, 1, 0, 0, 0, 0, 0, 18.0))
+    assert history.cpu(8, 5.0, 91.0) == (4.0, 4.0, 4.0, 4.0, 5.0, 5.0, 5.0, 5.0)
+    assert history.cpu(3, 5.0, 110.0) == (None, None, None)
