@@ -23,20 +23,22 @@ if TYPE_CHECKING:
 def of_containers(
     containers: Iterable[Container], log_of: Callable[[Container], Iterable[LogSource]]
 ) -> Iterator[Offer]:
-    """Projects first, then each container, the running ones before the others."""
+    """Projects, then services of several containers, then each container, running ones first."""
     every = sorted(containers, key=lambda one: (not one.live, one.name, one.host))
     named = sorted((one for one in every if one.project), key=_project)
     for (host, project), members in groupby(named, key=_project):
-        found = list(members)
-        count = sum(one.live for one in found)
-        more = Safe(f"Compose project on {host}, {count} running, merged")
-
-        def logs(found: list[Container] = found) -> Iterable[LogSource]:
-            return [source for one in found if one.live for source in log_of(one)]
-
-        yield Offer(Safe(project), more, logs, (host, project))
+        found = [one for one in members if one.live]
+        more = Safe(f"Compose project on {host}, {len(found)} running, merged")
+        yield Offer(Safe(project), more, partial(_logs, found, log_of), (host, project))
+    for (host, project, service), members in groupby(sorted(named, key=_service), key=_service):
+        found = [one for one in members if one.live]
+        if service and len(found) > 1:
+            more = Safe(f"Compose service on {host}, {len(found)} containers, merged")
+            yield Offer(Safe(f"{project}/{service}"), more, partial(_logs, found, log_of))
     for one in every:
-        yield Offer(one.name, Safe(f"container on {one.host}, {one.state}"), partial(log_of, one))
+        yield Offer(
+            one.name, clean_line(f"container on {one.host}, {one.state}"), partial(log_of, one)
+        )
 
 
 def of_services(watched: Iterable[HostWatch]) -> Iterator[Offer]:
@@ -52,6 +54,16 @@ def of_services(watched: Iterable[HostWatch]) -> Iterator[Offer]:
             more = Safe(f"Swarm service, {service.running} of {service.wanted} running")
             log = partial(ServiceLog, watch.engine, service.id, service.name)
             yield Offer(service.name, more, lambda log=log: [log()])  # type: ignore[misc]
+
+
+def _logs(
+    containers: Iterable[Container], log_of: Callable[[Container], Iterable[LogSource]]
+) -> list[LogSource]:
+    return [source for one in containers for source in log_of(one)]
+
+
+def _service(container: Container) -> tuple[str, str, str]:
+    return str(container.host), str(container.project), str(container.service)
 
 
 def _project(container: Container) -> tuple[str, str]:
