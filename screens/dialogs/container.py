@@ -14,13 +14,14 @@ from textual.screen import Screen
 
 from cockpit.containers import disk_use
 from cockpit.containers.curves import Curves, curves
-from cockpit.containers.details import About, Detail, Health, age
+from cockpit.containers.details import About, Detail
 from cockpit.containers.disk_use import Used
-from cockpit.containers.reasons import ended, news, reason
+from cockpit.containers.reasons import ended, news
 from cockpit.text import Safe, clean_line
-from cockpit.words import duration, lasted, many, size
+from cockpit.words import lasted, many, size
 from screens import paint, plot
 from screens.bars import Words, keys_line
+from screens.dialogs.container_told import Counted, folded, told
 from screens.lines import Lines
 from screens.paint import Row
 from screens.plot import Plot
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from screens.container_keys import ContainerKeys
 
 DRAWN_EVERY: Final = 2.0
-CHECKS: Final = 5
-EVENTS: Final = 12
-LAST_LINES: Final = 3
 _THREE, _TWO = 110, 56
 """Cells from which on so many plots stand side by side."""
 _GAP: Final = 2
@@ -159,7 +157,11 @@ class ContainerScreen(Screen[None]):
         self.query_one("#keys-here", Words).say((keys_line(keys, self.size.width), "faint"))
         width = max(20, (body.size.width or self.size.width) - 1)
         rows = [*self._head(one, width), *self._plots(one, width)]
-        rows += self._told(one, width)
+        if self.detail is None:
+            rows += folded(Safe("Its engine is being asked …"), width, "faint")
+        else:
+            counted = Counted(self.usage, self.counted)
+            rows += told(one, self.detail, counted, self._now(), width)
         body.show_rows(rows)
 
     def _head(self, one: Container, width: int) -> Iterator[Row]:
@@ -169,7 +171,7 @@ class ContainerScreen(Screen[None]):
         if not stale and watch and watch.snapshot.at and not self._there:
             stale = Safe("It is not there any more: this is what was known of it.")
         if stale:
-            yield from _folded(stale, width, "bad")
+            yield from folded(stale, width, "bad")
         now = watch.engine.now() if watch else datetime.now(UTC)
         words = [one.state + (f", {one.health}" if one.health else "")]
         if one.live and one.started_at:
@@ -179,11 +181,11 @@ class ContainerScreen(Screen[None]):
         if one.restarts:
             words.append(many(one.restarts, "restart"))
         words.append(one.image)
-        yield from _folded(Safe(" · ".join(words)), width, "strong")
+        yield from folded(Safe(" · ".join(words)), width, "strong")
         over = watch.limits.over if watch else {}
         differs = self.keys.containers.differs.get((one.host, one.id), ())
         for said in news(one, over, differs, now):
-            yield from _folded(Safe(f"! {said}"), width, "warn")
+            yield from folded(Safe(f"! {said}"), width, "warn")
         yield paint.row()
 
     def _plots(self, one: Container, width: int) -> Iterator[Row]:
@@ -199,7 +201,7 @@ class ContainerScreen(Screen[None]):
         if self._marked is not None and mark is None:
             first = plot.moment_of(end, found.span, cells, 0)
             words = f"The moment asked for is before {first:%H:%M}, where these plots begin."
-            yield from _folded(Safe(words), width, "warn")
+            yield from folded(Safe(words), width, "warn")
         height = 5 if self.size.height >= 36 else 3
         six = _six(found)
         below = plot.axis(end, found.span, cells, cells, mark)
@@ -211,130 +213,6 @@ class ContainerScreen(Screen[None]):
                 yield paint.row((Safe(" "), ""), *parts)
             times = [part for _ in group for part in (*below, blank)]
             yield paint.row((Safe(" "), ""), *times)
-
-    def _told(self, one: Container, width: int) -> Iterator[Row]:
-        """What the engine said when it was asked."""
-        if self.detail is None:
-            yield from _folded(Safe("Its engine is being asked …"), width, "faint")
-            return
-        about = self.detail.about
-        if about.value is None:
-            yield from _folded(about.trouble, width, "bad")
-        else:
-            yield from self._health(about.value.health, width)
-        yield from self._events(width)
-        if about.value is not None:
-            yield from self._ending(about.value, width)
-            yield from self._mounts(about.value, width)
-            yield from self._made(one, about.value, width)
-        asked = f"Asked at {self.detail.asked:%H:%M:%S} UTC, by the engine's clock. r asks again."
-        yield paint.row()
-        yield from _folded(Safe(asked), width, "faint")
-
-    def _health(self, health: Health | None, width: int) -> Iterator[Row]:
-        yield _heading("Health check")
-        if health is None:
-            yield from _folded(Safe("It has none."), width, "faint")
-            return
-        bad = health.status == "unhealthy"
-        fails = f", {many(health.failing, 'failure')} in a row" if health.failing else ""
-        every = f", every {duration(health.every)}" if health.every >= 10 else ""
-        yield from _folded(
-            Safe(f"{health.status}{fails}{every}: {health.test}"), width, "bad" if bad else ""
-        )
-        said: tuple[int, Safe] | None = None
-        for check in health.checks[:CHECKS]:
-            at = f"{check.at:%H:%M:%S}" if check.at else "--:--:--"
-            before, said = said, (check.exit_code, check.output)
-            how = "passed" if check.exit_code == 0 else f"failed with {check.exit_code}"
-            look = "" if check.exit_code == 0 else "warn"
-            yield from _folded(Safe(f"{at}  {how} after {duration(check.seconds)}"), width, look)
-            if said == before:
-                continue  # the same words again
-            for line in check.output.split("\n")[-LAST_LINES:] if check.output else ():
-                yield from _folded(Safe(f"          {line}"), width, "faint")
-
-    def _events(self, width: int) -> Iterator[Row]:
-        assert self.detail is not None
-        yield _heading("Events of the last hour, as far as its engine remembers")
-        events = self.detail.events
-        if events.value is None:
-            yield from _folded(events.trouble, width, "bad")
-            return
-        if not events.value:
-            yield from _folded(Safe("none"), width, "faint")
-        for event in events.value[:EVENTS]:
-            at = f"{event.at:%H:%M:%S}" if event.at else "--:--:--"
-            yield from _folded(Safe(f"{at}  {event.words}"), width, "warn" if event.bad else "")
-        more = len(events.value) - EVENTS
-        if more > 0:
-            yield from _folded(Safe(f"and {many(more, 'older one')}"), width, "faint")
-
-    def _ending(self, about: About, width: int) -> Iterator[Row]:
-        yield _heading("Last end")
-        if about.finished is None:
-            yield from _folded(Safe("It has not ended since it was made."), width, "faint")
-            return
-        # Of one that runs again, the engine keeps when it ended, and not how.
-        words = age(about.finished, self._now())
-        if not one_runs(about):
-            why = f"{about.exit_code}: {reason(about.exit_code, about.oom)}"
-            words = Safe(f"{words}, exit code {why}")
-        yield from _folded(words, width, "")
-        if about.error:
-            yield from _folded(about.error, width, "warn")
-
-    def _mounts(self, about: About, width: int) -> Iterator[Row]:
-        yield _heading("Mounts")
-        if not about.mounts:
-            yield from _folded(Safe("none"), width, "faint")
-        for one in about.mounts:
-            source = clean_line(one.name or one.source)
-            lead = f"{one.kind} {source} -> " if source else f"{one.kind} "
-            ending = "" if one.writable else ", read only"
-            used = self.usage.get(one.source)
-            said = f": {used.words}" if used else ""
-            look = "warn" if used and used.full else ""
-            yield from _folded(Safe(f"{lead}{one.target}{ending}{said}"), width, look)
-        if about.mounts:
-            yield from _folded(self.counted or Safe("u counts what they take."), width, "faint")
-
-    def _made(self, one: Container, about: About, width: int) -> Iterator[Row]:
-        assert self.detail is not None
-        yield _heading("Ports and networks")
-        for words in (*about.ports, *about.networks) or (Safe(f"mode {about.network_mode}"),):
-            yield from _folded(words, width, "")
-        yield _heading("How it was made")
-        image = self.detail.image
-        now = self._now()
-        facts = [("image", about.image)]
-        if image.value is None:
-            facts.append(("", image.trouble))
-        else:
-            tagged = about.image in image.value.tags or not image.value.tags
-            if not tagged:
-                tags = ", ".join(image.value.tags)
-                facts.append(("", Safe(f"that name is another image now; this one is {tags}")))
-            facts.append(("image built", age(image.value.created, now)))
-            facts.append(("image size", Safe(size(image.value.size))))
-        facts += [
-            ("made", age(about.created, now)),
-            ("command", about.command),
-            ("user", about.user),
-            ("on an end", about.restart_policy),
-            ("limits", about.limits),
-            ("log driver", about.logging),
-            ("id", Safe(about.id[:12])),
-        ]
-        if one.project:
-            facts.append(("compose", Safe(f"{one.project}, service {one.service}")))
-            facts.append(("", clean_line(one.config_files)))
-        for name, words in facts:
-            if words:
-                yield from _folded(Safe(f"{name:<12} {words}"), width, "", hang=13)
-        hidden = sum(not each.shown for each in about.environment)
-        count = f"{many(len(about.environment), 'variable')}, {hidden} of them hidden: e shows them"
-        yield from _folded(Safe(f"{'environment':<12} {count}"), width, "", hang=13)
 
     def _now(self) -> datetime:
         watch = self.host_watch
@@ -410,11 +288,6 @@ class ContainerScreen(Screen[None]):
         self.dismiss()
 
 
-def one_runs(about: About) -> bool:
-    """Whether it runs as far as inspect told."""
-    return about.state in ("running", "paused")
-
-
 def _six(found: Curves) -> tuple[Plot, ...]:
     def highest(values: tuple[float | None, ...]) -> float:
         return max((one for one in values if one is not None), default=0.0)
@@ -446,12 +319,3 @@ def _six(found: Curves) -> tuple[Plot, ...]:
             for name, values in rates
         ),
     )
-
-
-def _heading(words: str) -> Row:
-    return paint.row((Safe(f" {words}"), "title"))
-
-
-def _folded(words: Safe, width: int, look: str, hang: int = 0) -> Iterator[Row]:
-    for parts in paint.fold_parts([(words, look)], max(10, width - 2), hang):
-        yield paint.row((Safe(" "), ""), *parts)
