@@ -155,7 +155,7 @@ class FileTail:
         while end:
             start = max(0, end - size)
             raw = await self._piece(start, end)
-            lines = [self._line(line) for line in raw]
+            lines = self._lines(raw)
             found = sum(line.at < until for line in lines)
             if found or not start or size >= LARGEST_PAGE:
                 first = max(0, found - count)
@@ -171,7 +171,7 @@ class FileTail:
         while end:
             start = max(0, end - size)
             raw = await self._piece(start, end)
-            lines = [self._line(line) for line in raw]
+            lines = self._lines(raw)
             if not start or size >= LARGEST_PAGE or (lines and 0 < lines[0].at < at):
                 first = sum(line.at < at for line in lines)
                 self._lowest = min(self._lowest, end - sum(len(line) + 1 for line in raw[first:]))
@@ -279,10 +279,11 @@ class FileTail:
         lines = data.split(b"\n")
         lines[0] = self._held + lines[0]
         self._held = lines.pop()
-        for line in lines:
-            if not self._over:
-                self._put(line)
+        if self._over and lines:
+            del lines[0]
             self._over = False
+        for line in self._lines(lines) if not self._stamped else map(self._line, lines):
+            self._put(line)
         self.inbox.came(len(lines))
         if len(self._held) > LONGEST:
             self._break_off()
@@ -291,11 +292,10 @@ class FileTail:
     def _break_off(self) -> None:
         """Show the line whose end will not come, or is too far off."""
         if self._held and not self._over:
-            self._put(self._held)
+            self._put(self._line(self._held))
         self._held, self._over = b"", False
 
-    def _put(self, raw: bytes) -> None:
-        line = self._line(raw)
+    def _put(self, line: Line) -> None:
         if line.at:
             self._stamped = True
         else:
@@ -304,6 +304,15 @@ class FileTail:
         self._last = line.at
         self._oldest = self._oldest or line.at
         self.inbox.put(line)
+
+    def _lines(self, raw: list[bytes]) -> list[Line]:
+        """Those that say no time have that of the line before them, or of the first that does."""
+        lines = [self._line(one) for one in raw]
+        at = next((line.at for line in lines if line.at), 0)
+        for index, line in enumerate(lines):
+            at = line.at or at
+            lines[index] = line._replace(at=at)
+        return lines
 
     def _line(self, raw: bytes) -> Line:
         shown, looks = text.coloured_line(raw.rstrip(b"\r"))

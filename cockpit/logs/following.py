@@ -179,12 +179,13 @@ class Following:
         """Puts what is not before the window into it; returns the rest."""
         window = self.window
         begins = window[window.first].line.at if window.end > window.first else LATER
-        inside = [line for line in lines if line.at >= begins]
+        # What is as old as the first line there comes from before it: times can be whole seconds.
+        inside = [line for line in lines if line.at > begins]
         if inside:
             window.add(origin, inside, late=True)
         if lines:
             self._oldest[origin] = min(lines[0].at, self._oldest.get(origin, LATER))
-        return [(origin, line) for line in lines if line.at < begins]
+        return [(origin, line) for line in lines if line.at <= begins]
 
     def _put_before(self, older: list[tuple[int, Line]]) -> None:
         if older:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.logs.files import AT_ONCE, FOLLOW, PIECE, FileTail
+from cockpit.logs.following import Following
 from cockpit.logs.line import Stream
 from cockpit.logs.source import LogTrouble
 from cockpit.runbook.model import Risk
@@ -176,6 +177,27 @@ async def test_a_file_that_may_not_be_read_or_is_not_there_is_told(
         with pytest.raises(LogTrouble):
             tail._lowest = 9  # as though it had been there
             await tail.older(0, 10)
+
+
+async def test_older_lines_of_the_same_second_stay_in_their_order(
+    tmp_path: Path, until: Until
+) -> None:
+    path = tmp_path / "log"
+    wanted = []
+    for number in range(3000):
+        head = f"2026-11-22 03:12:{number // 1000:02} line {number}"
+        wanted += [head, "  of it"] if number % 7 == 0 else [head]
+    write(path, *wanted)
+    following = Following()
+    tail = FileTail(Local(), str(path), let)
+    following.follow([tail])
+    await until(lambda: following.take() >= 0 and following.window.end > following.window.first)
+    while await following.older(700):
+        pass
+    window = following.window
+    got = [str(window[n].line.text) for n in range(window.first, window.end)]
+    await following.close()
+    assert got == wanted
 
 
 @pytest.mark.slow
