@@ -352,9 +352,12 @@ class Window:
         for origin, own in logs.items():
             older.add(origin, own)
         first, rest = self.first, self._blocks
+        joined = False
         if rest:
             older._cap(rest[0].keys[0])
-            older._blocks[-1].close()
+            joined = self._join(older)
+            for block in (*older._blocks[-1:], *rest[:-1][:1]):
+                block.close()
         else:
             self._logs = older._logs
         self._blocks = older._blocks + rest
@@ -366,6 +369,49 @@ class Window:
                 self._count(key, 1)
         self._drop()
         self._change(self._end)
+        if joined:
+            self._begun = self._changes
+
+    def _join(self, older: Window) -> bool:
+        """Has the first entry here as the rest of the last one there, where it is that."""
+        block, last = self._blocks[0], older._blocks[-1]
+        first, before = block.row(0), last.row(len(last) - 1)
+        log = older._logs.get(first.origin)
+        if log is None or before.origin != first.origin or first.line.stream is _GAP:
+            return False
+        # What was no more than indented may be the trace that began there, and go on further.
+        more, state = 0, log.state
+        while more < len(block):
+            row = block.row(more)
+            goes_on, state = follow(state, log.level, row.line.text)
+            late = row.line.at and row.line.at - log.began >= SPAN_NS
+            if row.origin != first.origin or not goes_on or late:
+                break
+            more += 1
+        if not more:
+            return False
+        own = self._logs.get(first.origin)
+        if own is not None and own.key == first.key:
+            own.key = log.key
+        older._size -= last.size
+        head = last.cut(last.entry(len(last) - 1)[0])
+        older._size += last.size
+        worst = max(head[0].level, first.level)
+        rows = [*head, *block.rows()]
+        for index in range(len(head) + more):
+            rows[index] = rows[index]._replace(key=log.key, level=worst, head=index == 0)
+        if more < len(block):
+            rows[len(head) + more] = rows[len(head) + more]._replace(head=True)
+        self._size -= block.size
+        for key in block.errors():
+            self._count(key, -1)
+        joined = self._blocks[0] = Block(rows)
+        self._size += joined.size
+        for key in joined.errors():
+            self._count(key, 1)
+        if not len(last):
+            older._blocks.pop()
+        return True
 
     def _cap(self, key: int) -> None:
         """Sorts no line after this key."""

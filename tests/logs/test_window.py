@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from cockpit.logs import block
 from cockpit.logs import window as model
 from cockpit.logs.line import Level, Line, Look, Stream
+from cockpit.logs.view import Query, View
 from cockpit.logs.window import Window
 from cockpit.text import Safe
 
@@ -143,6 +144,41 @@ def test_older_lines_go_before_what_is_held(
     )
     for number in range(window.first, window.end):
         assert window.entry(number)[0] >= window.first
+
+
+def test_a_trace_of_which_the_beginning_is_loaded_later_is_one_entry() -> None:
+    trace = [
+        line(10, "Traceback (most recent call last):"),
+        line(10, '  File "/app/pay.py", line 12, in pay'),
+        line(10, "    charge(order)"),
+        line(10, "KeyError: 'card'"),
+        line(11, "INFO on"),
+    ]
+    for known in range(1, 5):
+        window = Window()
+        window.add(0, trace[known:])
+        view = View(window, Query(least=Level.ERROR))
+        while not view.work():
+            pass
+        window.prepend([(0, line(9, "INFO before")), *((0, one) for one in trace[:known])])
+        assert texts(window) == ["INFO before", *(str(one.text) for one in trace)]
+        assert window.entry(-1) == (-known, 3 - known)
+        assert window.errors() == {0: 1}
+        while not view.work():
+            pass
+        assert list(view.numbers) == list(range(-known, 4 - known))
+        window.add(0, [line(11, "  more of that")])
+        assert window.entry(window.end - 1) == (window.end - 2, window.end - 1)
+
+
+def test_what_goes_on_after_its_beginning_was_loaded_stays_with_it() -> None:
+    window = Window()
+    window.add(0, [line(10, "  File one")])
+    window.prepend([(0, line(9.5, "Traceback (most recent call last):"))])
+    window.add(0, [line(10, "  File two")])
+    window.add(1, [line(9.7, "of another log")])
+    assert window.entry(0) == (-1, 1)
+    assert texts(window)[-1] == "of another log"
 
 
 def test_lines_that_are_loaded_late_go_where_their_time_says() -> None:
