@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 DRAWN_EVERY: Final = 1.0
 """Seconds between two pictures of numbers; a state that changes is drawn at once."""
 UNSEEN_EVERY: Final = 5.0
+MANY: Final = 2500
+"""So many containers take a second more: to order them all costs, and they do not fit anyway."""
 FOOT: Final = 2
 """Lines at the bottom for what is to be known of the container under the cursor."""
 MARGIN: Final = 4
@@ -153,7 +155,8 @@ class ContainersPane(Lines):
             [[(row.id, row.state, row.health) for row in known.rows] for known, _ in hosts],
         )
         now = time.monotonic()
-        every = DRAWN_EVERY if self.size.height else UNSEEN_EVERY
+        count = sum(len(known.rows) for known, _ in hosts)
+        every = (DRAWN_EVERY if self.size.height else UNSEEN_EVERY) + count / MANY
         if shape != self._shape or now - self._drawn_at >= every:
             self._shape = shape
             self.refill()

@@ -352,7 +352,7 @@ def test_a_number_that_says_about_the_same_stays_as_it_is() -> None:
 def test_a_trend_moves_a_whole_cell_at_a_time() -> None:
     history = History()
     for second in range(0, 301, 5):
-        history.add(replace(using(100 if second >= 240 else 1, 1), at=float(second)))
+        history.add(replace(using(100 if second >= 240 else 1, 1), at=float(second), every=5.0))
     first = trend(history, 9, 300.0)
     assert first == " ▁▁▁▁▁▁██"
     assert trend(history, 9, 300.0 + SPAN_S - 0.1) == first
