@@ -161,7 +161,7 @@ class Engine:
         decode = msgspec.json.Decoder(Event).decode
         ours = {theirs: ours for ours, theirs in _IN_PODMAN.items()}
         async with self._stream("/events", query) as chunks:
-            async for line in _until_quiet(_lines(chunks), quiet):
+            async for line in until_quiet(_lines(chunks), quiet):
                 event = _guarded(decode, line, self.where)
                 if quiet and until and event.time_ns > until.timestamp() * 1e9:
                     return
@@ -525,10 +525,10 @@ def _tls(found: Address) -> ssl.SSLContext | bool:
     return context
 
 
-async def _until_quiet(
+async def until_quiet(
     lines: AsyncIterator[bytes], seconds: float | None
 ) -> AsyncGenerator[bytes, None]:
-    """The lines until none came for so long; None to their end."""
+    """What comes until nothing did for so long; None to its end."""
     while True:
         try:
             async with asyncio.timeout(seconds):

@@ -98,7 +98,12 @@ class Flood:
     def _leave_out(self, block: Block) -> None:
         self._count -= len(block.starts)
         self._skipped += len(block.starts)
-        self._errors += len(_ERROR.findall(block.data))
+        self._errors += errors(block.data)
+
+
+def errors(data: bytes) -> int:
+    """How many of these lines say that they are errors, by a quick look."""
+    return len(_ERROR.findall(data))
 
 
 def not_shown(lines: int, errors: int) -> Safe:

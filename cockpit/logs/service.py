@@ -12,13 +12,15 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from cockpit.containers.engine import Engine, EngineTrouble
+from cockpit.containers.engine import Engine, EngineTrouble, until_quiet
 from cockpit.containers.frames import STDERR, Framed, Joined, Message
 from cockpit.containers.swarm_wire import ListedNode, ListedTask
-from cockpit.logs.line import Line, Stream
+from cockpit.logs import flood
+from cockpit.logs.inbox import Rate
+from cockpit.logs.line import Line, Look, Stream
 from cockpit.logs.source import Batch, LogTrouble
 from cockpit.target.target import LinkDown
-from cockpit.text import Safe, clean_line
+from cockpit.text import Safe, clean_line, coloured_line
 
 FIRST: Final = 500
 WAITING: Final = 2_000
@@ -27,6 +29,9 @@ KEYS: Final = 20_000
 OVERLAP: Final = 10 * 10**9
 """What is asked for again after a cut: the nodes send each at its own pace."""
 MOST: Final = 100_000
+QUIET_S: Final = 30.0
+"""After so long without a line the service is asked for anew: a manager does not say that it ended.
+"""
 RESTED: Final = 0.005
 SYSTEM: Final = 3
 """The stream on which a manager says what it cannot get."""
@@ -65,9 +70,9 @@ class ServiceLog:
         self._parts = _Parts()
         self._seen = _Seen()
         self._waiting: deque[_Wrote] = deque()
-        self._skipped = 0
+        self._skipped = self._errors = 0
         self._total = 0
-        self._came: deque[float] = deque(maxlen=KEYS)
+        self._rate = Rate()
         self._said = Safe("")
         self._main: asyncio.Task[None] | None = None
 
@@ -93,21 +98,18 @@ class ServiceLog:
 
     @property
     def rate(self) -> float:
-        """Lines a second, over the last two."""
-        since = time.monotonic() - 2.0
-        while self._came and self._came[0] < since:
-            self._came.popleft()
-        return len(self._came) / 2
+        """Lines a second, over the last second or two."""
+        return self._rate.now(time.monotonic())
 
     def take(self) -> Batch:
         """The lines that came since the last take, by their time."""
         came, self._waiting = sorted(self._waiting, key=_at), deque()
-        skipped, self._skipped = self._skipped, 0
+        skipped, errors = self._skipped, self._errors
+        self._skipped = self._errors = 0
         lines = self._lines(came)
         if skipped:
-            words = Safe(f"… {skipped:,} lines not shown: they came too fast")
-            lines.insert(0, Line(lines[0].at, Stream.GAP, words))
-        return Batch(lines, skipped)
+            lines.insert(0, Line(lines[0].at, Stream.GAP, flood.not_shown(skipped, errors)))
+        return Batch(lines, skipped, errors)
 
     async def older(self, before: int, count: int) -> tuple[Line, ...]:
         """At most `count` lines from just before a moment. Raises LogTrouble."""
@@ -145,7 +147,6 @@ class ServiceLog:
             began = time.monotonic()
             try:
                 await self._follow()
-                self._say(f"Docker at {self.host} ended the log. It is asked again by itself.")
             except _Incomplete as said:
                 # The nodes that answer are followed on; the others are tried now and then.
                 self._say(f"Not all of it comes: {said}")
@@ -177,7 +178,7 @@ class ServiceLog:
         framed, self._parts = Framed(), _Parts()
         rested, strange = time.monotonic(), set[str]()
         async with aclosing(stream) as chunks:
-            async for chunk in chunks:
+            async for chunk in until_quiet(chunks, QUIET_S):
                 for message in framed.feed(chunk):
                     for one in self._parts.add(message):
                         self._add(one)
@@ -195,25 +196,28 @@ class ServiceLog:
             return
         self._say("")
         self._total += 1
-        self._came.append(time.monotonic())
+        self._rate.add(1, time.monotonic())
         self._waiting.append(one)
         if len(self._waiting) > WAITING:
-            self._waiting.popleft()
             self._skipped += 1
+            self._errors += flood.errors(self._waiting.popleft().body)
 
     def _lines(self, came: list[_Wrote]) -> list[Line]:
         lines = []
         before = ""
         several = self._names.places > 1
         for one in came:
-            words = clean_line(one.body)
+            words, looks = coloured_line(one.body)
             if one.missing:
                 words = Safe(f"{words} …[and {one.missing:,} bytes more]")
             if several and not (one.task == before and words[:1].isspace()):
-                words = Safe(f"{self._names.of(one)} {words}")
+                whose = self._names.of(one)
+                words = Safe(f"{whose} {words}")
+                by = len(whose) + 1
+                looks = tuple(Look(look.start + by, look.end + by, look.look) for look in looks)
             before = one.task
             stream = Stream.STDERR if one.stream == STDERR else Stream.STDOUT
-            lines.append(Line(one.at, stream, words))
+            lines.append(Line(one.at, stream, words, looks))
         return lines
 
     def _say(self, note: str) -> None:

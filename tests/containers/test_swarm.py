@@ -28,7 +28,8 @@ from cockpit.containers.swarm_wire import (
     Manager,
     Membership,
 )
-from cockpit.logs.line import Line
+from cockpit.logs import service as service_log
+from cockpit.logs.line import Line, Stream
 from cockpit.logs.service import ServiceLog
 from cockpit.target.target import Local
 from cockpit.text import Safe
@@ -44,6 +45,7 @@ LINES = 120
 @pytest.fixture(autouse=True)
 def asked_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(swarm_watch, "OPEN_S", 0.3)
+    monkeypatch.setattr(service_log, "QUIET_S", 1.0)
 
 
 @contextlib.asynccontextmanager
@@ -161,6 +163,38 @@ async def test_the_log_of_a_service_is_whole_over_cuts(
 
 
 @pytest.mark.docker
+async def test_of_a_flood_the_newest_lines_are_held_and_the_rest_is_counted(
+    swarm: Dockerd, until: Until
+) -> None:
+    errors = "for n in 1 2 3; do echo level=error $n; done; "
+    id = create(swarm, "flood", script=f"sleep 2; {errors} seq 1 9000; echo end; sleep 999")
+    engine = Engine(Local(), str(swarm.socket))
+    log = ServiceLog(engine, id, Safe("flood"))
+    log.start()
+    try:
+        await until(lambda: log.rate > 0, within=30)
+        await until(lambda: log.rate == 0, within=30)
+        batches = [log.take()]
+
+        def ended() -> bool:
+            batches.append(log.take())
+            return any(line.text == "end" for batch in batches for line in batch.lines)
+
+        await until(ended, within=30)
+    finally:
+        await log.close()
+        await engine.close()
+    gap, *held = batches[0].lines
+    skipped = sum(batch.skipped for batch in batches)
+    assert skipped > 0 and len(held) == service_log.WAITING
+    assert gap.stream is Stream.GAP
+    assert gap.text == f"… {skipped:,} lines not shown, 3 of them errors: they came too fast"
+    assert batches[0].errors == 3
+    assert skipped + len(held) + sum(len(batch.lines) for batch in batches[1:]) == 9004
+    swarm.docker("service", "rm", "flood")
+
+
+@pytest.mark.docker
 async def test_older_lines_and_those_from_a_moment_on_are_loaded(
     swarm: Dockerd, until: Until
 ) -> None:
@@ -189,11 +223,7 @@ async def test_older_lines_and_those_from_a_moment_on_are_loaded(
         from_then = await log.since(older[0].at, 20)
         assert [line.text for line in from_then] == [str(n) for n in range(1700, 1720)]
         swarm.docker("service", "rm", "one")
-        await log.close()
-        again = ServiceLog(engine, id, Safe("one"))
-        again.start()
-        await until(lambda: "was removed" in again.note, within=30)
-        await again.close()
+        await until(lambda: "was removed" in log.note, within=30)
     finally:
         await log.close()
         await engine.close()
