@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 class Times(StrEnum):
     """Which time stands before a line. AUTO: in UTC, and none where the line has its own."""
 
-    AUTO = "in UTC, where lines have none of their own"
-    UTC = "in UTC"
-    LOCAL = "local"
-    AGO = "as how long ago"
-    OFF = "off"
+    AUTO = "UTC where lines have none"
+    UTC = "times in UTC"
+    LOCAL = "local time"
+    AGO = "how long ago"
+    OFF = "no times"
 
 
 @dataclass(frozen=True, slots=True)

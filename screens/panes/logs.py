@@ -408,7 +408,6 @@ class LogsPane(Lines):
     def action_times(self) -> None:
         every = list(Times)
         self.times = every[(every.index(self.times) + 1) % len(every)]
-        self._tell(f"Times are shown {self.times}.")
         self.draw()
 
     def action_level(self) -> None:
@@ -596,8 +595,8 @@ class LogsPane(Lines):
             parts.append("following" if self.following else self._held())
         if self._rate > _FAST:
             parts.append(f"{round(self._rate, -2):,.0f} lines/s")
-        if self.times is Times.LOCAL:
-            parts.append("local time")
+        if self.times is not Times.AUTO:
+            parts.append(self.times.value)
         title = Safe(" · ".join(parts))
         if title != self._titled:
             self._titled = title

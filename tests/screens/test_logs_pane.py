@@ -271,6 +271,7 @@ async def test_times_go_round_and_say_how_they_are_shown() -> None:
         shown = {}
         for _ in Times:
             shown[pane.times] = in_sight(pane)[:2]
+            assert (str(pane.times) in title(pane)) == (pane.times is not Times.AUTO)
             await press(pilot, "t")
         assert shown[Times.AUTO] == ["  12:00:00 one", "  2026-11-22 12:00:00 own"]
         assert shown[Times.UTC][1] == "  12:00:00 2026-11-22 12:00:00 own"
