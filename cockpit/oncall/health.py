@@ -113,6 +113,8 @@ async def _memory(engine: Engine, row: Container, thresholds: Thresholds) -> Fou
 
 async def _errors(engine: Engine, row: Container, thresholds: Thresholds) -> Found:
     from cockpit.containers.frames import Framed, Lined
+    from cockpit.logs.level import level
+    from cockpit.logs.line import Level
 
     since = engine.now() - timedelta(minutes=MINUTES)
     parser = Lined() if row.tty else Framed()
@@ -122,7 +124,8 @@ async def _errors(engine: Engine, row: Container, thresholds: Thresholds) -> Fou
         async for chunk in chunks:
             messages += parser.feed(chunk)
     messages += parser.end()
-    wrong = [one for one in messages if limits.error(one.body.decode("utf-8", "replace"))]
+    told = (level(one.body.decode("utf-8", "replace")) for one in messages)
+    wrong = [one for one, found in zip(messages, told, strict=True) if found is Level.ERROR]
     minutes = float(MINUTES)
     if len(messages) >= READ:
         minutes = max(1 / 60, (messages[-1].at - messages[0].at) / limits.MINUTE_NS)
