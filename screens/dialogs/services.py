@@ -102,6 +102,9 @@ class ServicesScreen(Screen[Service | None]):
 
     def _draw_title(self, swarm: Swarm) -> None:
         words: list[Part] = [(Safe(f" Swarm at {self.host}"), "title")]
+        if self.wanted:
+            count = f"{len(self._shown(swarm))} of {len(swarm.services)}"
+            words.append((clean_line(f" · /{self.wanted}: {count}"), "warn"))
         if swarm.said:
             failing = sum(one.failing(swarm.now) for one in swarm.services)
             ill = sum(not node.well for node in swarm.nodes)
@@ -110,9 +113,6 @@ class ServicesScreen(Screen[Service | None]):
             said += [many(len(swarm.nodes), "node")] if swarm.nodes else []
             said += [f"{ill} not well"] if ill else []
             words.append((Safe(f" · {', '.join(said)}"), ""))
-        if self.wanted:
-            count = f"{len(self._shown(swarm))} of {len(swarm.services)}"
-            words.append((clean_line(f" · /{self.wanted}: {count}"), "warn"))
         self.query_one("#title", Words).say(*words)
 
     def _draw_rows(self) -> None:
