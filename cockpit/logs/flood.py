@@ -109,4 +109,6 @@ def errors(data: bytes) -> int:
 def not_shown(lines: int, errors: int) -> Safe:
     """What stands in place of lines that came too fast."""
     told = f", {errors:,} of them errors" if errors else ""
+    if lines == 1:
+        return Safe(f"… 1 line not shown{told}: it came too fast")
     return Safe(f"… {lines:,} lines not shown{told}: they came too fast")

@@ -16,6 +16,7 @@ import pytest
 from cockpit.containers.engine import Engine, EngineTrouble, NoSuchContainer
 from cockpit.containers.frames import Framed
 from cockpit.containers.logs import LEAPT, Tail, save, save_logs
+from cockpit.logs.flood import BURST, RATE
 from cockpit.logs.line import Line, Stream
 from cockpit.target.target import Local
 from cockpit.text import Safe
@@ -162,7 +163,7 @@ async def test_a_container_that_dies_each_second_is_followed(
 ) -> None:
     dockerd.run("flapping", "echo up; sleep 0.3; exit 1", "--restart", "always")
     async with tailing(dockerd.socket, "flapping") as tail:
-        await until(lambda: tail.total >= 4, within=8)
+        await until(lambda: tail.total >= 4, within=30)
         got = list(tail.lines)
     wanted = await truth(dockerd.socket, "flapping")
     assert got == wanted[: len(got)]
@@ -238,7 +239,8 @@ async def test_of_a_flood_the_newest_lines_are_shown_and_the_rest_is_counted(
         told = [line.text for line in shown if line.stream is Stream.GAP]
         numbers = [line for line in shown if line.stream is Stream.STDOUT]
         assert len(numbers) + skipped == tail.total
-        assert skipped > 5_000
+        seconds = (numbers[-1].at - numbers[1].at) / 1e9
+        assert skipped or tail.total < BURST + RATE * (seconds + 1)  # a machine that is too busy
         # On a machine that is busy the engine tells a flood too slowly, and is asked anew.
         leaps = told.count(LEAPT)
         assert tail.total == 60_002 or (leaps and tail.total < 60_002)
