@@ -21,6 +21,7 @@ STREAMS: Final = 64
 SKIPPED: Final = 2.0
 SELDOM: Final = 10.0
 AT_ONCE: Final = 16
+NEWEST: Final = 500
 SETTLED: Final = 0.5
 AT_A_TIME: Final = 10
 PAUSE: Final = 0.02
@@ -49,7 +50,8 @@ class Numbers:
         self._live: dict[str, None] = {}
         self._raw: dict[str, Stats] = {}
         self._streams: dict[str, asyncio.Task[None]] = {}
-        self._new: deque[str] = deque()
+        # Of thousands the rest has its turn with those that are asked seldom.
+        self._new: deque[str] = deque(maxlen=NEWEST)
         self._line: deque[str] = deque()
         self._asked: dict[str, float] = {}
         self._lined: set[str] = set()
@@ -119,7 +121,7 @@ class Numbers:
         # What was counted before a gap would make the average over it look like now.
         self._raw.clear()
         self._streams.clear()
-        self._new = deque(self._live)
+        self._new.extend(self._live)
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
