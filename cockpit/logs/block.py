@@ -101,6 +101,26 @@ class Block:
         self.size, self.longest = size, longest
         self._raw = None
 
+    def insert(self, index: int, rows: Sequence[Row]) -> None:
+        """Puts lines before the one of this index; opens a closed block."""
+        parts, more = self._opened(), Block(rows)
+        parts[index:index] = more._opened()
+        self.ats[index:index] = more.ats
+        self.keys[index:index] = more.keys
+        self.origins[index:index] = more.origins
+        self.levels[index:index] = more.levels
+        self.heads[index:index] = more.heads
+        self.streams[index:index] = more.streams
+        if self.looks or more.looks:
+            behind = len(more)
+            self.looks = {
+                **{(at if at < index else at + behind): one for at, one in self.looks.items()},
+                **{at + index: one for at, one in more.looks.items()},
+            }
+        self.size += more.size
+        self.longest = max(self.longest, more.longest)
+        self._raw = None
+
     def cut(self, index: int) -> list[Row]:
         """Takes the lines from this one on away, and returns them; opens a closed block."""
         parts = self._opened()

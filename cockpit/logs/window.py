@@ -21,6 +21,10 @@ PAUSE_NS: Final = 10**9
 SPAN_NS: Final = 5 * PAUSE_NS
 
 
+# The last blocks stay open, as what comes a little late goes there.
+_OPEN: Final = 2
+# Where more of a block than a part of this comes late, it is laid anew.
+_MANY: Final = 4
 # An attribute of an enum takes longer to read than a name.
 _PLAIN, _GAP = State.PLAIN, Stream.GAP
 _NONE, _ERROR = Level.NONE, Level.ERROR
@@ -213,8 +217,8 @@ class Window:
         at = 0
         while at < len(rows):
             if not self._blocks or (rows[at].head and self._blocks[-1].full):
-                if self._blocks:
-                    self._blocks[-1].close()
+                if len(self._blocks) >= _OPEN:
+                    self._blocks[-_OPEN].close()
                 self._blocks.append(Block())
                 self._numbers.append(self._end)
             block = self._blocks[-1]
@@ -245,13 +249,8 @@ class Window:
                     break
                 if block.origins[index] != origin:
                     continue
-                if place == len(self._blocks) - 1:
-                    self._append([*rows, *self._cut(index + 1)])
-                else:
-                    held = block.rows()
-                    held[index + 1 : index + 1] = rows
-                    self._replace(place, held)
-                    self._renumber(place)
+                self._put(place, [(index + 1, rows)])
+                self._renumber(place)
                 return number + index + 1
             place -= 1
         # What they continue is not held any more: they stand for it.
@@ -287,22 +286,27 @@ class Window:
             block, late = self._blocks[place], groups[place]
             first = bisect_right(block.keys, late[0].key)
             number = self._numbers[place] + first
-            if place == len(self._blocks) - 1:
-                # Late by little, as in most merges: only what comes after is laid anew.
-                self._append(_merged(self._cut(first), late))
+            if len(late) * _MANY < len(block):
+                runs: dict[int, list[Row]] = {}
+                for row in late:
+                    runs.setdefault(bisect_right(block.keys, row.key), []).append(row)
+                self._put(place, list(runs.items()))
             else:
                 self._replace(place, _merged(block.rows(), late))
         self._renumber(lowest)
         return number
 
-    def _cut(self, index: int) -> list[Row]:
-        """Takes the lines from an index of the last block on away, and returns them."""
-        block = self._blocks[-1]
-        self._size -= block.size
-        rows = block.cut(index)
-        self._size += block.size
-        self._end -= len(rows)
-        return rows
+    def _put(self, place: int, runs: list[tuple[int, list[Row]]]) -> None:
+        """Puts lines into a block, each run before an index; numbers are to be mended then."""
+        block = self._blocks[place]
+        before = block.size
+        for index, rows in reversed(runs):
+            block.insert(index, rows)
+        self._size += block.size - before
+        if len(block) >= 2 * MOST_LINES:
+            self._replace(place, block.rows())
+        elif place < len(self._blocks) - _OPEN:
+            block.close()
 
     def _place(self, key: int) -> int:
         """The last block that begins with this key or an earlier one; -1 where all begin later."""
