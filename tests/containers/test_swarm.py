@@ -39,7 +39,7 @@ pytestmark = pytest.mark.anyio
 
 NOW = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
 HOSTILE = "[/]\x1b]52;c;aGVsbG8=\x07\x1b[2J\u202e\n\x9b31m"
-LINES = 120
+LINES = 80
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from tests.lab import sshd as servers
 from tests.lab.lab import Lab, missing
 
 LEFT_OUT = "not tested: "
-SHARED = {"_session_lab": "lab", "engine_room": "engine"}
+SHARED = {"_session_lab": "lab", "engine_room": "engine", "podman_room": "podman"}
 INSTALL = "sh tests/lab/install.sh (as root, Debian or Ubuntu) installs what is missing"
 
 
