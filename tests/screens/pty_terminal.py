@@ -102,7 +102,7 @@ class Terminal:
     def _feed(self, data: bytes) -> None:
         self.stream.feed(re.sub(rb"\x1b\[[<>=][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;]*\$p", b"", data))
 
-    def read_until(self, done: Callable[[], bool], seconds: float = 10.0) -> None:
+    def read_until(self, done: Callable[[], bool], seconds: float = 30.0) -> None:
         """Read until something holds; fails with the screen when it does not."""
         give_up = time.monotonic() + seconds
         while not done():
