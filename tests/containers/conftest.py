@@ -124,6 +124,8 @@ def engine_room() -> Iterator[Dockerd]:
         with contextlib.suppress(RuntimeError):
             dockerd.clear()
         dockerd.stop()
+        # A container in the host's network has left it mounted.
+        subprocess.run(["umount", folder / "exec/netns/default"], capture_output=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 
