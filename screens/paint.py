@@ -29,13 +29,6 @@ _LOOKS = {
     "found": "reverse yellow",
     "cursor": "reverse",
     "scan": "black on bright_white",
-    "reverse": "reverse",
-    "red": "red",
-    "green": "green",
-    "yellow": "yellow",
-    "blue": "blue",
-    "magenta": "magenta",
-    "cyan": "cyan",
     # What programs write their logs in (cockpit/colours.py).
     "reverse": "reverse",
     **{
