@@ -22,14 +22,17 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import (  # noqa: E402
     checklist,
+    containers,
     find,
     first_paint,
     job,
     journal_append,
     link,
+    log_flood,
     parse,
     session,
     terminal_bytes,
+    thin_link,
 )
 from cockpit import paths  # noqa: E402
 from cockpit.incident.events import IncidentDeclared, Severity  # noqa: E402
@@ -41,6 +44,7 @@ SECONDS = 5.0
 APPENDS = 1000
 PAIRS = 15
 PARSED = 200
+WATCHED_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,37 @@ def lost() -> Iterator[Claim]:
         yield Claim(f"{name}: flowing, s", max(each.flowing), 2, "from its end")
 
 
+def watched() -> Iterator[Claim]:
+    with containers.lab(containers.COUNT) as socket:
+        ours = containers.measure(containers.COCKPIT, "c0", socket, WATCHED_S)
+        theirs = containers.measure(["docker", "stats"], "c0", socket, WATCHED_S)
+    beside = f"{ours.cpu:.2f} / {theirs.cpu:.2f} s a minute"
+    yield Claim("60 containers, CPU / docker stats", ours.cpu / theirs.cpu, 1.9, beside)
+    beside = f"docker stats {theirs.bytes / 1000:,.0f}"
+    yield Claim("60 containers, kB a minute", ours.bytes / 1000, 15, beside)
+    yield Claim("60 containers, MB of memory", ours.rss, 90, f"docker stats {theirs.rss:.0f}")
+
+
+def flooded() -> Iterator[Claim]:
+    with log_flood.engine("") as socket:
+        writing = log_flood.Writing(socket)
+        with writing.container("flood", log_flood.WRITER, 10_000) as name:
+            found = log_flood.of_cockpit(socket, name, WATCHED_S)
+        with writing.container("old-lines", log_flood.ONCE, log_flood.OLD) as name:
+            opened = log_flood.opened(socket, name)
+    yield Claim("10,000 lines/s, CPU s a minute", found.cpu, 20, "")
+    yield Claim("10,000 lines/s, s behind, p95", log_flood.p95(found.behind), 1, "")
+    yield Claim("10,000 lines/s, key to paint, ms, p95", log_flood.p95(found.keys) * 1000, 100, "")
+    yield Claim("10,000 lines/s, kbit/s to the terminal", found.kbits, 64, "")
+    yield Claim("10,000 lines/s, MB over idle", found.grown or 0.0, 60, "")
+    yield Claim("100,000 lines opened, s", opened, 0.5, "")
+
+
+def thin() -> Iterator[Claim]:
+    for name, value, bound in thin_link.measure(20, 30.0, peer=False):
+        yield Claim(name, value, bound, "")
+
+
 def read() -> Claim:
     ratio, beside = parse.ratios(PARSED)
     return Claim("read our runbooks / markdown-it-py alone", ratio, 3.6, beside)
@@ -162,6 +197,9 @@ def claims(directory: Path) -> Iterator[Claim]:
     yield from carried()
     yield from ordered()
     yield from lost()
+    yield from watched()
+    yield from flooded()
+    yield from thin()
 
 
 def main() -> int:
