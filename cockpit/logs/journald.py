@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 WITHIN: Final = 15.0
 ERROR: Final = 3
 WARNING: Final = 4
-ASK: Final = "journalctl -q -o json --output-fields=MESSAGE,PRIORITY -u {unit}"
+# Without -a it leaves out the text of a message of more than 4,096 bytes.
+ASK: Final = "journalctl -q -a -o json --output-fields=MESSAGE,PRIORITY -u {unit}"
 # What it complains of, as that this user may not see the system's messages, comes first.
 FOLLOW: Final = (
     """\

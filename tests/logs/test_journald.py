@@ -149,6 +149,13 @@ async def test_a_journal_has_every_entry_once_though_its_reading_ends(
         assert texts(tail) == [str(number) for number in range(60)]
 
 
+async def test_a_long_message_has_its_text(journal: Journal, until: Until) -> None:
+    journal.write("begin " + "x" * 9_000)
+    async with following(journal.target, "web.service") as tail:
+        await until(lambda: len(texts(tail)) == 1)
+        assert texts(tail)[0].startswith("begin xxx")
+
+
 async def test_of_a_flood_the_newest_entries_are_shown(journal: Journal, until: Until) -> None:
     journal.write("0")
     async with following(journal.target, "web.service") as tail:
