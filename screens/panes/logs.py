@@ -28,7 +28,7 @@ _FAST: Final = 200
 _SLICE: Final = 0.001
 _LOW: Final = 8
 _MOST_NOTE: Final = 2
-_MOST_LATE: Final = 2_000
+_MOST_LATE: Final = 5_000
 
 
 class LogsPane(Lines):
@@ -93,6 +93,7 @@ class LogsPane(Lines):
         self._sight = Sight(lambda: self.view, self._laid)
         self._under: Line | None = None
         self._top_line: Line | None = None
+        self._range_line: Line | None = None
         self._rate = 0.0
         self._note = Safe("")
         self._held_at = 0
@@ -167,7 +168,9 @@ class LogsPane(Lines):
             self.draw()
 
     def _stay(self, lowest: int) -> None:
-        """Goes with the lines of the cursor and of the top, where late ones came before them."""
+        """Goes with the lines of the range, the cursor and the top, where others came before."""
+        if self.range_from is not None and self._range_line is not None:
+            self.range_from = self._found_again(self.range_from, lowest, self._range_line)
         if not self.following and isinstance(self.at, int) and self._under is not None:
             self.at = self._found_again(self.at, lowest, self._under)
             if self._top_line is not None:
@@ -188,6 +191,7 @@ class LogsPane(Lines):
     def loaded_older(self, words: Safe) -> None:
         """There are older lines now, or why not; the words stand above the first of them."""
         self.older_words = words
+        self._stay(self.window.first)  # those of one log may have come amid those of another
         self.show_only(self.shown.query, self.shown.words)
 
     def show_only(self, query: Query, words: Safe) -> None:
@@ -445,7 +449,7 @@ class LogsPane(Lines):
         if self.range_from is not None or number is None:
             self.end_range()
         else:
-            self.range_from = number
+            self.range_from, self._range_line = number, self._line_of(number)
             self._hold(number)
 
     def action_plain(self) -> None:

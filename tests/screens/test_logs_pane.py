@@ -189,6 +189,23 @@ async def test_going_on_beyond_the_first_line_asks_for_older_ones() -> None:
         assert "the log begins here" in in_sight(pane)[0]
 
 
+async def test_a_range_stays_on_its_lines_when_others_come_before_them() -> None:
+    async with log("db", "web") as (pilot, pane):
+        come(pane, [said(f"line {n}", n) for n in range(60)])
+        await pilot.pause()
+        await pilot.press("up", "up", "v", "down")
+
+        def chosen() -> list[str]:
+            return [pane.window[pane.view[place]].line.text for place in pane.chosen()]
+
+        assert chosen() == ["line 57", "line 58"]
+        come(pane, [said(f"late {n}", 50) for n in range(7)], origin=1)
+        assert chosen() == ["line 57", "line 58"]
+        pane.window.add(1, [said(f"older {n}", 20) for n in range(7)], late=True)
+        pane.loaded_older(Safe(""))
+        assert chosen() == ["line 57", "line 58"]
+
+
 async def test_a_line_that_comes_late_does_not_move_the_cursor_to_another() -> None:
     async with log("one", "two") as (pilot, pane):
         come(pane, numbered(0, 100))
@@ -266,8 +283,9 @@ async def test_a_line_higher_than_the_pane_is_read_row_by_row() -> None:
 
 async def test_times_go_round_and_say_how_they_are_shown() -> None:
     async with log() as (pilot, pane):
-        come(pane, [said("one"), said("2026-11-22 12:00:00 own")])
+        come(pane, [said("one"), said("2026-11-22 12:00:00 own"), said("2026-11-22 GET /")])
         await pilot.pause()
+        assert in_sight(pane)[2] == "  12:00:00 2026-11-22 GET /", "a date alone is no time"
         shown = {}
         for _ in Times:
             shown[pane.times] = in_sight(pane)[:2]
