@@ -63,7 +63,9 @@ SIGNS: Final = {
 
 _TAGS: Final = ("cyan", "magenta", "green", "blue")
 # Many services write the time themselves; twice is once too often on a narrow screen.
-_STAMPED = re.compile(r"\W?\d{4}[-/]\d\d[-/]\d\d|\W?\d\d:\d\d:\d\d|\w{3} [ \d]\d \d\d:\d\d:\d\d")
+_STAMPED = re.compile(
+    r"\W?(?:\d{4}[-/]\d\d[-/]\d\d[T ]+\d\d:\d\d|\d\d:\d\d:\d\d|\w{3} [ \d]\d \d\d:\d\d:\d\d)"
+)
 _MOST_MARKS: Final = 40
 _LEAST_TEXT: Final = 12
 _BAR = (Safe("│ "), "faint")
