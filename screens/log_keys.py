@@ -34,7 +34,7 @@ class LogKeys(LogLineKeys):
     def __init__(self, responder: Responder) -> None:
         super().__init__(responder)
         self.log_prompt = LogPrompt(id="log-prompt")
-        self._project: tuple[str, str] | None = None
+        self._composed: tuple[str, ...] = ()
         self._loading = False
 
     def to_pane(self, name: str) -> None:
@@ -52,7 +52,7 @@ class LogKeys(LogLineKeys):
         logs = self.responder.logs
         if not logs.sources:
             return
-        self._follow_project()
+        self._follow_compose()
         lowest = logs.take()
         self.logs.news(lowest, rate=logs.rate, note=logs.note)
 
@@ -73,15 +73,18 @@ class LogKeys(LogLineKeys):
         if at is not None:
             self._go_to_time(at)
 
-    def show_project(self, host: str, project: str) -> None:
-        """Follows the containers of a Compose project, also those that start later."""
+    def show_compose(self, *named: str) -> None:
+        """Follows the containers of a Compose project, or of a service, also those to come.
+
+        named: host, project and, where it is one, service.
+        """
         self.follow([])
-        self._project = (host, project)
-        self._follow_project()
+        self._composed = named
+        self._follow_compose()
 
     def follow(self, sources: Sequence[LogSource]) -> None:
         """Follows these logs, and no others."""
-        self._project = None
+        self._composed = ()
         self.responder.logs.follow(sources)
         self._show_followed()
 
@@ -89,17 +92,17 @@ class LogKeys(LogLineKeys):
         logs = self.responder.logs
         self.logs.start(_names(logs.sources), logs.window)
 
-    def _follow_project(self) -> None:
-        """Takes in what the project has started since."""
-        if self._project is None:
+    def _follow_compose(self) -> None:
+        """Takes in what the project or the service has started since."""
+        if not self._composed:
             return
-        host, project = self._project
+        named = self._composed
         logs = self.responder.logs
         followed = {source.key for source in logs.sources}
         new = [
             source
             for one in sorted(self._containers(), key=lambda one: one.name)
-            if one.host == host and one.project == project and one.live
+            if (one.host, one.project, one.service)[: len(named)] == named and one.live
             for source in self._log_of(one)
             if source.key not in followed
         ]
@@ -139,8 +142,8 @@ class LogKeys(LogLineKeys):
             asked.cancel()
         if chosen is None:
             return
-        if chosen.project:
-            self.show_project(*chosen.project)
+        if chosen.compose:
+            self.show_compose(*chosen.compose)
         else:
             self.follow(chosen.sources)
         self.to_pane("logs")

@@ -34,7 +34,8 @@ def of_containers(
         found = [one for one in members if one.live]
         if service and len(found) > 1:
             more = Safe(f"Compose service on {host}, {len(found)} containers, merged")
-            yield Offer(Safe(f"{project}/{service}"), more, partial(_logs, found, log_of))
+            logs = partial(_logs, found, log_of)
+            yield Offer(Safe(f"{project}/{service}"), more, logs, (host, project, service))
     for one in every:
         yield Offer(
             one.name, clean_line(f"container on {one.host}, {one.state}"), partial(log_of, one)

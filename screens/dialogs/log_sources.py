@@ -25,20 +25,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What is to be followed. project: host and name, for all that it runs and will run."""
+    """What is to be followed.
+
+    compose: host, project and perhaps service, for all that it runs and will run.
+    """
 
     sources: tuple[LogSource, ...] = ()
-    project: tuple[str, str] | None = None
+    compose: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Something that can be followed. logs: begins none of them yet. project: as in Chosen."""
+    """Something that can be followed. logs: begins none of them yet. compose: as in Chosen."""
 
     name: Safe
     more: Safe
     logs: Callable[[], Iterable[LogSource]]
-    project: tuple[str, str] | None = None
+    compose: tuple[str, ...] = ()
 
 
 class _Rows(Lines, can_focus=False):
@@ -173,8 +176,8 @@ class LogSources(ModalScreen[Chosen | None]):
             return
         self.query_one(Answer).shut = True
         chosen = [self.offers[index] for index in wanted]
-        if len(chosen) == 1 and chosen[0].project:
-            self.dismiss(Chosen(project=chosen[0].project))
+        if len(chosen) == 1 and chosen[0].compose:
+            self.dismiss(Chosen(compose=chosen[0].compose))
             return
         sources = {source.key: source for offer in chosen for source in offer.logs()}
         self.dismiss(Chosen(tuple(sources.values())))

@@ -47,6 +47,26 @@ async def test_a_project_is_followed_with_what_it_starts_later(
         await until(pilot, lambda: "A " in shown_log(main) and "B " in shown_log(main))
 
 
+async def test_a_service_is_followed_with_what_it_starts_later(
+    dockerd: Dockerd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = (*PROJECT, "--label", "com.docker.compose.service=web")
+    for number in (1, 2):
+        dockerd.run(f"web-{number}", f"echo begun {number}; sleep 99", *web)
+    async with watching(dockerd, tmp_path, monkeypatch, "web-1") as (pilot, _, main):
+        await press(pilot, "L")
+        await dialog(pilot, LogSources)
+        await pilot.press(*"shop/web")
+        await until(pilot, lambda: "> [ ] shop/web" in shown(offers(pilot.app.screen)))
+        await press(pilot, "enter")
+        await until(pilot, lambda: "begun 2" in shown_log(main))
+        dockerd.run("db", "echo from the database; sleep 99", *PROJECT)
+        dockerd.run("web-3", "echo begun 3; sleep 99", *web)
+        await until(pilot, lambda: "begun 3" in shown_log(main))
+        assert "A web-1  B web-2  C web-3" in shown_log(main)
+        assert "database" not in shown_log(main)
+
+
 def offers(screen: object) -> Lines:
     assert isinstance(screen, LogSources)
     return screen.query_one("#offers", Lines)

@@ -34,9 +34,10 @@ def test_projects_and_services_come_before_containers_and_merge_what_runs() -> N
     assert [offer.name for offer in offers] == [
         "shop", "shop/web", "alone", "shop-web-1", "shop-web-2", "shop-db-1"
     ]  # fmt: skip
-    assert offers[0].project == ("prod-1", "shop")
+    assert offers[0].compose == ("prod-1", "shop")
+    assert offers[1].compose == ("prod-1", "shop", "web")
     assert offers[0].more == "Compose project on prod-1, 2 running, merged"
     for offer in offers[:2]:
         assert [source.name for source in offer.logs()] == ["shop-web-1", "shop-web-2"]
     assert [source.name for source in offers[-1].logs()] == ["shop-db-1"], "also one that ended"
-    assert all(offer.project is None for offer in offers[1:])
+    assert not any(offer.compose for offer in offers[2:])

@@ -335,7 +335,7 @@ async def test_several_logs_are_chosen_from_a_list(tmp_path: Path) -> None:
         def rows() -> Lines:
             return pilot.app.screen.query_one("#offers", Lines)
 
-        assert await ask("enter") == Chosen(project=("prod-1", "shop"))
+        assert await ask("enter") == Chosen(compose=("prod-1", "shop"))
         both = await ask("down", "space", "down", "space", "enter")
         assert both == Chosen((logs["web"], logs["db"]))
         assert await ask(*"work", "enter") == Chosen((logs["worker"],))
