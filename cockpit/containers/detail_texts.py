@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from cockpit.containers import detail_wire as wire
 from cockpit.containers import environ
 from cockpit.containers.engine import EngineTrouble, NoSuchContainer
@@ -59,14 +57,9 @@ async def inspect_text(engine: Engine, container: str) -> Safe:
     """All of inspect as JSON, without values that may be secret. Raises EngineTrouble."""
     raw = await engine.inspect_raw(container)
     try:
-        known = msgspec.json.decode(raw)
-        config = known.get("Config")
-        if isinstance(config, dict) and isinstance(config.get("Env"), list):
-            config["Env"] = [environ.masked(str(entry)) for entry in config["Env"]]
-        whole = msgspec.json.format(msgspec.json.encode(known), indent=2)
-    except (msgspec.DecodeError, UnicodeError, AttributeError) as wrong:
-        raise EngineTrouble(f"{engine.where}: what inspect says cannot be read.") from wrong
-    return without_secrets(whole.decode())
+        return without_secrets(environ.inspect_masked(raw))
+    except ValueError as wrong:
+        raise EngineTrouble(f"{engine.where}: {wrong}.") from wrong
 
 
 def wiring(found: About) -> Safe:

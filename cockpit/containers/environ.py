@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from cockpit.text import Redactor, Safe, clean_line
 
 _SHOWN: Final = frozenset(
@@ -58,6 +60,21 @@ def masked(entry: str) -> str:
     """`NAME=value` with its value only where that may be shown."""
     (one,) = read([entry])
     return f"{one.name}={one.words}" if "=" in entry else str(one.name)
+
+
+def inspect_masked(raw: bytes) -> str:
+    """Inspect's JSON, laid out, with the values of variables only where they may be shown.
+
+    Raises ValueError where it is none.
+    """
+    try:
+        known = msgspec.json.decode(raw)
+        config = known.get("Config")
+        if isinstance(config, dict) and isinstance(config.get("Env"), list):
+            config["Env"] = [masked(str(entry)) for entry in config["Env"]]
+        return msgspec.json.format(msgspec.json.encode(known), indent=2).decode()
+    except (msgspec.DecodeError, UnicodeError, AttributeError) as wrong:
+        raise ValueError("what inspect says cannot be read") from wrong
 
 
 def without_secrets(text: str) -> Safe:

@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from cockpit import text
 from cockpit.containers.container import moment
 from cockpit.containers.engine import Engine, EngineTrouble, NoSuchContainer
@@ -372,8 +370,8 @@ async def save_logs(
     """Evidence before a change: the newest log lines with time and stream, then inspect's JSON.
 
     tail, limit: at most that many lines, and bytes of them. The bytes are as the container wrote
-    them, not cleaned. Returns how many bytes were written. Raises EngineTrouble, after writing
-    what had come.
+    them, not cleaned; of its variables only those values are in it that may be shown. Returns how
+    many bytes were written. Raises EngineTrouble, after writing what had come.
     """
     raw = await engine.inspect_raw(container)
     tty = (await engine.inspect(container)).config.tty
@@ -418,10 +416,12 @@ def _evidence(message: Message) -> bytes:
 
 
 def _pretty(raw: bytes) -> bytes:
+    from cockpit.containers.environ import inspect_masked
+
     try:
-        return msgspec.json.format(raw, indent=2)
-    except msgspec.DecodeError:
-        return raw
+        return inspect_masked(raw).encode()
+    except ValueError as wrong:
+        return str(wrong).encode()
 
 
 def _write(path: Path, parts: list[bytes]) -> None:

@@ -285,7 +285,7 @@ async def test_older_lines_are_loaded_page_by_page_to_the_first(
 async def test_a_saved_log_is_complete_stamped_and_private(
     dockerd: Dockerd, tmp_path: Path
 ) -> None:
-    dockerd.run("web", "echo out; echo 'e\033[1mrr' >&2; exit 4")
+    dockerd.run("web", "echo out; echo 'e\033[1mrr' >&2; exit 4", "-e", "DB_PASS=hunter2")
     dockerd.docker("wait", "web")
     engine = Engine(Local(), str(dockerd.socket))
     path = tmp_path / "logs-web.txt"
@@ -298,6 +298,7 @@ async def test_a_saved_log_is_complete_stamped_and_private(
     assert {line.split(b" ", 1)[1] for line in lines[1:3]} == {b"stdout out", b"stderr e\x1b[1mrr"}
     assert lines[1].startswith(b"20") and lines[1].split(b" ")[0].endswith(b"Z")
     assert b'"ExitCode": 4' in saved
+    assert b"DB_PASS=<hidden>" in saved and b"hunter2" not in saved
     with pytest.raises(FileExistsError):
         await save(engine, "web", path)
     with pytest.raises(NoSuchContainer):
