@@ -198,9 +198,26 @@ class Responder:
         """Better or worse than thought."""
         self.log.append(e.SeverityChanged(severity=severity, reason=self.log.clean(reason)))
 
-    def note(self, text: str, source: str = "") -> None:
-        """Writes something down; source says where a quoted line comes from."""
-        self.log.append(e.NoteAdded(text=self.log.clean(text), source=self.log.clean(source)))
+    def note(
+        self,
+        text: str,
+        source: str = "",
+        *,
+        log: str = "",
+        host: str = "",
+        written: datetime | None = None,
+    ) -> None:
+        """Writes something down. source, log, host, written: of a quoted line, as in the event."""
+        clean = self.log.clean
+        self.log.append(
+            e.NoteAdded(
+                text=clean(text),
+                source=clean(source),
+                log=clean(log),
+                host=clean(host),
+                written=written,
+            )
+        )
 
     def escalate(
         self,

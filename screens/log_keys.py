@@ -239,12 +239,13 @@ class LogKeys(LogLineKeys):
         )
 
     def action_logs_then(self) -> None:
-        """To the lines of the moment of a timeline entry."""
+        """To the lines of the moment of a timeline entry; of a pinned line, to that line."""
         entry = self.timeline.entry()
         if entry is None:
             return
-        name = getattr(entry.record.event, "container", "")
-        host = getattr(entry.record.event, "host", "")
+        event = entry.record.event
+        name = getattr(event, "container", "") or getattr(event, "log", "")
+        host = getattr(event, "host", "")
         followed = {str(source.name) for source in self.responder.logs.sources}
         if name and name not in followed:
             there = [one for one in self._containers() if one.name == name]
@@ -255,7 +256,7 @@ class LogKeys(LogLineKeys):
             self.say("No log is followed: enter on a container first, or L.")
             return
         self.to_pane("logs")
-        self._go_to_time(entry.at)
+        self._go_to_time(getattr(event, "written", None) or entry.at)
 
     @work(exit_on_error=False, exclusive=True, group="log time")
     async def _go_to_time(self, at: datetime) -> None:

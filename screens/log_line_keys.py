@@ -39,8 +39,7 @@ class LogLineKeys(ContainerKeys):
         key = self._source_key(held)
         for one in self._containers():
             if key == f"container {one.id}":
-                at = datetime.fromtimestamp(held.line.at / 1e9, UTC) if held.line.at else None
-                self.open_detail(one, at)
+                self.open_detail(one, _written(held))
                 return
         self.say("This line is of no container that is watched: there are no plots of it.")
 
@@ -87,7 +86,15 @@ class LogLineKeys(ContainerKeys):
         text = "\n".join(self._words(lines))
         if left_out:
             text += f"\n… {left_out:,} more lines; W keeps all that is shown as evidence"
-        self.responder.note(text, source=self._where_from(lines))
+        first = lines[0]
+        sources = self.responder.logs.sources
+        self.responder.note(
+            text,
+            source=self._where_from(lines),
+            log=sources[first.origin].name,
+            host=sources[first.origin].host,
+            written=_written(first),
+        )
         self.logs.end_range()
         count = len(lines)
         these = "This line is" if count == 1 else f"These {count} lines are"
@@ -158,6 +165,10 @@ class LogLineKeys(ContainerKeys):
                 part = f".{at % 10**9 // 10**6:03d}Z" if at else ""
                 said.append(f"{stamp}{part} {pane.name_of(origin)} {line.stream} {line.text}\n")
             yield "".join(said).encode("utf-8", "backslashreplace")
+
+
+def _written(held: Held) -> datetime | None:
+    return datetime.fromtimestamp(held.line.at / 1e9, UTC) if held.line.at else None
 
 
 def _zone(name: str) -> tzinfo:

@@ -107,10 +107,16 @@ class IncidentReopened(Event, tag="incident.reopened", frozen=True):
 
 
 class NoteAdded(Event, tag="note.added", frozen=True):
-    """The responder wrote something down; source says where a quoted line comes from."""
+    """The responder wrote something down; source says where a quoted line comes from.
+
+    log, host, written: of a line of a log, its name, where it is, and when it was written.
+    """
 
     text: str
     source: str = ""
+    log: str = ""
+    host: str = ""
+    written: datetime | None = None
 
 
 class EscalationNoted(Event, tag="escalation.noted", frozen=True):

@@ -293,6 +293,18 @@ async def test_from_a_timeline_entry_to_the_lines_of_that_moment(tmp_path: Path)
         assert main.focused is main.logs
 
 
+async def test_from_a_pinned_line_back_to_that_line(tmp_path: Path) -> None:
+    async with following(tmp_path, Written("web", numbered(300), 300)) as (pilot, responder, main):
+        await press(pilot, "g", "j", "m", "G")
+        await until(pilot, lambda: bool(responder.incident.entries))
+        main.timeline.update()
+        await press(pilot, "4", "G", "l")
+        await until(pilot, lambda: main.logs.line() == said("line 1", 1))
+        event = responder.incident.entries[-1].record.event
+        assert isinstance(event, e.NoteAdded)
+        assert (event.log, event.host) == ("web", "prod-1")
+
+
 async def test_an_entry_is_opened_whole_and_pinned_from_there(tmp_path: Path) -> None:
     words = '{"level":"error","msg":"no such order","order":88213,"shop":{"id":7}}'
     async with following(tmp_path, Written("web", [said(words, 1)])) as (pilot, responder, main):
