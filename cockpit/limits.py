@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from cockpit.containers.limits import (
     ERRORS,
     MEMORY,
     RESTARTS,
+    WINDOW,
     Crossing,
     Errors,
     Key,
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from cockpit.incident.incident import Incident
 
 LOOK_S: Final = 1.0
+SURE_S: Final = 30.0
+"""Seconds after a long gap until every container has been asked for its restarts again."""
 _SHORT = {RESTARTS: Safe("RESTARTS"), MEMORY: Safe("MEMORY"), ERRORS: Safe("ERRORS")}
 
 
@@ -41,6 +46,8 @@ class Limits:
         self._back: dict[Key, Safe] = {}
         self._logs: dict[str, Errors] = {}
         self._looked = float("-inf")
+        self._sure_ns = 0
+        self._back_since: float | None = None
 
     @property
     def over(self) -> Mapping[Key, Over]:
@@ -69,13 +76,30 @@ class Limits:
         """
         self._looked = now
         if containers.trouble or containers.at is None:
+            self._back_since = None
             return
         if self._known is None:
             before = self._from(incident, now)
             self._known = Known(over={key: one for key, one in before.items() if key[0]})
+            self._sure_ns = engines_ns
+        if engines_ns - self._sure_ns <= WINDOW * 10**9:
+            self._sure_ns = engines_ns
+        else:
+            self._forget(now, engines_ns)
         rates = {name: errors.last_minute(engines_ns) for name, errors in self._logs.items()}
         self._known, told = crossings(containers.rows, self._known, self._thresholds, now, rates)
         self._remember(told)
+
+    def _forget(self, now: float, engines_ns: int) -> None:
+        """After a gap (a lost link, a laptop asleep) nobody knows when in it things happened."""
+        assert self._known is not None
+        nothing: Mapping[str, float] = MappingProxyType({})
+        high = self._known.high if self._back_since is not None else nothing
+        self._known = replace(self._known, restarts=MappingProxyType({}), high=high)
+        if self._back_since is None:
+            self._back_since = now
+        elif now - self._back_since > SURE_S:
+            self._sure_ns, self._back_since = engines_ns, None
 
     def measured(self, disks: Iterable[Disk], incident: Incident) -> None:
         """Takes the disks as they are now."""

@@ -141,6 +141,27 @@ def test_of_a_flood_the_errors_that_were_left_out_count_too_and_no_log_that_is_l
     assert ("web", ERRORS) not in limits.over
 
 
+def test_what_happened_while_nobody_looked_is_not_of_the_last_minutes() -> None:
+    limits, hour = Limits("prod-1", LIMITS), 60 * MINUTE
+
+    def look(now: float, there: int, restarts: int, trouble: str = "") -> None:
+        rows = (row(restarts=restarts, memory=95, at=now),)
+        known = Containers(rows, now, Safe(trouble), "", Safe(""), Safe("prod-1"), {})
+        limits.look(known, Incident(), now, there)
+
+    look(5.0, hour, 1)
+    look(9.0, 9 * hour, 1, "the link is lost")
+    look(20.0, 9 * hour, 1)  # as it was, until it is asked again
+    look(22.0, 9 * hour, 7)
+    look(60.0, 9 * hour + MINUTE, 7)
+    assert not limits.over
+    look(70.0, 9 * hour + MINUTE, 8)
+    look(90.0, 9 * hour + MINUTE, 10)
+    assert [one.words for one in limits.over.values()] == [
+        "web: 3 restarts in 10 minutes (limit 3)"
+    ]
+
+
 def test_errors_are_counted_by_the_time_in_the_log() -> None:
     errors = Errors()
     for second in range(0, 30, 2):
