@@ -15,7 +15,6 @@ from cockpit.incident.incident import Run, RunState
 from cockpit.incident.logbook import Logbook
 from cockpit.incident.timeline import beginning
 from cockpit.target import guard
-from cockpit.target.session import Carry, Kept, Lost, changes, state_file
 from cockpit.target.target import Link, LinkDown, LinkLost, Target
 from cockpit.text import clean
 from cockpit.words import duration
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from cockpit.incident.output import Output
     from cockpit.runbook.model import Command, Runbook, Section, Step
     from cockpit.target import job
+    from cockpit.target.session import Kept, Lost
     from cockpit.target.target import Terminal
     from cockpit.target.terminal import End
 
@@ -110,6 +110,7 @@ class Runs:
         CannotRun when nothing was sent.
         """
         from cockpit.target import job
+        from cockpit.target.session import Carry
 
         log = self._log
         target = self._spend(leave)
@@ -192,6 +193,7 @@ class Runs:
         anything is sent, all that was shown is kept. Raises CannotRun when nothing was run.
         """
         from cockpit.target import job, terminal
+        from cockpit.target.session import Carry
 
         log = self._log
         target = self._spend(leave)
@@ -430,6 +432,8 @@ class Runs:
 
         Before it is written that the run is over: what is over is not asked about again.
         """
+        from cockpit.target.session import Kept, Lost, changes, state_file
+
         asked = run.asked
         if asked.step is None:
             return

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from textual import work
 
-from cockpit import rollout_plan
 from cockpit.incident.rollouts import Stand
-from cockpit.reach import Reach
 from cockpit.responder import CannotRun
-from cockpit.rollout_plan import Plan
 from cockpit.target import guard, hosts
 from cockpit.text import Safe, clean_line
 from screens.step_keys import StepKeys
+
+if TYPE_CHECKING:
+    from cockpit.reach import Reach
+    from cockpit.rollout_plan import Plan
 
 _NO_DOUBTS: Mapping[str, str] = MappingProxyType({})
 
@@ -25,6 +27,8 @@ class RolloutKeys(StepKeys):
 
     @work(exit_on_error=False)
     async def action_plan_rollout(self) -> None:
+        from cockpit import rollout_plan
+
         going = [one for one in self.responder.rollouts.values() if not one.ended]
         if going:
             await self._watch(going[-1].plan)
@@ -79,6 +83,8 @@ class RolloutKeys(StepKeys):
 
     async def _carry_out(self, plan: Plan, doubts: Mapping[str, str] = _NO_DOUBTS) -> None:
         """From the dry list to the grid."""
+        from cockpit.reach import Reach
+
         reach = Reach(self.responder, plan)
         reach.start()
         try:
@@ -106,6 +112,7 @@ class RolloutKeys(StepKeys):
 
     async def _started(self, plan: Plan, reach: Reach, doubts: Mapping[str, str]) -> Plan | None:
         """The plan as it was started; None where the responder left it."""
+        from cockpit import rollout_plan
         from screens.dialogs.dry_list import DryList
         from screens.dialogs.gate import Gate
 

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final, NamedTuple
 
-from cockpit.logs.level import level
 from cockpit.logs.line import Level, Line, Stream
 from cockpit.logs.source import Batch, LogSource, LogTrouble
 from cockpit.logs.window import Window
@@ -199,6 +198,8 @@ class Following:
 
 
 def _errors(batch: Batch) -> tuple[tuple[int, int], ...]:
+    from cockpit.logs.level import level
+
     found = [
         (line.at, 1)
         for line in batch.lines

@@ -8,13 +8,15 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cockpit.logs.block import Block
-from cockpit.logs.finder import Finder
 from cockpit.logs.line import Level
-from cockpit.logs.regex import MOST_REPEATS, compiled, cost
 from cockpit.logs.window import Window
 from cockpit.text import Safe, clean_line
+
+if TYPE_CHECKING:
+    from cockpit.logs.finder import Finder
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,16 @@ def pattern(words: str) -> re.Pattern[str]:
     Without a capital letter in it, case does not count. `trouble` says why words are taken as
     they stand.
     """
+    from cockpit.logs.regex import compiled
+
     flags = re.NOFLAG if _has_capital(words) else re.IGNORECASE
     return compiled(re.escape(words) if trouble(words) else words, flags)
 
 
 def trouble(words: str) -> Safe:
     """Why words are looked for as they stand, instead of as a regular expression; "" if not."""
+    from cockpit.logs.regex import MOST_REPEATS, compiled, cost
+
     try:
         costs = cost(compiled(words, re.NOFLAG))
     except (re.error, OverflowError, RecursionError) as error:
@@ -56,6 +62,12 @@ def trouble(words: str) -> Safe:
 def _has_capital(words: str) -> bool:
     """Whether there is a capital letter in it; that of an escape (\\S, \\W) is none."""
     return any(char.isupper() for char in re.sub(r"\\.", "", words, flags=re.DOTALL))
+
+
+def _finder(wanted: re.Pattern[str]) -> Finder:
+    from cockpit.logs.finder import Finder
+
+    return Finder(wanted)
 
 
 class _Found:
@@ -135,7 +147,7 @@ class View:
     def __init__(self, window: Window, query: Query = Query()) -> None:
         self.window = window
         self.query = query
-        self._finder = Finder(query.pattern) if query.pattern else None
+        self._finder = _finder(query.pattern) if query.pattern else None
         self._found = None if query == Query() else _Found(window, self._look)
 
     @property
@@ -200,7 +212,7 @@ class Search:
 
     def __init__(self, view: View, wanted: re.Pattern[str]) -> None:
         self._view = view
-        self._finder = Finder(wanted)
+        self._finder = _finder(wanted)
         self._found = _Found(view.window, self._look)
 
     @property

@@ -8,9 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from cockpit.logs.block import MOST_BYTES, MOST_LINES, Block, Row, blocks
-from cockpit.logs.level import level
 from cockpit.logs.line import Level, Line, Stream
-from cockpit.logs.traces import State, follow, frame
 
 KEPT_BYTES: Final = 32 << 20
 MINUTE_NS: Final = 60 * 10**9
@@ -26,8 +24,7 @@ _OPEN: Final = 2
 # Where more of a block than a part of this comes late, it is laid anew.
 _MANY: Final = 4
 # An attribute of an enum takes longer to read than a name.
-_PLAIN, _GAP = State.PLAIN, Stream.GAP
-_NONE, _ERROR = Level.NONE, Level.ERROR
+_GAP, _NONE, _ERROR = Stream.GAP, Level.NONE, Level.ERROR
 
 
 class Held(NamedTuple):
@@ -49,6 +46,8 @@ class _Log:
     __slots__ = ("at", "began", "chars", "key", "level", "more", "state", "timed")
 
     def __init__(self) -> None:
+        from cockpit.logs.traces import State
+
         self.state = State.PLAIN
         self.level = Level.NONE
         self.key = self.at = self.began = 0
@@ -157,12 +156,17 @@ class Window:
 
     def _rows(self, log: _Log, origin: int, lines: Iterable[Line]) -> list[Row]:
         """The lines with what is found out about them; errors are counted."""
+        # Their expressions take longer to compile than the first paint has time for.
+        from cockpit.logs.level import level
+        from cockpit.logs.traces import State, follow, frame
+
+        plain = State.PLAIN
         rows: list[Row] = []
         head = -1
         for line in lines:
             at, stream, text, _ = line
             if not log.state and text and not (text[0].isalpha() or text[0] in " }])_.#/"):
-                more, state = False, _PLAIN  # most lines, so it is worth a look here
+                more, state = False, plain  # most lines, so it is worth a look here
             else:
                 more, state = follow(log.state, log.level, text)
             if (
@@ -378,6 +382,8 @@ class Window:
 
     def _join(self, older: Window) -> bool:
         """Has the first entry here as the rest of the last one there, where it is that."""
+        from cockpit.logs.traces import follow
+
         block, last = self._blocks[0], older._blocks[-1]
         first, before = block.row(0), last.row(len(last) - 1)
         log = older._logs.get(first.origin)

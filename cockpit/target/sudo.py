@@ -25,23 +25,22 @@ done
 command -v sudo >/dev/null 2>&1 && sudo -n -l </dev/null 2>/dev/null
 """
 
-_CALL: Final = re.compile(
+_CALL: Final = (
     r"(?:^|[;&|(`\n{]|\b(?:then|do|else|exec|time|nohup|if|while|until)\s|!\s)\s*"
     r"(?:\w+=\S*\s+)*(sudo|doas)\s+([^;&|\n)`]*)"
 )
 _TAKES_VALUE: Final = frozenset(("-u", "-g", "-h", "-p", "-C", "-r", "-t", "-T", "-U", "-D", "-R"))
-_REFUSED: Final = re.compile(
-    r"^(?:sudo: (?:a terminal is required|a password is required|no tty present"
+_REFUSED: Final = (
+    r"(?m)^(?:sudo: (?:a terminal is required|a password is required|no tty present"
     r"|sorry, you must have a tty|no askpass program)"
     r"|doas: (?:a tty is required|Auth(?:oriz|entic)ation (?:required|failed))"
-    r"|su: must be run from a terminal)",
-    re.MULTILINE,
+    r"|su: must be run from a terminal)"
 )
 
 
 def was_refused(output: str) -> bool:
     """Whether the end of an output says that a password was wanted and nobody could be asked."""
-    return _REFUSED.search(output) is not None
+    return re.search(_REFUSED, output) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ class Asked:
 
 def _calls(command: str) -> Iterator[tuple[str, str, list[str]]]:
     """Each sudo or doas of a command: which, as whom, and what it runs; [] where unclear."""
-    found = list(_CALL.finditer(command.replace("\\\n", " ")))
+    found = list(re.finditer(_CALL, command.replace("\\\n", " ")))
     if not found:
         # Where it stands is not seen, as in `sh -c '…'`.
         yield from ((name, "root", []) for name in ("sudo", "doas") if name in command)

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
 
-from cockpit.containers.limits import MEMORY
 from cockpit.containers.order import At, Rank, Ranked, just_restarted
 from cockpit.containers.reasons import not_started, reason
-from cockpit.containers.stats import stale
 from cockpit.text import Safe, clean_line
 from screens import paint
 from screens.lines import pointer
@@ -280,6 +278,9 @@ def _bar(percent: float | None) -> str:
 
 
 def _numbers(container: Container, widths: Columns, facts: Facts, steady: Steady) -> list[Part]:
+    from cockpit.containers.limits import MEMORY
+    from cockpit.containers.stats import stale
+
     sample = container.sample
     both = widths.cpu + widths.memory
     if sample is None:
