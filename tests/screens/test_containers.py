@@ -102,21 +102,29 @@ def title(pane: ContainersPane) -> str:
     return str(pane.border_title)
 
 
-SICK = container(
-    "web", health="unhealthy", health_said=Safe("curl: (7) connection refused"),
-    unhealthy_since=datetime(2026, 11, 21, 3, 12, tzinfo=UTC), sample=using(312, 500),
-)  # fmt: skip
-KILLED = container(
-    "worker", state="exited", exit_code=137, oom=True, restarts=2, sample=None,
-    finished_at=datetime.now(UTC) - timedelta(minutes=14, seconds=5),
-)  # fmt: skip
-DONE = container("migrate", state="exited", exit_code=0, sample=None, finished_at=datetime.now(UTC))
+def sick() -> Container:
+    return container(
+        "web", health="unhealthy", health_said=Safe("curl: (7) connection refused"),
+        unhealthy_since=datetime(2026, 11, 21, 3, 12, tzinfo=UTC), sample=using(312, 500),
+    )  # fmt: skip
+
+
+def killed() -> Container:
+    return container(
+        "worker", state="exited", exit_code=137, oom=True, restarts=2, sample=None,
+        finished_at=datetime.now(UTC) - timedelta(minutes=14, seconds=5),
+    )  # fmt: skip
+
+
+def done() -> Container:
+    ended = datetime.now(UTC)
+    return container("migrate", state="exited", exit_code=0, sample=None, finished_at=ended)
 
 
 @pytest.mark.parametrize("width", [200, 120, 80, 60, 54, 40])
 async def test_names_states_and_reasons_are_told_at_every_width(width: int) -> None:
     async with pane(width) as (_, shown):
-        show(shown, known(DONE, container("db", health="healthy"), KILLED, SICK))
+        show(shown, known(done(), container("db", health="healthy"), killed(), sick()))
         assert names(shown) == ["web", "worker", "db"]
         assert "UNHEALTHY" in line_of(shown, "web") and "312" in line_of(shown, "web")
         assert "OOM KILLED" in line_of(shown, "worker")
@@ -153,14 +161,14 @@ def test_columns_yield_by_importance_and_the_name_last() -> None:
 
 async def test_those_that_ended_well_are_counted_and_shown_when_asked() -> None:
     async with pane() as (pilot, shown):
-        show(shown, known(DONE, KILLED))
+        show(shown, known(done(), killed()))
         assert names(shown) == ["worker"]
         assert "1 stopped (a)" in title(shown)
         shown.focus()
         await pilot.press("a")
         assert names(shown) == ["worker", "migrate"]
         assert "finished" in line_of(shown, "migrate")
-        show(shown, known(DONE))
+        show(shown, known(done()))
         await pilot.press("a")
         assert "a shows 1 stopped" in "\n".join(drawn(shown))
 
@@ -178,7 +186,7 @@ async def test_a_filter_says_how_many_of_how_many_and_what_when_none_fits() -> N
 
 async def test_the_order_changes_and_is_said_and_the_cursor_stays_on_its_container() -> None:
     async with pane() as (pilot, shown):
-        show(shown, known(container("a", restarts=9), container("b", sample=using(90, 1)), SICK))
+        show(shown, known(container("a", restarts=9), container("b", sample=using(90, 1)), sick()))
         shown.focus()
         await pilot.press("j")
         under = shown.container()
@@ -204,7 +212,7 @@ async def test_what_is_under_the_cursor_is_explained_in_a_sentence() -> None:
             Safe("MEMORY 95%"),
             Safe("cache: memory over 90% of its limit for 6 min, now 95%"), 0.0)}  # fmt: skip
         differs = {(Safe("prod-1"), "db"): (Safe("image differs: db:1"),)}
-        show(shown, known(SICK, cache, container("db")), over=over, differs=differs)
+        show(shown, known(sick(), cache, container("db")), over=over, differs=differs)
         assert "web: unhealthy since 03:12" in drawn(shown)[-1] + drawn(shown)[-2]
         assert "curl: (7) connection refused" in drawn(shown)[-1]
         shown.focus()
@@ -218,8 +226,8 @@ async def test_what_is_under_the_cursor_is_explained_in_a_sentence() -> None:
 
 async def test_the_last_rows_can_be_reached_above_the_sentence() -> None:
     async with pane(height=14) as (pilot, shown):
-        sick = [replace(SICK, id=f"{n}", name=Safe(f"web-{n:02}")) for n in range(30)]
-        show(shown, known(*sick))
+        many = [replace(sick(), id=f"{n}", name=Safe(f"web-{n:02}")) for n in range(30)]
+        show(shown, known(*many))
         shown.focus()
         await pilot.pause()
         await pilot.press("G")
@@ -234,9 +242,9 @@ async def test_the_last_rows_can_be_reached_above_the_sentence() -> None:
 @pytest.mark.parametrize("width", [120, 54])
 async def test_old_values_stay_with_since_when_they_are_old(width: int) -> None:
     async with pane(width) as (_, shown):
-        show(shown, known(SICK, container("db")))
-        assert shown.why_stale(SICK) == ""
-        stale = known(SICK, container("db"), trouble=f"What is shown is 9 s old. {HUNG}", ago=9)
+        show(shown, known(sick(), container("db")))
+        assert shown.why_stale(sick()) == ""
+        stale = known(sick(), container("db"), trouble=f"What is shown is 9 s old. {HUNG}", ago=9)
         show(shown, stale)
         first = drawn(shown)
         gone = datetime.now(UTC) - timedelta(seconds=9)
@@ -245,18 +253,21 @@ async def test_old_values_stay_with_since_when_they_are_old(width: int) -> None:
         assert f"{at}: Docker at prod-1 does not" in first[0]
         assert at in line_of(shown, "db") and at in line_of(shown, "web")
         assert "312" in line_of(shown, "web") or width < 80
-        assert shown.why_stale(SICK).startswith(f"What is known of prod-1 is {at}: Docker")
+        assert shown.why_stale(sick()).startswith(f"What is known of prod-1 is {at}: Docker")
         again = replace(stale, trouble=Safe(f"What is shown is 11 s old. {HUNG}"))
         show(shown, again)
         assert drawn(shown) == first, "a number that counts on would be drawn each second"
-        show(shown, known(SICK, container("db")))
+        show(shown, known(sick(), container("db")))
         assert "as of" not in "\n".join(drawn(shown))
 
 
 async def test_several_hosts_are_one_list_and_each_tells_its_own_trouble_in_a_line() -> None:
     async with pane(120) as (_, shown):
         here = container("web")
-        there = [container("web", id="w2", host=Safe("prod-2")), replace(SICK, host=Safe("prod-2"))]
+        there = [
+            container("web", id="w2", host=Safe("prod-2")),
+            replace(sick(), host=Safe("prod-2")),
+        ]
         lost = known(*there, host="prod-2", ago=5,
                      trouble="What is shown is 5 s old. The link to prod-2 is lost.")  # fmt: skip
         asked = replace(known(host="prod-3", trouble="Docker at prod-3 is being asked."), at=None)
@@ -375,7 +386,7 @@ async def test_the_list_follows_with_each_key_of_a_filter_and_escape_takes_it_ba
         monkeypatch.setattr(main, "redraw", lambda: None)
         await press(pilot, "1")
         shown = main.containers
-        show(shown, known(container("api"), container("web"), replace(SICK, id="sick")))
+        show(shown, known(container("api"), container("web"), replace(sick(), id="sick")))
         await press(pilot, "slash", *"unh")
         await until(pilot, lambda: names(shown) == ["web"] and shown.wanted == "unh")
         await press(pilot, "escape")
