@@ -48,7 +48,13 @@ b=0
 date +'zone %z %s'
 while :; do
   set -- $(stat -Lc '%i %s' -- "$f" 2>/dev/null)
-  if [ -z "$1" ]; then printf 'none\\n' || exit; sleep 2; continue; fi
+  if [ -z "$1" ]; then
+    # The next file may get the number of one that is gone, and is another all the same.
+    if [ "$i" != 0 ] && [ -z "$(find "$d" -maxdepth 1 -inum "$i" 2>/dev/null)" ]; then i=-1; fi
+    printf 'none\\n' || exit
+    sleep 2
+    continue
+  fi
   if [ ! -r "$f" ]; then printf 'denied\\n'; exit; fi
   if [ "$i" = 0 ]; then i=$1; o=$(( $2 - $(tail -n {first} -- "$f" | wc -c) )); fi
   g=$f
