@@ -28,6 +28,7 @@ NUMBERS_EVERY: Final = 1.0
 QUIET: Final = 1.2
 UNANSWERED: Final = 1.0
 REPLAYED: Final = timedelta(seconds=3)
+SAME_BOUT: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,13 @@ class Watch:
         """What is new of a container, with what it used last."""
         known = self._rows.get(row.id)
         sample = known.sample if known and row.live else None
-        self._rows[row.id] = replace(row, sample=sample, host=self._engine.where)
+        since, was = row.unhealthy_since, known.unhealthy_since if known else None
+        # Reckoned anew it comes out a little different each time.
+        if since and was and since - was < (self._engine.now() - was) / SAME_BOUT:
+            since = was
+        self._rows[row.id] = replace(
+            row, sample=sample, host=self._engine.where, unhealthy_since=since
+        )
         self._shown = None
         if row.live:
             self._numbers.live(row.id)

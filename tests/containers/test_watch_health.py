@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from cockpit.containers.container import from_inspect
+from cockpit.containers.engine import Engine
+from cockpit.containers.watch import Watch
 from cockpit.containers.wire import Config, Health, HealthCheck, Inspected, Probe, State
+from cockpit.target.target import Local
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -44,3 +47,21 @@ def test_the_last_line_of_the_newest_check_is_kept_and_cleaned() -> None:
     assert said.startswith("refused") and "\x1b" not in said
     over = State("exited", health=state.health)
     assert from_inspect(Inspected("a", state=over)).health_said == ""
+
+
+def test_since_when_does_not_drift_but_begins_anew_after_a_recovery() -> None:
+    watch = Watch(Engine(Local(), "/nowhere"))
+
+    def told(seconds_ago: float, status: str = "unhealthy") -> float:
+        """How long it is unhealthy, after an inspect that reckons so."""
+        end = f"{datetime.now(UTC) - timedelta(seconds=seconds_ago):%Y-%m-%dT%H:%M:%S.%f}Z"
+        health = Health(status, 3, [Probe(end, 1, "")])
+        watch._put(from_inspect(Inspected("a", state=State("running", health=health))))
+        since = watch.snapshot.rows[0].unhealthy_since
+        return round((datetime.now(UTC) - since).total_seconds()) if since else 0
+
+    assert told(1000) == 1000
+    assert told(950) == told(1040) == 1000
+    assert told(60) == 60, "it recovered unseen"
+    assert told(0, "healthy") == 0
+    assert told(5) == 5
