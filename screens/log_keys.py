@@ -169,10 +169,9 @@ class LogKeys(LogLineKeys):
 
         def taken(text: str) -> None:
             self.to_pane("logs")
-            if not text:
-                pane.search(Safe(""))
-            elif clean_line(text) != pane.shown.wanted:
+            if clean_line(text) != pane.shown.wanted:
                 pane.search(clean_line(text))
+            self._tell_literal(text)
 
         def left() -> None:
             self.to_pane("logs")
@@ -183,6 +182,13 @@ class LogKeys(LogLineKeys):
             example="words or regex · enter keeps · esc gives up",
         )  # fmt: skip
 
+    def _tell_literal(self, words: str) -> None:
+        """Why these words are no pattern, where they look like one."""
+        from cockpit.logs.view import trouble
+
+        if why := trouble(str(clean_line(words))):
+            self.say(f"{words}: {why}")
+
     def action_only_matching(self) -> None:
         from cockpit.logs.wanted import wanted
 
@@ -192,6 +198,7 @@ class LogKeys(LogLineKeys):
             self.to_pane("logs")
             query, words = wanted(str(clean_line(text)), pane.asked)
             pane.show_only(query, Safe(words))
+            self._tell_literal(words.removeprefix("!").strip())
 
         self.log_prompt.ask(
             Safe("& only"), str(pane.shown.words), taken, left=lambda: self.to_pane("logs"),

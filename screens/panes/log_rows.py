@@ -66,7 +66,6 @@ _TAGS: Final = ("cyan", "magenta", "green", "blue")
 _STAMPED = re.compile(
     r"\W?(?:\d{4}[-/]\d\d[-/]\d\d[T ]+\d\d:\d\d|\d\d:\d\d:\d\d|\w{3} [ \d]\d \d\d:\d\d:\d\d)"
 )
-_MOST_MARKS: Final = 40
 _LEAST_TEXT: Final = 12
 _BAR = (Safe("│ "), "faint")
 _ON = (Safe("›"), "faint")
@@ -177,7 +176,7 @@ def coloured(
     text: Safe, base: str, looks: Sequence[Look], wanted: re.Pattern[str] | None
 ) -> list[Part]:
     """A text in parts of one look each; what is searched for stands out from all of them."""
-    found = [] if wanted is None else list(_found(text, wanted))
+    found = [] if wanted is None else _found(text, wanted)
     if not looks and not found:
         return [(text, base)] if text else []
     spans = [(start, end) for start, end, _ in looks] + found
@@ -192,12 +191,10 @@ def coloured(
     return parts
 
 
-def _found(text: str, wanted: re.Pattern[str]) -> Iterator[tuple[int, int]]:
-    for count, match in enumerate(wanted.finditer(text)):
-        if count == _MOST_MARKS:
-            return
-        if match.end() > match.start():
-            yield match.span()
+def _found(text: str, wanted: re.Pattern[str]) -> list[tuple[int, int]]:
+    from cockpit.logs.finder import spans
+
+    return spans(wanted, text)
 
 
 def _cropped(parts: list[Part], aside: int, room: int) -> list[Part]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final, Self
 
 from cockpit.logs.line import Level
-from cockpit.logs.view import Query, Search, View, pattern
+from cockpit.logs.view import Query, Search, View, pattern, trouble
 from cockpit.logs.window import Window
 from cockpit.text import Safe
 
@@ -28,6 +28,7 @@ class Shown:
         self.view = View(window, query)
         self.wanted = NOTHING
         self.pattern: re.Pattern[str] | None = None
+        self.literally = False
         self.found: Search | None = None
         self._errors: View | None = None
 
@@ -41,6 +42,7 @@ class Shown:
         """Searches for these words from now on; for none where they are empty."""
         self.wanted = words
         self.pattern = pattern(words) if words else None
+        self.literally = bool(trouble(words))
         self.found = Search(self.view, self.pattern) if self.pattern else None
 
     def changed(self, lowest: int) -> None:
@@ -84,9 +86,15 @@ class Shown:
         if self.found is None:
             return ""
         count = len(self.found)
+        words = f"{self.wanted} as it stands" if self.literally else self.wanted
         if looking:
-            return f"{self.wanted}: {count:,} …"
+            return f"{words}: {count:,} …"
         rank = 0 if number is None else self.found.rank(number)
         if rank:
-            return f"{self.wanted}: {rank:,} of {count:,}"
-        return f"{self.wanted}: {f'{count:,} matches' if count else 'none'}"
+            return f"{words}: {rank:,} of {count:,}"
+        return f"{words}: {f'{count:,} matches' if count else 'none'}"
+
+    @property
+    def passed(self) -> int:
+        """How many lines were not searched to their end, as that would take too long."""
+        return self.view.passed + (0 if self.found is None else self.found.passed)

@@ -16,6 +16,7 @@ from cockpit.logs.line import Level, Line
 from cockpit.logs.view import Query, View
 from cockpit.logs.window import Window
 from cockpit.text import Safe, clean_line
+from cockpit.words import many
 from screens import paint
 from screens.lines import Lines
 from screens.paint import Row
@@ -593,6 +594,8 @@ class LogsPane(Lines):
             parts.append(f"range of {count} {'line' if count == 1 else 'lines'}")
         if matches := self.shown.matches(self.number(), looking=self._looking):
             parts.append(matches)
+        if passed := self.shown.passed:
+            parts.append(f"{many(passed, 'line')} not searched, too slow")
         if only := self.filter_words:
             parts.append(f"only {only}")
         if self.of:

@@ -118,6 +118,9 @@ async def test_what_is_typed_is_searched_at_once_and_given_up_at_escape(tmp_path
 async def test_a_filter_is_asked_for_under_the_lines(tmp_path: Path) -> None:
     lines = [said("GET /health 200", 1), said("ERROR broken", 2), said("GET /basket", 3)]
     async with following(tmp_path, Written("web", lines)) as (pilot, _, main):
+        await pilot.press("ampersand", *"!b[", "enter")
+        await until(pilot, lambda: any("b[: no regular expression" in one.message
+                                       for one in pilot.app._notifications))  # fmt: skip
         await pilot.press("ampersand", *"!health", "enter")
         await until(pilot, lambda: "only !health" in title(main))
         assert "health" not in shown(main.logs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
@@ -11,6 +12,7 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
+from cockpit.logs.finder import Finder
 from cockpit.logs.line import Line, Look, Stream
 from cockpit.logs.view import Query
 from cockpit.logs.wanted import wanted
@@ -355,6 +357,29 @@ async def test_a_search_is_counted_and_goes_to_the_nearest_match_before() -> Non
         pane.search(Safe("nowhere"))
         await pilot.pause()
         assert "nowhere: none" in title(pane)
+
+
+async def test_words_taken_as_they_stand_and_lines_given_up_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with log(size=(120, 24)) as (pilot, pane):
+        come(pane, [said("GET /basket[0]"), *(said("c" + "b" * 3_000) for _ in range(9))])
+        pane.search(Safe("basket["))
+        await pilot.pause()
+        assert "basket[ as it stands: 1 of 1" in title(pane)
+        monkeypatch.setattr(Finder, "fits", _gives_up)
+        pane.search(Safe("b.*b.*c"))
+        await pilot.pause()
+        assert "b.*b.*c: none · 10 lines not searched, too slow" in title(pane)
+        for words in ("b.*c", "b.*b.*c", "b.*b.*b.*c", "b.*b.*b.*b.*c"):
+            begun = time.thread_time()
+            pane.search(Safe(words))
+            assert time.thread_time() - begun < 0.3, "drawn with a mark where it is soon found"
+
+
+def _gives_up(finder: Finder, _text: str) -> bool:
+    finder.passed += 1
+    return False
 
 
 async def test_only_lines_that_fit_and_that_is_said() -> None:
