@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final, NamedTuple
 
-from cockpit.logs.line import Level, Line, Stream
-from cockpit.logs.source import Batch, LogSource, LogTrouble
+from cockpit.logs.line import Line, Stream
+from cockpit.logs.source import LogSource, LogTrouble
 from cockpit.logs.window import Window
 from cockpit.text import Safe
 
@@ -92,10 +92,14 @@ class Following:
         for origin, source in enumerate(self.sources):
             batch = source.take()
             self.skipped += batch.skipped
+            errors: list[tuple[int, int]] = []
             if batch.lines:
                 self._oldest.setdefault(origin, batch.lines[0].at)
                 lowest = min(lowest, self.window.add(origin, batch.lines))
-            heard.append(Heard(source, _errors(batch)))
+                errors = [(at, 1) for at in self.window.new_errors]
+            if batch.errors:
+                errors.append((batch.lines[-1].at, batch.errors))
+            heard.append(Heard(source, tuple(errors)))
         self._heard(heard)
         return lowest
 
@@ -195,16 +199,3 @@ class Following:
         """Follow nothing any more."""
         self.follow(())
         await asyncio.gather(*self._closing, return_exceptions=True)
-
-
-def _errors(batch: Batch) -> tuple[tuple[int, int], ...]:
-    from cockpit.logs.level import level
-
-    found = [
-        (line.at, 1)
-        for line in batch.lines
-        if line.stream is not Stream.GAP and level(line.text) is Level.ERROR
-    ]
-    if batch.errors:
-        found.append((batch.lines[-1].at, batch.errors))
-    return tuple(found)

@@ -77,6 +77,7 @@ class Window:
         self._size = 0
         self._logs: dict[int, _Log] = {}
         self._errors: dict[int, int] = {}
+        self._new_errors: list[int] = []
         self._told: deque[tuple[int, int]] = deque(maxlen=100)
         self._begun = 0
 
@@ -126,6 +127,7 @@ class Window:
         this log, not what comes next in it.
         """
         before = lowest = self._end
+        self._new_errors = []
         if not lines:
             return lowest
         if late:
@@ -209,6 +211,8 @@ class Window:
         return self._blocks[-1].keys[-1] if self._blocks else 0
 
     def _count(self, key: int, by: int) -> None:
+        if by > 0:
+            self._new_errors.append(key)
         if key:
             minute = key // MINUTE_NS
             count = self._errors.get(minute, 0) + by
@@ -456,6 +460,11 @@ class Window:
         if place == len(self._blocks):
             return self._end
         return self._numbers[place] + bisect_left(self._blocks[place].keys, at)
+
+    @property
+    def new_errors(self) -> Sequence[int]:
+        """When the entries were written that the last `add` found to be errors, nanoseconds."""
+        return self._new_errors
 
     def errors(self) -> dict[int, int]:
         """How many entries are errors, by minute (Unix time // 60), for minutes that have any."""

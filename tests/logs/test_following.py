@@ -172,3 +172,9 @@ async def test_errors_are_heard_once_with_those_that_were_skipped() -> None:
     assert following.skipped == 9
     following.take()
     assert heard[1:] == [Heard(web, ())]
+    trace = ["ERROR broken", "Traceback (most recent call last):", '  File "a.py", line 1, in b']
+    web.new = Batch([line(50, text) for text in trace])
+    following.take()
+    web.new = Batch([line(51, "    raise ValueError"), line(51, "ValueError: ERROR in it")])
+    following.take()
+    assert heard[2:] == [Heard(web, ((50, 1),)), Heard(web, ())], "a trace is one error"
