@@ -75,12 +75,6 @@ class Lines(ScrollView, can_focus=True):
         self.virtual_size = Size(self.size.width, len(self.rows))
         self.refresh()
 
-    def drop_rows(self, count: int) -> None:
-        """The first rows go; what is in sight stays where it is as long as it is there."""
-        top = self.scroll_y - count
-        self.show_rows(self.rows[count:])
-        self.scroll_to(y=max(0, top), animate=False, immediate=True)
-
     def place(self) -> int | None:
         """Which stop the cursor is on, from 0; None where it is on none."""
         return self._stops.index(self.at) if self.at in self._spans else None

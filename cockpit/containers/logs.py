@@ -24,7 +24,6 @@ from cockpit.target.target import LinkDown
 from cockpit.text import Safe
 
 BUSY: Final = 0.005
-TOLD_EVERY: Final = 0.1
 SAVED_BYTES: Final = 20 << 20
 SAVED_LINES: Final = 200_000
 SPARE: Final = 100
@@ -37,7 +36,6 @@ class Tail:
 
     A LogSource. container: id or name; name: as a person calls it. first: how many old lines to
     begin with. keep: how many lines may wait to be taken. total counts all that ever came.
-    on_change is called on the event loop, at most ten times a second.
     """
 
     def __init__(
@@ -48,7 +46,6 @@ class Tail:
         name: Safe | None = None,
         first: int = 500,
         keep: int = KEPT_LINES,
-        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self.key = f"container {container}"
         self.name = name or text.clean_line(container)
@@ -66,31 +63,24 @@ class Tail:
         self._engine = engine
         self._container = container
         self._first = first
-        self._on_change = on_change
         self._resume = Resume()
         self._joined = Joined()
         self._said = Safe("")
         self._reached = False
         self._main: asyncio.Task[None] | None = None
-        self._telling: asyncio.TimerHandle | None = None
-        self._unwatch: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Begin to follow; returns at once. Errors become `note`."""
         if self._main is None:
             self._main = asyncio.create_task(self._run(), name=f"log of {self._container}")
-            self._unwatch = self._engine.target.watch(lambda _: self._changed())
 
     async def close(self) -> None:
         """Stop following; the lines stay."""
-        self._unwatch()
         main, self._main = self._main, None
         if main is not None:
             main.cancel()
             with suppress(asyncio.CancelledError):
                 await main
-        if self._telling is not None:
-            self._telling.cancel()
 
     @property
     def lines(self) -> deque[Line]:
@@ -293,7 +283,6 @@ class Tail:
     def _count(self, lines: int) -> None:
         self.total += lines
         self.inbox.came(lines)
-        self._changed()
 
     def _break_off(self) -> None:
         """Show the lines whose end will not come."""
@@ -303,15 +292,6 @@ class Tail:
     def _say(self, note: str) -> None:
         if note != self._said:
             self._said = Safe(note)
-            self._changed()
-
-    def _changed(self) -> None:
-        if self._telling is None:
-            self._telling = asyncio.get_running_loop().call_later(TOLD_EVERY, self._tell)
-
-    def _tell(self) -> None:
-        self._telling = None
-        self._on_change()
 
 
 GAP: Final = Safe(
