@@ -212,6 +212,17 @@ def test_lines_made_to_be_slow_are_given_up_and_counted(words: str) -> None:
     assert time.process_time() - begun < 10
 
 
+@pytest.mark.parametrize("words", [r"\w+\d+\w+$", r"\d+\w*[0-9]+\w+$", r"\w+\d+ ok.$"])
+@pytest.mark.parametrize("size", [64, 110, 380])
+def test_no_slice_of_a_search_through_short_lines_freezes(words: str, size: int) -> None:
+    window = filled(*["1" * size + " ok"] * 1000)
+    search = Search(View(window), pattern(words))
+    begun = time.process_time()
+    while not search.work():
+        pass
+    assert time.process_time() - begun < 3
+
+
 def test_a_literal_is_what_all_that_fits_has() -> None:
     assert cost(re.compile(r"ab+c?def\d")).literals == ("def",)
     assert cost(re.compile("timeout|refused")).literals == ("timeout", "refused")
