@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from cockpit.containers import detail_wire as wire
 from cockpit.containers import environ
 from cockpit.containers.container import moment
-from cockpit.containers.engine import EVENTS, EngineTrouble
+from cockpit.containers.engine import EngineTrouble
 from cockpit.containers.environ import Variable, without_secrets
 from cockpit.text import Safe, clean, clean_line
 from cockpit.words import duration, lasted, size
@@ -27,7 +27,6 @@ WITHIN: Final = 5.0
 LOOKS_BACK: Final = timedelta(hours=1)
 MOST_EVENTS: Final = 200
 _IMAGE_ID: Final = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
-_HEARD: Final = (*EVENTS, "kill", "stop", "restart")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +161,7 @@ async def events(engine: Engine, container: str, now: datetime) -> tuple[Happene
     # The engine waits for the end of what it is asked for: a moment ago is over.
     until = now - timedelta(seconds=1)
     found = []
-    stream = engine.events_stream(now - LOOKS_BACK, until=until, container=container, events=_HEARD)
+    stream = engine.events_stream(now - LOOKS_BACK, until=until, container=container)
     async for event in stream:
         found.append(happened(event))
     return tuple(reversed(found))[:MOST_EVENTS]

@@ -34,8 +34,9 @@ PODMAN_QUIET: Final = 1.0
 LONGEST_ANSWER: Final = 1 << 26
 LONGEST_LINE: Final = 1 << 20
 EVENTS: Final = (
-    *("create", "start", "die", "oom", "health_status"),
-    *("pause", "unpause", "rename", "update", "destroy"),
+    *("create", "start", "restart", "die", "oom", "health_status"),
+    # Of one that waits to be restarted, a stop is told and no death.
+    *("kill", "stop", "pause", "unpause", "rename", "update", "destroy"),
 )
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _IN_PODMAN: Final = {"die": "died", "destroy": "remove"}

@@ -109,6 +109,18 @@ async def test_events_keep_the_rows_true(dockerd: Dockerd, until: Until) -> None
 
 
 @pytest.mark.docker
+async def test_one_stopped_between_two_restarts_is_not_restarting_for_ever(
+    dockerd: Dockerd, until: Until
+) -> None:
+    dockerd.run("flapping", "exit 7", "--restart", "always")
+    async with watching(dockerd.socket) as watch:
+        await until(lambda: (row(watch, "flapping").restarts or 0) >= 4)
+        await until(lambda: row(watch, "flapping").state == "restarting")
+        await asyncio.to_thread(dockerd.docker, "stop", "flapping")
+        await until(lambda: row(watch, "flapping").state == "exited")
+
+
+@pytest.mark.docker
 async def test_a_hung_engine_is_told_with_the_age_of_the_numbers(
     dockerd: Dockerd, until: Until
 ) -> None:
