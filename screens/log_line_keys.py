@@ -15,6 +15,7 @@ from screens.panes.logs import LogsPane
 
 if TYPE_CHECKING:
     from cockpit.containers.container import Container
+    from cockpit.logs.source import LogSource
     from cockpit.logs.window import Held
 
 PINNED_LINES: Final = 50
@@ -36,16 +37,16 @@ class LogLineKeys(ContainerKeys):
         held = self._held()
         if held is None:
             return
-        key = self._source_key(held)
+        source = self._source(held)
         for one in self._containers():
-            if key == f"container {one.id}":
+            if source and source.key == f"container {one.id}":
                 self.open_detail(one, _written(held))
                 return
         self.say("This line is of no container that is watched: there are no plots of it.")
 
-    def _source_key(self, held: Held) -> str:
+    def _source(self, held: Held) -> LogSource | None:
         sources = self.responder.logs.sources
-        return sources[held.origin].key if held.origin < len(sources) else ""
+        return sources[held.origin] if held.origin < len(sources) else None
 
     def _held(self) -> Held | None:
         number = self.logs.number()
@@ -87,12 +88,12 @@ class LogLineKeys(ContainerKeys):
         if left_out:
             text += f"\n… {left_out:,} more lines; W keeps all that is shown as evidence"
         first = lines[0]
-        sources = self.responder.logs.sources
+        source = self._source(first)
         self.responder.note(
             text,
             source=self._where_from(lines),
-            log=sources[first.origin].name,
-            host=sources[first.origin].host,
+            log=source.name if source else "",
+            host=source.host if source else "",
             written=_written(first),
         )
         self.logs.end_range()
