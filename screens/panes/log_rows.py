@@ -67,7 +67,6 @@ _STAMPED = re.compile(
     r"\W?(?:\d{4}[-/]\d\d[-/]\d\d[T ]+\d\d:\d\d|\d\d:\d\d:\d\d|\w{3} [ \d]\d \d\d:\d\d:\d\d)"
 )
 _LEAST_TEXT: Final = 12
-_BAR = (Safe("│ "), "faint")
 _ON = (Safe("›"), "faint")
 
 
