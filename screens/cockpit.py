@@ -256,7 +256,8 @@ class CockpitScreen(
 
     def to_pane(self, name: str) -> None:
         self._choose(name)
-        self.query_one(f"#{name}").focus()
+        # At once: a key that was typed right after this one is for that pane.
+        self.set_focus(self.query_one(f"#{name}"))
 
     def action_pane(self, name: str) -> None:
         self.to_pane(name)

@@ -113,6 +113,17 @@ async def test_the_gate_takes_nothing_that_was_typed_ahead_of_it(tmp_path: Path)
         assert not (tmp_path / "made").exists()
 
 
+async def test_a_key_typed_with_that_of_a_pane_is_for_that_pane(tmp_path: Path) -> None:
+    async with opened(tmp_path, BOOK.replace("<DIRECTORY>", "")) as (pilot, responder, main):
+        assert main.focused is main.checklist
+        typed(pilot, "4\n1\n\n2vj")
+        await until(pilot, lambda: main.focused is main.logs)
+        await pilot.pause()
+        assert not responder.incident.runs, "enter was for the runbook no more"
+        typed(pilot, "3\n")
+        await until(pilot, lambda: bool(responder.incident.runs))
+
+
 async def test_keys_without_a_dialog_are_not_held(tmp_path: Path) -> None:
     async with opened(tmp_path, BOOK) as (pilot, responder, main):
         typed(pilot, "jjkj kk ")
