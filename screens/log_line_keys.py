@@ -39,7 +39,7 @@ class LogLineKeys(ContainerKeys):
             return
         source = self._source(held)
         for one in self._containers():
-            if source and source.key == f"container {one.id}":
+            if source and source.key == f"container {one.host} {one.id}":
                 self.open_detail(one, _written(held))
                 return
         self.say("This line is of no container that is watched: there are no plots of it.")

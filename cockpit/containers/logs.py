@@ -47,7 +47,7 @@ class Tail:
         first: int = 500,
         keep: int = KEPT_LINES,
     ) -> None:
-        self.key = f"container {container}"
+        self.key = f"container {engine.where} {container}"
         self.name = name or text.clean_line(container)
         self.host = engine.where
         self.inbox = Inbox(keep)

@@ -24,7 +24,7 @@ class Batch(NamedTuple):
 class LogSource(Protocol):
     """One log that is followed from when it is started until it is closed.
 
-    key: what it is, for telling whether it is the same: "container 4f1d…", "file /var/log/x".
+    key: what it is, for telling whether it is the same: "container prod-1 4f1d…".
     name, host: as a person calls them. Errors never raise from here: they become `note`.
     """
 

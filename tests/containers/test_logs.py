@@ -282,6 +282,12 @@ async def test_older_lines_are_loaded_page_by_page_to_the_first(
         assert list(await tail.since(got[1000].at, 500)) == got[1000:1500]
 
 
+async def test_a_container_with_the_same_id_on_another_host_has_another_log() -> None:
+    here, there = Engine(Local(), "/run/no.sock"), Engine(Local(), "/run/no.sock")
+    there.where = Safe("prod-2")
+    assert Tail(here, "4f1d").key != Tail(there, "4f1d").key
+
+
 async def test_a_saved_log_is_complete_stamped_and_private(
     dockerd: Dockerd, tmp_path: Path
 ) -> None:
