@@ -220,7 +220,7 @@ def test_no_slice_of_a_search_through_short_lines_freezes(words: str, size: int)
     begun = time.process_time()
     while not search.work():
         pass
-    assert time.process_time() - begun < 3
+    assert time.process_time() - begun < 8
 
 
 def test_a_literal_is_what_all_that_fits_has() -> None:
