@@ -251,7 +251,9 @@ class FileTail:
                 self._stamps = Stamps(east, int(seconds))
             case [b"skip", lines, errors]:
                 self._break_off()
-                self.inbox.skip(self._last, int(lines), int(errors))
+                # What comes next begins in the middle of a line: that one is left out too.
+                self._over = True
+                self.inbox.skip(self._last, int(lines) + 1, int(errors))
                 self.inbox.came(int(lines))
             case [b"turned", *old]:
                 self._turn(lost=not old)
