@@ -14,6 +14,8 @@ from cockpit.text import Safe
 MOST: Final = 100_000
 """Lines of one log that are loaded at once, when all from a moment on are asked for."""
 LATER: Final = 1 << 63
+SOON: Final = 10**9
+"""Nanoseconds after a moment in which a log may well say nothing: it is not asked why."""
 
 
 class Heard(NamedTuple):
@@ -21,6 +23,17 @@ class Heard(NamedTuple):
 
     source: LogSource
     errors: tuple[tuple[int, int], ...]
+
+
+class Later(NamedTuple):
+    """A log that is held only from later on than was asked for.
+
+    at: of its first line, nanoseconds UTC. begins: there is nothing older of it.
+    """
+
+    source: LogSource
+    at: int
+    begins: bool
 
 
 class Following:
@@ -37,6 +50,7 @@ class Following:
         self.skipped = 0
         self._oldest: dict[int, int] = {}
         self._at_start: set[int] = set()
+        self._left_out: list[tuple[int, int]] = []
         self._trouble: LogTrouble | None = None
         self._heard = heard
         self._closing: set[asyncio.Task[None]] = set()
@@ -54,6 +68,22 @@ class Following:
     def rate(self) -> float:
         """Lines a second of all."""
         return sum(source.rate for source in self.sources)
+
+    @property
+    def not_loaded(self) -> tuple[tuple[int, int], ...]:
+        """From when to when, nanoseconds UTC, lines of a log may have been written and not be held.
+
+        What is known to be missing amid its lines is not told here: a line there says so.
+        """
+        begun = [(0, at) for o, at in self._oldest.items() if o not in self._at_start]
+        return (*sorted(begun), *self._left_out)
+
+    def lacks(self, at: int) -> bool:
+        """Whether a log may have lines from that moment on that are not loaded."""
+        return any(
+            o not in self._at_start and self._oldest.get(o, LATER) > at
+            for o in range(len(self.sources))
+        )
 
     def follow(self, sources: Sequence[LogSource]) -> None:
         """Follow these from now on, and nothing else; one that is followed already goes on."""
@@ -80,7 +110,7 @@ class Following:
             if origin is not None:
                 kept.setdefault(origin, []).append(held.line)
         self._oldest = {origin: lines[0].at for origin, lines in kept.items()}
-        self._at_start, self.skipped = set(), 0
+        self._at_start, self._left_out, self.skipped = set(), [], 0
         self.window.clear()
         for origin, lines in kept.items():
             self.window.add(origin, lines)
@@ -123,23 +153,60 @@ class Following:
         self._put_before(older)
         return self._told(sum(map(len, found.values())))
 
-    async def since(self, at: int) -> None:
-        """Loads all from a moment on, nanoseconds UTC, as far as it fits. Raises LogTrouble."""
+    async def since(self, at: int) -> tuple[Later, ...]:
+        """Loads all from a moment on, nanoseconds UTC, as far as it fits.
+
+        Returns the logs that are held only from later on. Raises LogTrouble.
+        """
         self._let_go()
+        sources = self.sources
         found = await self._ask(
             lambda source, _: source.since(at, MOST),
-            [o for o in range(len(self.sources)) if self._oldest.get(o, LATER) > at],
+            [
+                o
+                for o in range(len(sources))
+                if o not in self._at_start and self._oldest.get(o, LATER) > at
+            ],
         )
-        older = []
+        older, late = [], []
         for origin, lines in found.items():
-            new = [line for line in lines if line.at < self._oldest.get(origin, LATER)]
+            held = self._oldest.get(origin, LATER)
+            new = [line for line in lines if line.at < held]
             if len(lines) == MOST == len(new):
+                self._left_out.append((new[-1].at, held))
                 words = Safe(f"… {MOST:,} lines are loaded from then on; more were written after")
                 new.append(Line(new[-1].at, Stream.GAP, words))
             older += self._inside(origin, new)
-            self._oldest[origin] = min(at, self._oldest.get(origin, LATER))
+            first = min(held, lines[0].at if lines else LATER)
+            if at + SOON < first < LATER:
+                late.append(origin)
+            else:
+                self._oldest[origin] = min(at, held)
         self._put_before(older)
+        await self._look_before(at, late)
+        if self.sources is not sources:
+            return ()
         self._told(0)
+        return tuple(
+            Later(sources[o], first, o in self._at_start)
+            for o, first in sorted(self._oldest.items())
+            if first > at + SOON
+        )
+
+    async def _look_before(self, at: int, origins: Sequence[int]) -> None:
+        """Of logs that are silent right after a moment, whether they have anything before it."""
+        if not origins:
+            return
+        trouble = self._trouble
+        found = await self._ask(lambda source, _: source.older(at, 1), origins)
+        self._trouble = trouble or self._trouble
+        older = []
+        for origin, lines in found.items():
+            if lines:
+                older += self._inside(origin, lines)
+            else:
+                self._at_start.add(origin)
+        self._put_before(older)
 
     async def _ask(
         self,
@@ -169,8 +236,8 @@ class Following:
         window = self.window
         first = window[window.first].line.at if window.end > window.first else 0
         if min(self._oldest.values(), default=first) < first:
+            self._at_start -= {origin for origin, at in self._oldest.items() if at < first}
             self._oldest = {origin: max(at, first) for origin, at in self._oldest.items()}
-            self._at_start.clear()
 
     def _told(self, count: int) -> int:
         trouble, self._trouble = self._trouble, None

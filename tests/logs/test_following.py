@@ -105,6 +105,36 @@ async def test_all_since_a_moment_is_loaded_once() -> None:
     assert [int(text.split()[1]) for text in shown(following)] == wanted
 
 
+async def test_a_log_that_is_held_from_later_on_than_was_asked_says_so() -> None:
+    second = 10**9
+    web = Log("web", range(700 * second, 1000 * second, 10 * second))
+    db = Log("db", range(100 * second, 1000 * second, 200 * second), shown=10)
+    following = Following()
+    following.follow([web, db])
+    following.take()
+    assert following.not_loaded == ((0, 100 * second), (0, 970 * second))
+    assert following.lacks(600 * second), "the older lines of another log are none of this one"
+    (later,) = await following.since(600 * second)
+    assert (later.source, later.at, later.begins) == (web, 700 * second, True)
+    assert f"web {700 * second}" in shown(following)
+    assert not following.lacks(600 * second)
+    assert following.not_loaded == ((0, 100 * second),)
+    assert await following.since(600 * second) == (later,), "and says so again"
+    await following.close()
+
+
+async def test_a_log_that_was_silent_is_not_taken_for_one_that_begins_later() -> None:
+    second = 10**9
+    web = Log("web", [100 * second, 800 * second, 900 * second], shown=1)
+    following = Following()
+    following.follow([web])
+    following.take()
+    assert await following.since(500 * second) == ()
+    assert not following.lacks(500 * second)
+    assert len(shown(following)) == 3
+    await following.close()
+
+
 async def test_what_the_window_let_go_is_loaded_again() -> None:
     web = Log("web", range(0, 100_000, 10), shown=10_000)
     following = Following()
