@@ -67,7 +67,7 @@ class CockpitApp(App[int]):
                 tooltip="Draw everything again"),
         Binding("q", "leave", "quit", id="cockpit.quit", tooltip="Quit; the incident stays open"),
         Binding("ctrl+q", "leave(True)", "quit", id="cockpit.quit-anywhere", show=False,
-                priority=True),
+                tooltip="Quit from anywhere", priority=True),
     ]  # fmt: skip
 
     def __init__(self, responder: Responder, opening: Opening) -> None:

@@ -27,11 +27,15 @@ class Lines(ScrollView, can_focus=True):
         Binding("k,up", "move(-1)", "Up", id="move.up", tooltip="Line before", show=False),
         Binding("g,home", "first", "First", id="move.first", tooltip="First line", show=False),
         Binding("G,end", "last", "Last", id="move.last", tooltip="Last line", show=False),
-        Binding("pagedown,ctrl+f", "page(1)", "Page down", id="move.page-down", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", "Page up", id="move.page-up", show=False),
-        Binding("left", "aside(-8)", "Left", id="move.left", show=False),
-        Binding("right", "aside(8)", "Right", id="move.right", show=False),
-    ]
+        Binding("pagedown,ctrl+f", "page(1)", "Page down", id="move.page-down", show=False,
+                tooltip="A page down"),
+        Binding("pageup,ctrl+b", "page(-1)", "Page up", id="move.page-up", show=False,
+                tooltip="A page up"),
+        Binding("left", "aside(-8)", "Left", id="move.left", show=False,
+                tooltip="Aside to the left"),
+        Binding("right", "aside(8)", "Right", id="move.right", show=False,
+                tooltip="Aside to the right"),
+    ]  # fmt: skip
 
     bold_under_cursor: ClassVar[bool] = True
 
