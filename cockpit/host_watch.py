@@ -80,7 +80,8 @@ class HostWatch:
         now = time.monotonic()
         if self.limits.due(now):
             there = int(self.engine.now().timestamp() * 1e9)
-            self.limits.look(self.snapshot, self._log.incident, now, there)
+            linked = not self.engine.link_trouble
+            self.limits.look(self.snapshot, self._log.incident, now, there, linked=linked)
             self._tell()
         self._changed()
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from cockpit.containers.ends import ENDED, UNHEALTHY, Stood, fell
 from cockpit.containers.limits import (
     ERRORS,
     MEMORY,
@@ -22,6 +23,7 @@ from cockpit.containers.limits import (
 )
 from cockpit.incident.events import ThresholdCrossed
 from cockpit.text import Safe
+from cockpit.words import lasted
 
 if TYPE_CHECKING:
     from cockpit.config import Thresholds
@@ -30,6 +32,11 @@ if TYPE_CHECKING:
     from cockpit.incident.incident import Incident
 
 LOOK_S: Final = 1.0
+ENGINE: Final = "engine"
+GONE_S: Final = 5.0
+"""Seconds without an answer over a good link until an engine is told to be gone."""
+BACK_S: Final = 10.0
+"""Seconds of answers until it is told to be back; what ended in them, it took with it."""
 SURE_S: Final = 30.0
 """Seconds after a long gap until every container has been asked for its restarts again."""
 _SHORT = {RESTARTS: Safe("RESTARTS"), MEMORY: Safe("MEMORY"), ERRORS: Safe("ERRORS")}
@@ -48,6 +55,12 @@ class Limits:
         self._looked = float("-inf")
         self._sure_ns = 0
         self._back_since: float | None = None
+        self._stood: Stood | None = None
+        self._fallen: dict[Key, ThresholdCrossed] = {}
+        self._risen: dict[Key, ThresholdCrossed] = {}
+        self._gone_since: float | None = None
+        self._answers_since: float | None = None
+        self._cut_off = False
 
     @property
     def over(self) -> Mapping[Key, Over]:
@@ -69,18 +82,29 @@ class Limits:
         """Whether it is time to look again; a look costs a little."""
         return now - self._looked >= LOOK_S
 
-    def look(self, containers: Containers, incident: Incident, now: float, engines_ns: int) -> None:
+    def look(
+        self,
+        containers: Containers,
+        incident: Incident,
+        now: float,
+        engines_ns: int,
+        *,
+        linked: bool = True,
+    ) -> None:
         """Takes the containers as they are now; those that may be old tell nothing.
 
-        now: monotonic seconds. engines_ns: nanoseconds UTC on the engine's clock.
+        now: monotonic seconds. engines_ns: nanoseconds UTC on the engine's clock. linked: whether
+        the host can be reached.
         """
         self._looked = now
+        if containers.at is not None:
+            self._hear(bool(containers.trouble), now, linked, incident)
         if containers.trouble or containers.at is None:
             self._back_since = None
             return
         if self._known is None:
             before = self._from(incident, now)
-            self._known = Known(over={key: one for key, one in before.items() if key[0]})
+            self._known = Known(over={key: one for key, one in before.items() if key[1] in _SHORT})
             self._sure_ns = engines_ns
         if engines_ns - self._sure_ns <= WINDOW * 10**9:
             self._sure_ns = engines_ns
@@ -89,6 +113,53 @@ class Limits:
         rates = {name: errors.last_minute(engines_ns) for name, errors in self._logs.items()}
         self._known, told = crossings(containers.rows, self._known, self._thresholds, now, rates)
         self._remember(told)
+        self._fall(containers, incident, now)
+
+    def _hear(self, silent: bool, now: float, linked: bool, incident: Incident) -> None:
+        """Whether the engine is gone. Of one that cannot be reached, nobody knows."""
+        key = ("", ENGINE)
+        if silent:
+            self._answers_since = None
+            self._cut_off = self._cut_off or not linked
+            if key not in self._fallen and self._cut_off:
+                self._gone_since = None
+            elif self._gone_since is None:
+                self._gone_since = now
+            if self._gone_since is not None and now - self._gone_since >= GONE_S:
+                self._put((self._event(key, Safe("Docker does not answer")),))
+            return
+        self._cut_off = False
+        self._answers_since = now if self._answers_since is None else self._answers_since
+        if now - self._answers_since < BACK_S:
+            return
+        if key in self._fallen or key in self._told(incident):
+            after = self._answers_since - (self._gone_since or self._answers_since)
+            long = f", after {lasted(after)}" if after else ""
+            self._put((self._event(key, Safe(f"Docker answers again{long}"), back=True),))
+        self._gone_since = None
+
+    def _fall(self, containers: Containers, incident: Incident, now: float) -> None:
+        """Takes what ended or became unhealthy since the last look, and what is well again."""
+        if self._stood is None:
+            told = self._told(incident)
+            self._fallen.update({k: one for k, one in told.items() if k[1] in (ENDED, UNHEALTHY)})
+            self._stood = Stood(down=frozenset(k for k in self._fallen if k[0]))
+        away = self._gone_since is not None
+        self._stood, lines = fell(containers.rows, self._stood, now, containers.asked, away=away)
+        for one in lines:
+            key = (one.names[0], one.what)
+            self._put((self._event(key, one.words, back=one.back, others=one.names[1:]),))
+
+    def _put(self, lines: Iterable[ThresholdCrossed]) -> None:
+        for one in lines:
+            for name in (one.container, *one.others):
+                key = (name, one.what)
+                if one.back:
+                    self._fallen.pop(key, None)
+                    self._risen[key] = one
+                elif key not in self._fallen:
+                    self._risen.pop(key, None)
+                    self._fallen[key] = one
 
     def _forget(self, now: float, engines_ns: int) -> None:
         """After a gap (a lost link, a laptop asleep) nobody knows when in it things happened."""
@@ -104,7 +175,7 @@ class Limits:
     def measured(self, disks: Iterable[Disk], incident: Incident) -> None:
         """Takes the disks as they are now."""
         if not self._full:
-            self._full = {key: one for key, one in self._from(incident, 0.0).items() if not key[0]}
+            self._full = {key: one for key, one in self._from(incident, 0.0).items() if _disk(key)}
         self._full, told = full(disks, self._full, self._thresholds.disk)
         self._remember(told)
 
@@ -126,13 +197,22 @@ class Limits:
         return [
             *(self._event(key, words) for key, words in new.items()),
             *(self._event(key, words, back=True) for key, words in back.items()),
+            *_once(one for key, one in self._fallen.items() if key not in told),
+            *_once(one for key, one in self._risen.items() if key in told),
         ]
 
-    def _event(self, key: Key, words: Safe, *, back: bool = False) -> ThresholdCrossed:
+    def _event(
+        self, key: Key, words: Safe, *, back: bool = False, others: tuple[str, ...] = ()
+    ) -> ThresholdCrossed:
         container, what = key
-        said = words if container else f"{self._host}: {words}"
+        said = words if container and not others else f"{self._host}: {words}"
         return ThresholdCrossed(
-            host=self._host, what=what, words=str(said), container=container, back=back
+            host=self._host,
+            what=what,
+            words=str(said),
+            container=container,
+            back=back,
+            others=others,
         )
 
     def _from(self, incident: Incident, now: float) -> dict[Key, Over]:
@@ -148,3 +228,12 @@ class Limits:
             for (host, container, what), one in incident.crossed.items()
             if host == self._host
         }
+
+
+def _disk(key: Key) -> bool:
+    return not key[0] and key[1] != ENGINE
+
+
+def _once(lines: Iterable[ThresholdCrossed]) -> list[ThresholdCrossed]:
+    """One that tells of several containers stands there for each of them."""
+    return list({id(one): one for one in lines}.values())

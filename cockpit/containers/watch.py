@@ -7,8 +7,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from cockpit.containers.container import Container, from_inspect, from_list
@@ -38,7 +39,8 @@ class Containers:
     rows: in no order; empty also before the first answer. at: monotonic seconds of the last sign
     of life, None before the first. trouble: why the rows may be old and what to do, "" when all
     is well. how: how the numbers come. engine_version: "" before the first answer. host: whose
-    engine it is. histories: by id, of those that have numbers; goes on as they come.
+    engine it is. histories: by id, of those that have numbers; goes on as they come. asked: by id,
+    when the engine was told to stop or kill it last, in nanoseconds on its clock.
     """
 
     rows: tuple[Container, ...]
@@ -48,6 +50,7 @@ class Containers:
     engine_version: Safe
     host: Safe
     histories: Mapping[str, History]
+    asked: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class Watch:
@@ -75,6 +78,7 @@ class Watch:
         self._numbers = Numbers(engine, self._counted, streams)
         self._questions = _Questions()
         self._destroyed: deque[str] = deque(maxlen=AT_A_TIME)
+        self._asked: dict[str, int] = {}
         self._at: float | None = None
         self._reason = f"Docker at {engine.where} is being asked."
         self._main: asyncio.Task[None] | None = None
@@ -113,6 +117,7 @@ class Watch:
             self._engine.version_text,
             self._engine.where,
             self._numbers.histories,
+            self._asked,
         )
 
     def _all(self) -> tuple[Container, ...]:
@@ -255,6 +260,7 @@ class Watch:
 
     def _forget(self, container: str) -> None:
         self._rows.pop(container, None)
+        self._asked.pop(container, None)
         self._shown = None
         self._numbers.gone(container)
         self._changed()
@@ -266,6 +272,8 @@ class Watch:
                     self._destroyed.append(event.actor.id)
                     self._forget(event.actor.id)
                 else:
+                    if event.action in ("stop", "kill"):
+                        self._asked[event.actor.id] = event.time_ns
                     self._questions.put(event.actor.id)
                 self._news()
         raise EngineTrouble(f"Docker at {self._engine.where} stopped. It is asked again by itself.")

@@ -220,13 +220,17 @@ class PitfallTold(Event, tag="pitfall.told", frozen=True):
 
 
 class ThresholdCrossed(Event, tag="threshold.crossed", frozen=True):
-    """A limit of cockpit.yaml was crossed; back: it is kept to again. words: as it is told."""
+    """A limit of cockpit.yaml was crossed, or something ended; back: it is well again.
+
+    words: as it is told. others: more containers that the same words tell of.
+    """
 
     host: str
     what: str
     words: str
     container: str = ""
     back: bool = False
+    others: tuple[str, ...] = ()
 
 
 class ChecksKnown(Event, tag="checks.known", frozen=True):

@@ -341,10 +341,10 @@ def _known(incident: Incident, record: e.Record) -> Incident:
             return replace(incident, host=host)
         case e.PitfallTold(name=name):
             return replace(incident, told=incident.told | {name})
-        case e.ThresholdCrossed(host=host, container=container, what=what, back=back) as crossed:
-            limit = (host, container, what)
-            others = {other: one for other, one in incident.crossed.items() if other != limit}
-            return replace(incident, crossed=others if back else {**others, limit: crossed})
+        case e.ThresholdCrossed(host=host, what=what, back=back) as crossed:
+            limits = {(host, name, what): crossed for name in (crossed.container, *crossed.others)}
+            others = {other: one for other, one in incident.crossed.items() if other not in limits}
+            return replace(incident, crossed=others if back else {**others, **limits})
         case e.RunbookOpened() as opened:
             known = tuple(book for book in incident.runbooks if book.path != opened.path)
             return replace(incident, runbook=opened, runbooks=(*known, opened))

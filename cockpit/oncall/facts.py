@@ -70,7 +70,7 @@ def state(incident: Incident, seen: str = "") -> Safe:
         verified = "verified" if incident.verified else "not verified"
         said.append(f"{verified} since the last change")
     said += [f"no link to {host}" for host in _cut_off(incident)]
-    said += [one.words for one in incident.crossed.values()]
+    said += dict.fromkeys(one.words for one in incident.crossed.values())
     said += [seen] if seen else []
     running = incident.running()
     said += [f"`{beginning(run.asked.command)}` runs" for run in running[:2]]
