@@ -63,23 +63,27 @@ class Inbox:
 
 
 class Rate:
-    """Counts a second full, then says what came in it."""
+    """Counts a second full, then says what came in it; of the first one nothing, as what was
+    written before the log was followed comes then."""
 
     def __init__(self) -> None:
         self._began = 0.0
         self._count = 0
         self._last = 0.0
+        self._first = False
 
     def add(self, count: int, now: float) -> None:
         self._turn(now)
         self._count += count
 
     def now(self, now: float) -> float:
-        self._turn(now)
+        if self._began:
+            self._turn(now)
         return self._last
 
     def _turn(self, now: float) -> None:
         passed = now - self._began
         if passed >= 1.0:
-            self._last = self._count / passed
+            first, self._first = self._first, not self._began
+            self._last = 0.0 if first else self._count / passed
             self._began, self._count = now, 0

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from cockpit.logs.following import Following, Heard
+from cockpit.logs.inbox import Rate
 from cockpit.logs.line import Line, Stream
 from cockpit.logs.source import Batch, LogTrouble
 from cockpit.logs.window import Window
@@ -112,13 +113,13 @@ async def test_a_log_that_is_held_from_later_on_than_was_asked_says_so() -> None
     following = Following()
     following.follow([web, db])
     following.take()
-    assert following.not_loaded == ((0, 100 * second), (0, 970 * second))
+    assert list(following.not_loaded) == [(0, 100 * second), (0, 970 * second)]
     assert following.lacks(600 * second), "the older lines of another log are none of this one"
     (later,) = await following.since(600 * second)
     assert (later.source, later.at, later.begins) == (web, 700 * second, True)
     assert f"web {700 * second}" in shown(following)
     assert not following.lacks(600 * second)
-    assert following.not_loaded == ((0, 100 * second),)
+    assert list(following.not_loaded) == [(0, 100 * second)]
     assert await following.since(600 * second) == (later,), "and says so again"
     await following.close()
 
@@ -208,3 +209,12 @@ async def test_errors_are_heard_once_with_those_that_were_skipped() -> None:
     web.new = Batch([line(51, "    raise ValueError"), line(51, "ValueError: ERROR in it")])
     following.take()
     assert heard[2:] == [Heard(web, ((50, 1),)), Heard(web, ())], "a trace is one error"
+
+
+def test_what_was_written_before_a_log_is_followed_is_no_rate() -> None:
+    rate = Rate()
+    assert rate.now(100.0) == 0.0
+    rate.add(500, 102.0)
+    assert rate.now(103.1) == 0.0
+    rate.add(30, 103.5)
+    assert rate.now(104.1) == pytest.approx(30)
