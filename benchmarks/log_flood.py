@@ -158,7 +158,7 @@ def of_cockpit(socket: Path, name: str, seconds: float) -> Flooded:
         found = watch(terminal, seconds)
         found.grown = found.rss - idle
         for number in range(KEYS):
-            wanted = "following" if number % 2 else "held"
+            wanted = "following" if number % 2 else "paused"
             pressed = time.monotonic()
             terminal.type("f")
             while wanted not in terminal.text():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from textual import work
@@ -18,6 +18,7 @@ from screens.panes.log_prompt import LogPrompt
 
 if TYPE_CHECKING:
     from cockpit.containers.container import Container
+    from cockpit.logs.following import Later
     from screens.panes.timeline import Timeline
 
 LOG_LINES: Final = 500
@@ -54,6 +55,7 @@ class LogKeys(LogLineKeys):
             return
         self._follow_compose()
         lowest = logs.take()
+        self.logs.not_loaded = logs.not_loaded
         self.logs.news(lowest, rate=logs.rate, note=logs.note)
 
     def action_show_logs(self) -> None:
@@ -276,19 +278,33 @@ class LogKeys(LogLineKeys):
                     await asyncio.sleep(0.05)
         except TimeoutError:
             pass
-        if window.first == window.end or window[window.first].line.at > nanoseconds:
+        if logs.lacks(nanoseconds):
             pane.edge(Safe(f"loading lines since {at:%H:%M:%S} UTC …"))
-            said = Safe("")
-            try:
-                await logs.since(nanoseconds)
-            except LogTrouble as trouble:
-                self.say(str(trouble), bad=True)
-            if pane.window is not window:
-                return
-            pane.loaded_older(said)
+        said = Safe("")
+        try:
+            later = await logs.since(nanoseconds)
+            said = BEGINS if len(later) == len(logs.sources) and later[0].begins else said
+            if pane.window is window and later:
+                self.say(_only_from(later, at, several=len(logs.sources) > 1))
+        except LogTrouble as trouble:
+            self.say(str(trouble), bad=True)
+        if pane.window is not window:
+            return
+        pane.loaded_older(said)
         pane.go_to_time(nanoseconds)
         if not len(pane.view):
             self.say(f"No line since {at:%Y-%m-%d %H:%M:%S} UTC.")
+
+
+def _only_from(later: Sequence[Later], at: datetime, *, several: bool) -> str:
+    """Which logs are not there from the moment on that was asked for, and from when they are."""
+    said = []
+    for log in later:
+        first = f"{datetime.fromtimestamp(log.at // 10**9, UTC):%H:%M:%S}"
+        why = "no older line is held there" if log.begins else "k at the first line loads more"
+        said.append(f"{f'{log.source.name} ' if several else ''}only from {first} on ({why})")
+    more = f", and {len(said) - 3} more" if len(said) > 3 else ""
+    return f"Not since {at:%H:%M:%S}, UTC: {', '.join(said[:3])}{more}."
 
 
 def _names(sources: Sequence[LogSource]) -> list[Safe]:

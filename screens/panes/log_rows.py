@@ -87,7 +87,7 @@ def tag_look(origin: int) -> str:
 
 def rows(held: Held, layout: Layout, stop: int, *, here: bool, chosen: bool) -> list[Row]:
     """The rows of a line. here: the cursor is on it. chosen: it is of the range that is marked."""
-    lead = [*_lead(held, layout, here=here)]
+    lead = [*_lead(held, layout, here=here, chosen=chosen)]
     if chosen:
         lead = [(words, f"{name} cursor".strip()) for words, name in lead]
     used = sum(cell_len(words) for words, _ in lead)
@@ -103,12 +103,12 @@ def rows(held: Held, layout: Layout, stop: int, *, here: bool, chosen: bool) -> 
     ]
 
 
-def _lead(held: Held, layout: Layout, *, here: bool) -> Iterator[Part]:
+def _lead(held: Held, layout: Layout, *, here: bool, chosen: bool) -> Iterator[Part]:
     """Tag, sign and time; the cursor stands right behind the sign."""
     line = held.line
     if layout.tag:
         yield paint.fit(tag(held.origin), layout.tag), tag_look(held.origin)
-    pointer = Safe(">" if here else " ")
+    pointer = Safe(">" if here else "+" if chosen else " ")
     if not held.head and line.stream is not Stream.GAP:
         yield Safe("│"), "bad" if held.level is Level.ERROR else "faint"
         yield pointer, "key"
@@ -235,10 +235,18 @@ _LONGEST: Final = 24 * 60
 _MINUTE: Final = 60 * 10**9
 
 
-def histogram(errors: dict[int, int], first: int, last: int, zone: tzinfo, width: int) -> Row:
+def histogram(
+    errors: dict[int, int],
+    first: int,
+    last: int,
+    zone: tzinfo,
+    width: int,
+    not_loaded: Sequence[tuple[int, int]] = (),
+) -> Row:
     """Errors over the time that is loaded, in one row; none of them make no row but an empty one.
 
-    errors: by minute, Unix time // 60. first, last: the minutes that are loaded.
+    errors: by minute, Unix time // 60. first, last: the minutes that are loaded. not_loaded: from
+    when to when, nanoseconds, not all is: without an error there, a minute has a ? and no dot.
     """
     if not errors:
         return paint.row()
@@ -255,7 +263,7 @@ def histogram(errors: dict[int, int], first: int, last: int, zone: tzinfo, width
 
     span = f"{at(first)}–{at(last)}"
     total = sum(errors.values())
-    room = width - len(f"errors/min  {span}   {total:,}") - 2
+    room = width - len(f"errors/min  {span}   {total:,} in all") - 2
     room = max(_LEAST_BARS, room)
     minutes = last - first + 1
     step = next((step for step in _STEPS if minutes <= step * room), -(-minutes // room))
@@ -263,14 +271,24 @@ def histogram(errors: dict[int, int], first: int, last: int, zone: tzinfo, width
     for minute, count in errors.items():
         counts[(minute - first) // step] += count
     most = max(counts)
-    bars = "".join(_BARS[count * 7 // most] if count else "·" for count in counts)
+    size = step * _MINUTE
+
+    def bar(at: int, count: int) -> str:
+        if count:
+            return _BARS[count * 7 // most]
+        begun = first * _MINUTE + at * size
+        return "?" if any(a < begun + size and b > begun for a, b in not_loaded) else "·"
+
+    bars = "".join(bar(at, count) for at, count in enumerate(counts))
     per = "min" if step == 1 else f"{step} min" if step < 60 else f"{step // 60} h"
     return paint.row(
-        (Safe(f"errors/{per} {span} "), "faint"), (Safe(bars), "bad"), (Safe(f" {total:,}"), "bad")
+        (Safe(f"errors/{per} {span} "), "faint"), (Safe(f"{bars} {total:,} in all"), "bad")
     )
 
 
-def errors_row(window: Window, zone: tzinfo, width: int) -> Row:
+def errors_row(
+    window: Window, zone: tzinfo, width: int, not_loaded: Sequence[tuple[int, int]] = ()
+) -> Row:
     """Errors a minute over what is loaded in a window."""
     errors = window.errors()
     if not errors:
@@ -279,7 +297,7 @@ def errors_row(window: Window, zone: tzinfo, width: int) -> Row:
     first = next((line.at for number in ends if (line := window[number].line).at), 0)
     last = window[window.end - 1].line.at
     minutes = [first // _MINUTE or min(errors), last // _MINUTE or max(errors)]
-    return histogram(errors, minutes[0], minutes[1], zone, width)
+    return histogram(errors, minutes[0], minutes[1], zone, width, not_loaded)
 
 
 def legend(names: Sequence[Safe], width: int) -> Row:

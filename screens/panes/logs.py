@@ -25,6 +25,8 @@ from screens.panes.log_shown import Shown
 from screens.panes.log_sight import Sight
 
 NONE = Safe("No container chosen. enter on one in the containers pane; L lists all logs.")
+LOADING = Safe("Loading …")
+_LOADS_S: Final = 3.0
 _FAST: Final = 200
 _SLICE: Final = 0.001
 _LOW: Final = 8
@@ -77,7 +79,7 @@ class LogsPane(Lines):
         Binding("W", "screen.keep_log", "to evidence", id="log.keep", show=False,
                 tooltip="Write what is shown to a file of evidence"),
         Binding("escape", "plain", "plain", id="log.plain", show=False,
-                tooltip="End the range; then forget the search"),
+                tooltip="End the range; then forget the search; then show all lines"),
     ]  # fmt: skip
 
     def __init__(self, *, id: str, zone: tzinfo = UTC) -> None:
@@ -104,8 +106,10 @@ class LogsPane(Lines):
         self._looking = False
         self._how = Layout(80)
         self._titled = Safe("")
+        self.not_loaded: tuple[tuple[int, int], ...] = ()
         self._bars = paint.row()
-        self._barred = -1
+        self._barred: tuple[object, ...] = ()
+        self._started = time.monotonic()
 
     def on_mount(self) -> None:
         self.draw()
@@ -132,14 +136,16 @@ class LogsPane(Lines):
     def start(self, names: Sequence[Safe], window: Window) -> None:
         """Shows other logs: their names by origin, and the window that they are merged in."""
         self.names = tuple(names)
-        self.missing = Safe("No log lines yet.") if names else NONE
+        self.missing = LOADING if names else NONE
+        self._started = time.monotonic()
+        self.not_loaded = ()
         self.following = True
         self.at = None
         self._side = 0
         self.range_from = None
         self._note, self._rate = Safe(""), 0.0
         self.older_words = Safe("")
-        self._barred = -1
+        self._barred = ()
         wanted = self.shown.wanted
         self.shown = Shown(window)
         self.shown.look_for(wanted)
@@ -160,6 +166,9 @@ class LogsPane(Lines):
         said = (note, rate > _FAST and round(rate, -2))
         before = (self._note, self._rate > _FAST and round(self._rate, -2))
         self._note, self._rate = note, rate
+        if self.missing == LOADING and (note or time.monotonic() - self._started > _LOADS_S):
+            self.missing = Safe("No line is loaded." if note else "No log lines yet.")
+            self.draw()
         if lowest < self.window.end:
             self._stay(lowest)
             self.shown.changed(lowest)
@@ -301,7 +310,7 @@ class LogsPane(Lines):
         if found is not None:
             self._hold(found)
         elif newest:
-            self._tell("No error among the lines that are loaded.")
+            self._tell("No line marked E among those loaded.")
         else:
             way = "after" if by > 0 else "before"
             self._tell(f"No error {way} this line among those that are loaded.")
@@ -458,11 +467,13 @@ class LogsPane(Lines):
             self.end_range()
         elif self.shown.wanted:
             self.search(Safe(""))
+        elif self.filter_words:
+            self.show_only(Query(), Safe(""))
 
     # Drawing
 
     def refill(self) -> None:
-        self._barred = -1
+        self._barred = ()
         if not self.following:
             self._reveal()
         self.draw()
@@ -563,13 +574,24 @@ class LogsPane(Lines):
         if self.size.height < _LOW:
             return []
         head = [legend(self.names, self.size.width)] if len(self.names) > 1 else []
-        changes = self.window.changes
+        changes = (self.window.changes, self.not_loaded)
         if changes != self._barred:
             self._barred = changes
-            self._bars = errors_row(self.window, self.shown_zone, self.size.width - 1)
+            self._bars = errors_row(
+                self.window, self.shown_zone, self.size.width - 1, self.not_loaded
+            )
         return [*head, self._bars] if self._bars.parts else head
 
     def _foot(self) -> list[Row]:
+        return [*self._range_keys(), *self._noted()]
+
+    def _range_keys(self) -> list[Row]:
+        if self.range_from is None:
+            return []
+        words = Safe(" j k widen the range · m pins · y copies · v or esc drops")
+        return [paint.row((words, "key"))]
+
+    def _noted(self) -> list[Row]:
         if not self._note:
             return []
         folded = paint.fold(self._note, max(20, self.size.width - 2))[:_MOST_NOTE]
@@ -597,9 +619,9 @@ class LogsPane(Lines):
         if passed := self.shown.passed:
             parts.append(f"{many(passed, 'line')} not searched, too slow")
         if only := self.filter_words:
-            parts.append(f"only {only}")
+            parts.append(f"only {only}" if self.shown.wanted else f"only {only} (esc: all)")
         if self.of:
-            parts.append("following" if self.following else self._held())
+            parts.append(self._goes_on() if self.following else self._held())
         if self._rate > _FAST:
             parts.append(f"{round(self._rate, -2):,.0f} lines/s")
         if self.times is not Times.AUTO:
@@ -609,8 +631,11 @@ class LogsPane(Lines):
             self._titled = title
             self.border_title = paint.text(title)
 
+    def _goes_on(self) -> str:
+        return "waiting, see below" if self._note and len(self.names) < 2 else "following"
+
     def _held(self) -> str:
         new = len(self.view) - self.view.place(self._held_at)
         if not new:
-            return "held (f follows)"
-        return f"held · {new:,} new {'line' if new == 1 else 'lines'}, f"
+            return "paused (f follows)"
+        return f"paused · {new:,} new {'line' if new == 1 else 'lines'}, f"

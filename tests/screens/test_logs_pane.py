@@ -82,6 +82,39 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
     await pilot.pause()
 
 
+async def test_a_log_without_lines_is_loading_before_it_is_empty() -> None:
+    async with log() as (pilot, pane):
+        assert "Loading …" in in_sight(pane)[0]
+        pane.news(0, note=Safe("It wrote nothing."))
+        await pilot.pause()
+        assert "No line is loaded." in in_sight(pane)[0]
+        assert "waiting, see below" in title(pane)
+        begin(pane, "other")
+        pane._started -= 4
+        pane.news(0)
+        assert "No log lines yet." in in_sight(pane)[0]
+
+
+async def test_a_range_has_a_sign_and_its_keys_and_escape_ends_it_then_the_filter() -> None:
+    async with log() as (pilot, pane):
+        come(pane, numbered(0, 9))
+        pane.show_only(*_only("line"))
+        await press(pilot, "v", "k", "k")
+        rows = in_sight(pane)
+        assert sum(row[1:2] == "+" for row in rows) == 2 and any(row[1:2] == ">" for row in rows)
+        assert "m pins · y copies" in "".join(rows)
+        await press(pilot, "escape")
+        assert "m pins" not in "".join(in_sight(pane))
+        assert "(esc: all)" in title(pane)
+        await press(pilot, "escape")
+        assert not pane.filter_words
+
+
+def _only(words: str) -> tuple[Query, Safe]:
+    query, said = wanted(words, Query())
+    return query, Safe(said)
+
+
 # In sight
 
 
@@ -122,12 +155,12 @@ async def test_it_follows_until_it_is_held_and_counts_what_came_since() -> None:
         await pilot.pause()
         assert in_sight(pane) == before
         assert pane.line() == at == said("line 97", 97)
-        assert "held · 214 new lines, f" in title(pane)
+        assert "paused · 214 new lines, f" in title(pane)
         await press(pilot, "f")
         assert "following" in title(pane)
         assert texts(pane)[-1].endswith("line 313")
         await press(pilot, "f")
-        assert "held (f follows)" in title(pane)
+        assert "paused (f follows)" in title(pane)
 
 
 async def test_a_held_pane_stands_still_while_the_oldest_lines_go() -> None:
@@ -241,7 +274,7 @@ async def test_sign_time_tag_and_trace_in_54_cells() -> None:
         await pilot.pause()
         rows = in_sight(pane)
         assert rows[0] == "A web  B worker"
-        assert rows[1].startswith("errors/min 12:00–12:00 █ 1")
+        assert rows[1].startswith("errors/min 12:00–12:00 █ 1 in all")
         assert rows[2] == "A   12:00:01 GET / 200 in 3 ms"
         assert rows[3] == "B E 12:00:02 ERROR job failed"
         assert rows[4] == "B │ Traceback (most recent call last):"
@@ -504,12 +537,19 @@ def test_errors_a_minute_in_one_row() -> None:
     first = NOON // 60
     assert histogram({}, first, first + 30, UTC, 53).plain == ""
     row = histogram({first + 2: 1, first + 3: 8, first + 5: 4}, first, first + 5, UTC, 53)
-    assert row.plain == "errors/min 12:00–12:05 ··▁█·▄ 13"
+    assert row.plain == "errors/min 12:00–12:05 ··▁█·▄ 13 in all"
     long = histogram({first + 500: 3, first: 1}, first, first + 600, UTC, 53)
-    assert long.plain.startswith("errors/30 min 12:00–22:00 ")
+    assert long.plain.startswith("errors/1 h 12:00–22:00 ")
     assert len(long.plain) <= 53
     here = histogram({first: 1}, first, first, timezone(timedelta(hours=2)), 53)
     assert "14:00" in here.plain
+
+
+def test_minutes_that_are_not_loaded_are_not_drawn_as_without_errors() -> None:
+    first = NOON // 60
+    until = (NOON + 150) * 10**9
+    row = histogram({first + 1: 8, first + 5: 4}, first, first + 5, UTC, 53, [(0, until)])
+    assert row.plain == "errors/min 12:00–12:05 ?█?··▄ 12 in all"
 
 
 @pytest.mark.parametrize("width", [20, 40, 53])
@@ -519,7 +559,7 @@ def test_a_histogram_of_days_fits_into_its_row(width: int) -> None:
     row = histogram(errors, first, first + 10_000, UTC, width)
     assert len(row.plain) <= max(width, 54)
     assert "28 Nov" in row.plain
-    assert row.plain.endswith(f" {sum(n + 1 for n in range(89, 100)):,}"), "of the last day"
+    assert row.plain.endswith(f" {sum(range(90, 101)):,} in all"), "of the last day"
     assert histogram({first: 3}, first, first + 10_000, UTC, width).plain == ""
 
 
