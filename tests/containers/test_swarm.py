@@ -167,7 +167,10 @@ async def test_of_a_flood_the_newest_lines_are_held_and_the_rest_is_counted(
     swarm: Dockerd, until: Until
 ) -> None:
     errors = "for n in 1 2 3; do echo level=error $n; done; "
-    id = create(swarm, "flood", script=f"sleep 5; {errors} seq 1 9000; echo end; sleep 999")
+    id = create(swarm, "flood", script=f"sleep 3; {errors} seq 1 9000; echo end; sleep 999")
+    states = ("service", "ps", "--format", "{{.CurrentState}}", id)
+    # Followed from before it runs, the log began seconds late, with its newest 500 lines alone.
+    await until(lambda: b"Running" in swarm.docker(*states).stdout, within=30)
     engine = Engine(Local(), str(swarm.socket))
     log = ServiceLog(engine, id, Safe("flood"))
     log.start()
