@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import work
@@ -112,13 +113,9 @@ class ContainerKeys(StepKeys):
         from cockpit.containers.actions import actions, word
 
         now = self._now(container)
-        stale = (
-            self.containers.why_stale(now)
-            if now
-            else Safe(f"{container.name} is not there any more.")
-        )
-        if stale or now is None:
-            self.say(f"Nothing was run: {stale}", bad=True)
+        amiss = self._amiss(container)
+        if amiss or now is None:
+            self.say(f"Nothing was run: {amiss}", bad=True)
             return
         command = chosen.command
         if chosen.key in ("R", "U"):  # the list does not tell which env files belong to it
@@ -130,7 +127,12 @@ class ContainerKeys(StepKeys):
             if not command:
                 self.say("What Compose wrote on it cannot stand in a command; use the runbook.")
                 return
-        apart = Apart(str(container.host), (word(container),), looks=chosen.key == "x")
+        apart = Apart(
+            str(container.host),
+            (word(container),),
+            looks=chosen.key == "x",
+            amiss=partial(self._amiss, container),
+        )
         if apart.looks:
             await self.run_text(command, None, terminal="a shell in a container", apart=apart)
         else:
@@ -145,6 +147,15 @@ class ContainerKeys(StepKeys):
         except EngineTrouble as trouble:
             self.say(f"Nothing was run: {trouble}", bad=True)
             return None
+
+    def _amiss(self, container: Container) -> str:
+        """Why a command that names it would do something else by now; "" where it would not."""
+        now = self._now(container)
+        if now is None:
+            return f"{container.name} is not there any more."
+        if now.name != container.name:
+            return f"it is called {now.name} now, and another may have its name."
+        return str(self.containers.why_stale(now))
 
     def _now(self, container: Container) -> Container | None:
         """The container as it is known now."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -33,12 +33,13 @@ class Apart:
 
     host: where it runs, empty on the chosen one. about: containers whose logs are saved before a
     change, also where it does not name them. looks: it is to look around with, which nobody has to
-    diagnose anything for.
+    diagnose anything for. amiss: asked once more when the gate was passed; why it must not run now.
     """
 
     host: str = ""
     about: tuple[str, ...] = ()
     looks: bool = False
+    amiss: Callable[[], str] = lambda: ""
 
 
 class StepKeys(Asking):
@@ -226,6 +227,8 @@ class StepKeys(Asking):
         leave = await self._leave(intent)
         if leave is None:
             return None
+        if amiss := apart.amiss():
+            raise CannotRun(f"Nothing was run: {amiss}")
         if chosen is not None and self._prepared_instead(command, chosen):
             return None  # the link went while the gate was open
         if hand is None:

@@ -70,6 +70,8 @@ class ContainersPane(Lines):
                 tooltip="Mark it: enter follows the logs of all that are marked"),
         Binding("L", "screen.log_sources", "all logs", id="container.all-logs", show=False,
                 tooltip="Logs of a Compose project, of files, of units: several merged"),
+        Binding("escape", "plain", "show all", id="container.plain", show=False,
+                tooltip="Forget the filter"),
     ]  # fmt: skip
 
     def __init__(self, *, id: str) -> None:
@@ -89,6 +91,7 @@ class ContainersPane(Lines):
         self._steady = Steady()
         self._listed: list[Ranked] = []
         self._index: dict[object, int] = {}
+        self._stood: tuple[int, Safe, Safe] = (0, Safe(""), Safe(""))
         self._facts: dict[Safe, Facts] = {}
         self._columns = Columns(container_rows.SHORTEST)
         self._top: list[Row] = []
@@ -186,6 +189,13 @@ class ContainersPane(Lines):
         self.action_move(1)
         self.refill()
 
+    def action_plain(self) -> None:
+        if self.wanted:
+            self.filter(Safe(""))
+
+    def action_aside(self, by: int) -> None:
+        """Rows are as wide as the pane: to the right of them is nothing, and no name would stay."""
+
     def moved(self) -> None:
         self._lay()
 
@@ -271,7 +281,10 @@ class ContainersPane(Lines):
             return
         stops: list[object] = [one.at for one in self._listed]
         if self.at not in self._index:
-            self.at = stops[0] if stops else None
+            self.at = self._instead()
+        if (index := self._index.get(self.at)) is not None:
+            here = self._listed[index].row
+            self._stood = (index, here.host, here.name)
         self._lay_foot()
         count, top = len(stops), len(self._top)
         same = self._stops == stops and len(self.rows) == top + count + len(self._foot)
@@ -287,6 +300,17 @@ class ContainersPane(Lines):
         for y in range(max(first, top), min(first + max(self.size.height, 12), top + count)):
             if self._lay_row(y):
                 self.refresh_line(y)
+
+    def _instead(self) -> At | None:
+        """Where the cursor goes when its container is gone: a key must not hit just any other.
+
+        To what has its name now, as Compose makes it anew, else to the row that took its place.
+        """
+        if not self._listed:
+            return None
+        index, host, name = self._stood
+        named = (one.at for one in self._listed if (one.row.host, one.row.name) == (host, name))
+        return next(named, self._listed[min(index, len(self._listed) - 1)].at)
 
     def _lay_row(self, y: int) -> bool:
         """Lays out the row of a line; whether it is another one now."""
@@ -324,7 +348,7 @@ class ContainersPane(Lines):
         elif wrong:
             parts[0] += f", {wrong} wrong"
         if self.wanted:
-            parts.append(f"{fitting} with {self.wanted}")
+            parts.append(f"{fitting} with {self.wanted}, esc clears")
         parts.append(order)
         if hidden:
             parts.append(f"{hidden} stopped (a)")

@@ -249,3 +249,29 @@ async def test_hosts_are_marked_and_watched_beside_and_remembered(
         await until(pilot, lambda: "[x] prod-2" in told(pilot))
         await press(pilot, "space", "escape")
         assert set(responder.beside) == {"prod-2"}, "what was left was taken"
+
+
+async def test_what_took_the_name_while_the_gate_was_open_is_not_hit(
+    dockerd: Dockerd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dockerd.run("web", "sleep 99")
+    async with watching(dockerd, tmp_path, monkeypatch, "web") as (pilot, responder, _):
+        await press(pilot, "full_stop")
+        await dialog(pilot, Actions)
+        await press(pilot, "r")
+        await dialog(pilot, Gate)
+        gate = pilot.app.screen
+        assert isinstance(gate, Gate)
+        await until(pilot, lambda: gate._saved)
+        dockerd.docker("rename", "web", "web-old")
+        dockerd.run("web", "sleep 99")
+
+        def renamed() -> bool:
+            assert responder.watch
+            return {row.name for row in responder.watch.snapshot.rows} == {"web", "web-old"}
+
+        await until(pilot, renamed)
+        await press(pilot, *"why", "enter", "y")
+        await dialog(pilot, CockpitScreen)
+        await until(pilot, lambda: "it is called web-old now" in said(pilot))
+        assert not responder.incident.runs

@@ -111,7 +111,7 @@ def sick() -> Container:
 
 def killed() -> Container:
     return container(
-        "worker", state="exited", exit_code=137, oom=True, restarts=2, sample=None,
+        "worker", state="exited", exit_code=137, oom=True, restarts=1, sample=None,
         finished_at=datetime.now(UTC) - timedelta(minutes=14, seconds=5),
     )  # fmt: skip
 
@@ -203,6 +203,20 @@ async def test_the_order_changes_and_is_said_and_the_cursor_stays_on_its_contain
             ("by project", ["a", "b", "web"]),
             ("1 wrong first", ["web", "b", "a"]),
         ]
+
+
+async def test_the_cursor_goes_to_what_is_called_so_now_else_to_the_row_in_its_place() -> None:
+    async with pane() as (pilot, shown):
+        show(shown, known(container("a"), container("b"), container("c")))
+        shown.focus()
+        await pilot.press("j")
+        show(shown, known(container("a"), container("b", id="b" * 64), container("c")))
+        under = shown.container()
+        assert under and under.id == "b" * 64
+        show(shown, known(container("a"), container("c")))
+        assert (under := shown.container()) and under.name == "c"
+        show(shown, known(container("a")))
+        assert (under := shown.container()) and under.name == "a"
 
 
 async def test_what_is_under_the_cursor_is_explained_in_a_sentence() -> None:
@@ -394,5 +408,13 @@ async def test_the_list_follows_with_each_key_of_a_filter_and_escape_takes_it_ba
         assert main.focused is shown
         await press(pilot, "slash", *"!unh", "enter")
         await until(pilot, lambda: names(shown) == ["api", "web"])
-        assert "2 with !unh" in title(shown)
+        assert "2 with !unh, esc clears" in title(shown)
         assert main.focused is shown
+        await press(pilot, "escape", "right")
+        assert names(shown) == ["web", "api", "web"] and "NAME" in "\n".join(drawn(shown))
+
+
+async def test_without_a_runbook_it_opens_on_the_containers(tmp_path: Path) -> None:
+    async with opened(tmp_path, book="", size=(80, 24)) as (_, _, main):
+        assert main.focused is main.containers and main.containers.size.height
+        assert not main.checklist.size.height
