@@ -244,6 +244,14 @@ class Engine:
         return self._way.command if self._way else ""
 
     @property
+    def tail_tears(self) -> bool:
+        """Whether a log of which the newest lines are asked for may lack some after those.
+
+        Podman reads them, and then goes on at what meanwhile is the end. Known after `version`.
+        """
+        return self._podman
+
+    @property
     def far_command(self) -> str:
         """The docker command that reaches this engine on the target; "" when it is not there."""
         if self._way is None:

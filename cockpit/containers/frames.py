@@ -197,6 +197,11 @@ class Resume:
         self._due = 0
 
     @property
+    def began(self) -> bool:
+        """Whether anything was read yet."""
+        return self._newest is not None
+
+    @property
     def overlaps(self) -> bool:
         """Whether what comes now was seen before."""
         return self._due > 0

@@ -180,6 +180,8 @@ class Tail:
         leap = False
         while True:
             try:
+                if self._apart and not self._resume.began:
+                    await self._begin(tty)
                 await self._read(tty, follow=True, leap=leap)
                 break
             except _Behind:
@@ -187,13 +189,35 @@ class Tail:
         # An engine may end the log that is followed before the last words of what stopped.
         await self._read(tty, follow=False)
 
+    @property
+    def _apart(self) -> bool:
+        """Whether the old lines are read first, and then all after the newest of them."""
+        return self._engine.tail_tears and self._first > 0
+
+    async def _begin(self, tty: bool) -> None:
+        """Take the lines to begin with; of a log that is shorter none: it is followed whole.
+
+        After as many as were asked for, such an engine sends more, which may lack some.
+        """
+        parser = Lined() if tty else Framed()
+        messages: list[Message] = []
+        stream = self._engine.logs(self._container, follow=False, tail=self._first + 1)
+        async with aclosing(stream) as chunks:
+            async for chunk in chunks:
+                messages += parser.feed(chunk)
+                await asyncio.sleep(0)
+        ends = [n for n, message in enumerate(messages, 1) if message.body.endswith(b"\n")]
+        if len(ends) >= self._first:
+            self._add(messages[: ends[self._first - 1]])
+
     async def _read(self, tty: bool, *, follow: bool, leap: bool = False) -> None:
         """leap: what is missing is more than could be read, so that only the newest lines are."""
         parser = Lined() if tty else Framed()
         seen = self._resume.since()
         self._leapt = leap
         since = 0 if leap else seen
-        tail = SHOWN if leap else None if since else self._first
+        whole = since or (follow and self._apart)
+        tail = SHOWN if leap else None if whole else self._first
         stream = self._engine.logs(self._container, follow=follow, since=since, tail=tail)
         rested = time.monotonic()
         self._say("")

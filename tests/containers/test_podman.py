@@ -234,6 +234,28 @@ async def test_a_log_is_followed_over_cuts_and_a_restart(
     assert [line.text for line in got] == once * 2
 
 
+async def test_no_line_is_lost_between_the_old_ones_and_the_new(
+    podman: Podman, until: Until
+) -> None:
+    podman.run("writer", "n=0; while :; do n=$((n+1)); echo $n; usleep 300; done")
+    engine = Engine(Local(), str(podman.socket))
+    try:
+        for _ in range(8):
+            log = Tail(engine, "writer", first=300)
+            log.start()
+            got: list[Line] = []
+            try:
+                while len(got) <= 400:
+                    await until(lambda: log.lines)  # noqa: B023
+                    got += log.take().lines
+            finally:
+                await log.close()
+            numbers = [int(line.text) for line in got]
+            assert numbers == [*range(numbers[0], numbers[-1] + 1)]
+    finally:
+        await engine.close()
+
+
 async def test_evidence_is_saved(podman: Podman) -> None:
     podman.run("writer", "echo to stdout; echo to stderr >&2; sleep 999")
     engine = Engine(Local(), str(podman.socket))
