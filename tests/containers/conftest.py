@@ -60,8 +60,15 @@ class Dockerd:
             time.sleep(0.05)
 
     def hang(self) -> None:
+        """Stop it, and return when none of its threads runs any more."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        threads = Path("/proc", str(self._process.pid), "task")
+        until = time.monotonic() + 20
+        while any(_state(thread) not in "TZX" for thread in threads.iterdir()):
+            if time.monotonic() > until:
+                raise RuntimeError("dockerd was not stopped within 20 s")
+            time.sleep(0.01)
 
     def resume(self) -> None:
         assert self._process is not None
@@ -106,6 +113,14 @@ class Dockerd:
     def clear(self) -> None:
         if ids := self.docker("ps", "-aq").stdout.decode().split():
             self.docker("rm", "-f", *ids)
+
+
+def _state(thread: Path) -> str:
+    """The state of a thread as /proc has it, after its name; X when it is gone."""
+    try:
+        return (thread / "stat").read_text().rpartition(") ")[2][:1]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
 
 
 @pytest.fixture(scope="session")

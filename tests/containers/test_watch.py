@@ -128,15 +128,15 @@ async def test_a_hung_engine_is_told_with_the_age_of_the_numbers(
     async with watching(dockerd.socket) as watch:
         await until(lambda: row(watch, "web").sample and not watch.snapshot.trouble)
         dockerd.hang()
-        told = await until(lambda: watch.snapshot.trouble, within=4.0)
+        told = await until(lambda: watch.snapshot.trouble, within=20.0)
         assert watch.snapshot.trouble.startswith("What is shown is ")
         assert "does not answer" in watch.snapshot.trouble
         held = row(watch, "web").sample
         assert held is not None
-        await until(lambda: stale(held, time.monotonic()), within=5.0)
+        await until(lambda: stale(held, time.monotonic()), within=20.0)
         dockerd.resume()
-        back = await until(lambda: not watch.snapshot.trouble, within=2.0)
-        await until(lambda: row(watch, "web").sample != held, within=3.0)
+        back = await until(lambda: not watch.snapshot.trouble)
+        await until(lambda: row(watch, "web").sample != held)
         print(f"hung: told after {told:.1f} s; goes on: well after {back:.1f} s")
 
 
@@ -152,7 +152,7 @@ async def test_an_engine_that_restarts_is_found_again(dockerd: Dockerd, until: U
         await asyncio.sleep(0.5)
         assert "No Docker at this machine" in watch.snapshot.trouble
         await asyncio.to_thread(dockerd.start)
-        back = await until(lambda: not watch.snapshot.trouble, within=3.0)
+        back = await until(lambda: not watch.snapshot.trouble)
         print(f"restarted: well after {back:.1f} s")
         await until(lambda: row(watch, "keeps").state == "running")
         await until(lambda: row(watch, "stops").state == "exited")
@@ -180,12 +180,12 @@ async def test_more_containers_than_streams_are_polled_and_say_so(
     for name in ("one", "two", "three"):
         dockerd.run(name, "sleep 99")
     async with watching(dockerd.socket, streams=1) as watch:
-        await until(lambda: len([1 for row in watch.snapshot.rows if row.sample]) == 3, within=8.0)
+        await until(lambda: len([1 for row in watch.snapshot.rows if row.sample]) == 3)
         assert watch.snapshot.how == "1 streams, 2 polled every 10 s"
         await until(
             lambda: all(row.sample and row.sample.cpu_percent is not None
                         for row in watch.snapshot.rows),
-            within=9.0,
+            within=30.0,
         )  # fmt: skip
         polled = [row.sample for row in watch.snapshot.rows if row.sample and row.sample.every > 2]
         assert len(polled) == 2

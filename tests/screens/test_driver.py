@@ -412,7 +412,7 @@ def test_the_mouse_works(start: Start) -> None:
     rests(terminal)
     assert b"\x1b[?1003h" in terminal.raw
     terminal.type("\x1b[<0;3;24M\x1b[<0;3;24m")
-    assert terminal.wait() == 0
+    assert terminal.wait(30.0) == 0
     assert b"\x1b[?1003l" in terminal.raw
 
 

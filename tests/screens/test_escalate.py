@@ -23,7 +23,7 @@ from cockpit.oncall.ladder import LEFT_MESSAGE, NO_ANSWER
 from cockpit.responder import Responder
 from screens.app import CockpitApp, Opening
 from screens.cockpit import CockpitScreen
-from screens.dialogs import call_card
+from screens.dialogs import call_card, escalate
 from screens.dialogs.answer import Answer
 from screens.dialogs.criteria import Criteria
 from screens.dialogs.escalate import Escalate
@@ -190,7 +190,10 @@ async def test_a_handbook_that_cannot_be_read_says_so_at_the_start_and_in_the_la
     await responder.close()
 
 
-async def test_a_key_that_is_held_notes_one_call(tmp_path: Path) -> None:
+async def test_a_key_that_is_held_notes_one_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(escalate, "HELD", 60.0)  # between two presses, on a loaded machine, too
     async with opened(tmp_path) as (pilot, responder, _):
         for _ in range(12):
             await pilot.press("n")
