@@ -57,14 +57,17 @@ _BRACKETED: Final = re.compile(
 )
 _LETTER: Final = re.compile(r"\[(?<!\S\[)([EFCWIDT])\]")
 _COLON: Final = re.compile(
-    r"(?<![\w/.$=-])(error|fatal|panic|warning|warn|fail|crit|critical)(?:\[[\w-]+\])?:"
+    r"(?<![\w/.$=-])(error|err|fatal|panic|warning|warn|fail|crit|critical)(?:\[[\w-]+\])?:"
     r"(?!\s*(?:(?:none|null|nil|0|false|ok)\b|<nil>)|\S)",
     re.IGNORECASE,
 )
+_DASHED: Final = re.compile(rf" - ({_QUIET_WORDS}) - ", re.IGNORECASE)
+_NUMBERED: Final = re.compile(r"(?<![\w/.$=-])[Ee]rror (?:no\.? |code:? |#)?[1-9]\d*(?![\w.%])")
 _STARTS: Final = re.compile(
     r"Traceback \(most recent|Exception in thread|panic: |fatal error: |thread '.*' panicked"
     r"|PHP (?:Fatal|Parse) |SIG[A-Z]{3,4}: |\s*\+ Exception Group Traceback"
-    r"|(?:info|dbug|trce): \S|(?:Error|Failed)(?: to | \w+ing | in | while | during )"
+    r"|(?:info|dbug|trce): \S"
+    r"|(?:Error|Failed)(?: to | \w+ing | in | while | during | response from )"
     r"|(?:Uncaught|Unhandled) |\S+\.rb:\d+:in "
 )
 _RAISED: Final = re.compile(r"(?<![\w/])(?:[A-Za-z_]\w*[.$])*\w*(?:Error|Exception)(?::\s|:?\Z)")
@@ -143,17 +146,19 @@ def _told(text: str) -> Level:
     bad = "rror" in text or "arn" in text or "atal" in text or "anic" in text or "rit" in text
     bad = bad or "ail" in text or "merg" in text or "evere" in text
     if (bad or "nfo" in text or "ebug" in text or "otice" in text or "race" in text) and (
-        found := _BRACKETED.search(text)
+        found := _BRACKETED.search(text) or (_DASHED.search(text) if " - " in text else None)
     ):
         return _BY_WORD[found[1].lower()]
     if "[" in text and (found := _LETTER.search(text)):
         return _BY_LETTER[found[1]]
     if found := _STARTS.match(text):
         return _BY_WORD.get(found[0][:4], Level.ERROR) if found[0][0] in "it" else Level.ERROR
-    if bad:
+    if bad or "err:" in text:
         found = _COLON.search(text)
         if found and not _denied(text, found.start()):
             return _BY_WORD[found[1].lower()]
+    if "rror " in text and (found := _NUMBERED.search(text)) and not _denied(text, found.start()):
+        return Level.ERROR
     if ("Error" in text or "Exception" in text) and _RAISED.search(text):
         return Level.ERROR
     if "egfault" in text or "Segm" in text or "Out of m" in text or "core du" in text:

@@ -61,6 +61,11 @@ ERRORS = (
     '{"level":"info","status":503,"path":"/pay"}',
     "level=info method=GET path=/pay status=504 took=30s",
     '"POST /pay" 503 12ms',
+    "RED error 374",
+    "curl: got error code 28",
+    "2026-11-22 14:00:01 - app - error - boom",
+    "Error response from daemon: no such image",
+    "newco err: disk failing",
 )  # fmt: skip
 WARNINGS = (
     "2026-11-21 03:12:44 WARN slow query: 812 ms",
@@ -125,6 +130,10 @@ NOTHING = (
     "elevel=error_count",
     "status=200 size=503",
     "alert manager reloaded",
+    "no error 3 today",
+    "error 0",
+    "last err: nil",
+    "1 - error-free - ok",
 )
 
 
