@@ -181,7 +181,7 @@ class LogKeys(LogLineKeys):
 
         self.log_prompt.ask(
             Safe("/"), "", taken, typed=typed, left=left,
-            example="words or regex · enter keeps · esc gives up",
+            example="words or regex",
         )  # fmt: skip
 
     def _tell_literal(self, words: str) -> None:
@@ -204,7 +204,7 @@ class LogKeys(LogLineKeys):
 
         self.log_prompt.ask(
             Safe("& only"), str(pane.shown.words), taken, left=lambda: self.to_pane("logs"),
-            example="words · !health without · level:warn",
+            example="words · !health without · level:warn", keys="enter filters · esc gives up",
         )  # fmt: skip
 
     # Other times
@@ -244,7 +244,12 @@ class LogKeys(LogLineKeys):
             self._go_to_time(at)
 
         self.log_prompt.ask(
-            Safe("since"), "", taken, left=lambda: self.to_pane("logs"), example=HOW
+            Safe("since"),
+            "",
+            taken,
+            left=lambda: self.to_pane("logs"),
+            example=HOW,
+            keys="enter goes there · esc gives up",
         )
 
     def action_logs_then(self) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from textual import work
 
 from cockpit.responder import Responder
+from cockpit.text import clean_line
 from screens.container_keys import ContainerKeys
 from screens.panes.log_rows import clock as time_of_day
 from screens.panes.logs import LogsPane
@@ -27,6 +28,7 @@ class LogLineKeys(ContainerKeys):
 
     def __init__(self, responder: Responder) -> None:
         super().__init__(responder)
+        self._keeping = False
         self.logs = LogsPane(id="logs", zone=_zone(responder.config.timezone))
 
     def _containers(self) -> Iterator[Container]:
@@ -134,6 +136,9 @@ class LogLineKeys(ContainerKeys):
     @work(exit_on_error=False)
     async def action_keep_log(self) -> None:
         pane = self.logs
+        if self._keeping:
+            self.say("Still saving; it says when that is done.")
+            return
         if not len(pane.view) or not self.may_write():
             return
         names = ", ".join(pane.names)
@@ -142,6 +147,9 @@ class LogLineKeys(ContainerKeys):
             f", only {pane.filter_words}" if pane.filter_words else ""
         )
         hosts = {str(source.host) for source in self.responder.logs.sources}
+        lines = "1 line" if count == 1 else f"{count:,} lines"
+        self._keeping = True
+        self.say(f"Saving {lines} …")
         try:
             file = await self.responder.keep(
                 what, f"log-{pane.of}", self._as_bytes(), host=hosts.pop() if hosts else ""
@@ -149,7 +157,11 @@ class LogLineKeys(ContainerKeys):
         except OSError as error:
             self.say(f"Nothing was kept: {error.strerror or error}.", bad=True)
             return
-        self.say(f"{count:,} lines are kept in {file}.")
+        finally:
+            self._keeping = False
+        folder = self.responder.folder
+        there = clean_line(str(folder / file if folder else file))
+        self.say(f"{lines} saved: {there}")
 
     def _as_bytes(self) -> Iterator[bytes]:
         """What is shown, a few thousand lines at a time, each with its time and its log."""

@@ -26,6 +26,7 @@ class LogPrompt(Horizontal):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self.label = Static("", markup=False)
+        self.hint = Static("", markup=False)
         keys = {"enter": self._enter, "escape": self._escape}
         self.line = Answer("", keys, id="log-line")
         self._taken: Callable[[str], None] = _nothing
@@ -36,6 +37,7 @@ class LogPrompt(Horizontal):
     def compose(self) -> ComposeResult:
         yield self.label
         yield self.line
+        yield self.hint
 
     def ask(
         self,
@@ -46,11 +48,16 @@ class LogPrompt(Horizontal):
         typed: Callable[[str], None] = _nothing,
         left: Callable[[], None] = lambda: None,
         example: str = "",
+        keys: str = "enter keeps · esc gives up",
     ) -> None:
-        """Asks for a line. taken: what becomes of it; typed: with each key; left: at escape."""
+        """Asks for a line. taken: what becomes of it; typed: with each key; left: at escape.
+
+        keys: what they are, in sight all the while.
+        """
         self._taken, self._typed, self._left = taken, typed, left
         self.label.update(paint.text((Safe(f" {label} "), "key")))
         self.line.placeholder = example
+        self.hint.update(paint.text((Safe(f" {keys}"), "faint")))
         self.line.shut = False
         with self.prevent(Answer.Changed):
             self.line.value = value

@@ -132,10 +132,16 @@ async def test_a_filter_is_asked_for_under_the_lines(tmp_path: Path) -> None:
         assert "ERROR broken" in shown(main.logs)
 
 
+def toast(pilot: Pilot[int], words: str) -> bool:
+    return any(words in one.message for one in pilot.app._notifications)
+
+
 async def test_going_to_another_pane_ends_the_question(tmp_path: Path) -> None:
     async with following(tmp_path, Written("web", numbered(5))) as (pilot, _, main):
         await press(pilot, "slash")
         assert main.log_prompt.display
+        await press(pilot, "x")
+        assert "esc gives up" in str(main.log_prompt.hint.render())
         main.to_pane("timeline")
         await until(pilot, lambda: not main.log_prompt.display)
 
@@ -194,6 +200,8 @@ async def test_what_is_shown_is_kept_as_evidence(tmp_path: Path) -> None:
             for entry in responder.incident.entries
             if isinstance(entry.record.event, e.EvidenceSaved)
         )
+        await until(pilot, lambda: toast(pilot, f"3 lines saved: {responder.folder}/{event.file}"))
+        assert toast(pilot, "Saving 3 lines …")
         assert event.what == "3 log lines of web, worker, only !line 2"
         assert responder.folder
         kept = (responder.folder / event.file).read_text()
