@@ -76,6 +76,8 @@ class CockpitApp(App[int]):
         self.responder = responder
         self.opening = opening
         self.main = CockpitScreen(responder)
+        if opening.runbook is None and opening.incident is None:
+            self.main.first = "containers"
         self.theme = responder.config.theme or "ansi-dark"
         self.animation_level = "none"
         self.set_keymap(dict(responder.config.keymap))
@@ -122,6 +124,8 @@ class CockpitApp(App[int]):
             book = Path(self.responder.incident.runbook.path)
         if book is not None:
             await self._read(book)
+            if self.main.focused is self.main.containers:
+                self.main.to_pane("checklist")
         host = opening.host or self.responder.incident.host
         self.main.choose_host(host)
 

@@ -53,7 +53,10 @@ class CockpitScreen(
     RolloutKeys,
     SwarmKeys,
 ):
-    """Draws what the responder holds, and asks it for everything else."""
+    """Draws what the responder holds, and asks it for everything else.
+
+    first: the pane that has the keys at the start.
+    """
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
 
@@ -114,6 +117,7 @@ class CockpitScreen(
         self._fed_at = 0.0
         self._bannered = Safe("")
         self._lost: frozenset[str] = frozenset()
+        self.first = "checklist"
 
     def compose(self) -> ComposeResult:
         yield self.status
@@ -131,8 +135,8 @@ class CockpitScreen(
     def on_mount(self) -> None:
         self.responder.changed = self._mark
         self.responder.links.asker = self.answer
-        self.checklist.focus()
-        self._choose("checklist")
+        self.set_focus(self.query_one(f"#{self.first}"))
+        self._choose(self.first)
         self.set_interval(FEED, self._feed)
         self.set_interval(CLOCK, self._mark)
 

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from cockpit.containers.order import At, Rank, Ranked, just_restarted
 from cockpit.containers.reasons import not_started, reason
 from cockpit.text import Safe, clean_line
+from cockpit.words import many
 from screens import paint
 from screens.lines import pointer
 from screens.paint import Part, Row
@@ -251,7 +252,7 @@ def why(container: Container, clock: datetime) -> str:
     if container.state != "restarting" and container.finished_at:
         parts.append(f"{ago((clock - container.finished_at).total_seconds())} ago")
     if container.restarts:
-        parts.append(f"{container.restarts} restarts")
+        parts.append(many(container.restarts, "restart"))
     return " · ".join(parts)
 
 

@@ -131,6 +131,8 @@ async def test_names_states_and_reasons_are_told_at_every_width(width: int) -> N
         assert "healthy" in line_of(shown, "db")
         if width >= 54:
             assert "killed, out" in line_of(shown, "worker")
+        if width >= 200:
+            assert line_of(shown, "worker").split(" · ")[2].startswith("1 restart ")
         if width >= 80:
             assert "312 MiB / 512 MiB" in line_of(shown, "db")
             assert "3 d" in line_of(shown, "db")
