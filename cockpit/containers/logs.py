@@ -278,8 +278,9 @@ class Tail:
             await asyncio.sleep(0.2)
             return
         self._break_off()
-        self._say("This container does not run; its log goes on when it starts.")
-        since = moment(got.state.finished_at) or self._engine.now()
+        ended = moment(got.state.finished_at)
+        self._say(("" if self.total else _wrote_nothing(ended)) + _STOPPED)
+        since = ended or self._engine.now()
         events = self._engine.events_stream(since, container=got.id, events=("start", "destroy"))
         async with aclosing(events) as happened:
             async for event in happened:
@@ -316,6 +317,13 @@ class Tail:
     def _say(self, note: str) -> None:
         if note != self._said:
             self._said = Safe(note)
+
+
+_STOPPED: Final = "This container does not run; its log goes on when it starts."
+
+
+def _wrote_nothing(ended: datetime | None) -> str:
+    return f"It wrote nothing; it ended {ended:%H:%M:%S} UTC. " if ended else "It wrote nothing. "
 
 
 GAP: Final = Safe(

@@ -178,6 +178,13 @@ async def test_a_removed_container_ends_the_tail_in_words(dockerd: Dockerd, unti
         assert texts(tail) == ["up"]
 
 
+async def test_one_that_ended_and_wrote_nothing_says_so(dockerd: Dockerd, until: Until) -> None:
+    dockerd.run("silent", "exit 0")
+    async with tailing(dockerd.socket, "silent") as tail:
+        await until(lambda: tail.note.startswith("It wrote nothing; it ended "))
+        assert "UTC. This container does not run; its log goes on" in tail.note
+
+
 async def test_an_engine_restart_is_followed_and_its_trouble_told(
     dockerd: Dockerd, until: Until
 ) -> None:
