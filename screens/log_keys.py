@@ -229,6 +229,7 @@ class LogKeys(LogLineKeys):
         finally:
             self._loading = False
             if pane.window is window:
+                pane.not_loaded = logs.not_loaded
                 pane.loaded_older(said)
 
     def action_log_since(self) -> None:
@@ -295,6 +296,7 @@ class LogKeys(LogLineKeys):
             self.say(str(trouble), bad=True)
         if pane.window is not window:
             return
+        pane.not_loaded = logs.not_loaded
         pane.loaded_older(said)
         pane.go_to_time(nanoseconds)
         if not len(pane.view):

@@ -44,7 +44,7 @@ class LogsPane(Lines):
         """The responder went on beyond the first line that is loaded."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f", "follow", "follow", id="log.follow", tooltip="Follow the end, or hold"),
+        Binding("f", "follow", "follow", id="log.follow", tooltip="Follow the end, or pause"),
         Binding("slash", "screen.search", "search", id="log.search", tooltip="Search"),
         Binding("ampersand", "screen.only_matching", "filter", id="log.only",
                 tooltip="Only lines that fit; ! those that do not; level:warn"),
