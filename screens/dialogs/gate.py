@@ -263,6 +263,10 @@ class Gate(ModalScreen[tuple[guard.Pass, ...] | None]):
         if left[0] == "reason" and not text.strip():
             self._say(clean_line(self.asked.reason_wanted), "bad")
             return
+        if left[0] == "reason" and _by_reflex(text):
+            self.query_one(Answer).value = ""
+            self._say(Safe("That is no reason: say why in a word or two · esc leaves it"), "bad")
+            return
         if left == ["name"] and self._whole_at is None:
             self._say(Safe("The down key shows the rest first."), "bad")
             return
@@ -329,6 +333,12 @@ class Gate(ModalScreen[tuple[guard.Pass, ...] | None]):
 
     def action_leave(self) -> None:
         self.dismiss(None)
+
+
+def _by_reflex(reason: str) -> bool:
+    """Whether it is one character, or what the key that runs things leaves when it is held."""
+    letters = "".join(reason.split()).lower()
+    return len(letters) < 2 or not letters.strip("y")
 
 
 def _carried(intent: guard.Intent) -> str:

@@ -121,6 +121,21 @@ async def test_a_name_typed_under_half_a_command_runs_nothing(size: tuple[int, i
         assert [(one.how, one.reason) for one in given[0]] == [("typed prod-1", "hurry")]
 
 
+async def test_a_reason_pressed_by_reflex_is_none() -> None:
+    async with gate(intent("rm -rf /x", Risk.CHANGE, skipped_diagnosis=True), SIZES[0]) as (
+        pilot, panel, given,
+    ):  # fmt: skip
+        for keys in ("yyy", "y", "k", "Y y"):
+            await pilot.press(*(key.replace(" ", "space") for key in keys), "enter")
+            await pilot.pause()
+            assert "That is no reason" in drawn(pilot.app)
+            assert not panel.given and not given
+            assert panel.query_one(Answer).value == ""
+        await pilot.press(*"oom", "enter", "y")
+        await pilot.pause(0.1)
+        assert given[0] is not None and given[0][0].reason == "oom"
+
+
 async def test_every_character_of_a_command_can_be_read_in_the_gate() -> None:
     command = "echo '" + "x" * 9_000 + "'  a   b\n\ttouch 'ニュース" + "語" * 90 + "'"
     async with gate(intent(command), (80, 24)) as (_, panel, _):
