@@ -151,7 +151,9 @@ def _restless(row: Container, restarts: Restarts, limits: Thresholds, now: float
 
     def said() -> tuple[Safe, Safe]:
         words = many(number, "restart")
-        whole = f"{row.name}: {words} in 10 minutes (limit {limits.restarts})"
+        # Those from before it was watched count for no limit, but stand in the table.
+        ever = f", {row.restarts} in all" if row.restarts and row.restarts > number else ""
+        whole = f"{row.name}: {words} in 10 minutes (limit {limits.restarts}){ever}"
         return Safe(words.upper()), Safe(whole)
 
     near = bool(number) and now - restarts.seen[-1] < 1.0

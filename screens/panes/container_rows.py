@@ -71,8 +71,11 @@ PERCENT: Final = 5
 """Cells of the memory column while it has room for a percentage alone."""
 
 
-def columns(width: int, rows: Sequence[Container], hosts: int) -> Columns:
-    """The columns that fit in so many cells. hosts: of how many hosts there are rows."""
+def columns(width: int, rows: Sequence[Container], hosts: int, *, placed: bool = False) -> Columns:
+    """The columns that fit in so many cells.
+
+    hosts: of how many hosts there are rows. placed: they are ordered by project, so it is seen.
+    """
     longest = max((cell_len(row.name) for row in rows), default=SHORTEST)
     wish = max(SHORTEST, min(LONGEST, longest))
     need = {
@@ -85,6 +88,9 @@ def columns(width: int, rows: Sequence[Container], hosts: int) -> Columns:
         need["place"] = 0
     got = {"state": 12}
     left = width - 2 - got["state"]
+    if placed and left - need["place"] >= SHORTEST:
+        got["place"] = need["place"]
+        left -= need["place"]
     for what, cells in _ORDER:
         cells = cells or need[what]
         if not cells:
@@ -169,10 +175,15 @@ def head(widths: Columns) -> Row:
         f"{' CPU, 30 s a bar' if widths.trend > 9 else ' TREND':<{widths.trend}}"
         if widths.trend
         else "",
-        f"{' PROJECT/SERVICE'[: widths.place]:<{widths.place}}" if widths.place else "",
+        f"{_place_head(widths.place):<{widths.place}}" if widths.place else "",
         f"{' HOST':<{widths.host}}" if widths.host else "",
     ]
     return paint.row((Safe("".join(cells).rstrip()), "faint"))
+
+
+def _place_head(width: int) -> str:
+    """Whole words, as far as they fit."""
+    return next((h for h in (" PROJECT/SERVICE", " PROJECT") if len(h) <= width), " PROJ"[:width])
 
 
 def row(

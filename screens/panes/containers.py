@@ -236,7 +236,9 @@ class ContainersPane(Lines):
         hidden = len(fitting) - len(self._listed)
         self._title(title, len(rows), len(fitting), hidden)
         some = [one.row for one in self._listed[:MEASURED]]
-        self._columns = container_rows.columns(self._width, some, len(self.hosts))
+        self._columns = container_rows.columns(
+            self._width, some, len(self.hosts), placed=self.order is Order.PLACE
+        )
         self._top = [*self._troubles(), *self._disks()]
         if self._listed:
             self._top.append(container_rows.head(self._columns))

@@ -96,7 +96,7 @@ def test_restarts_count_within_ten_minutes_and_from_when_it_was_first_seen() -> 
     known, said = told(known, 850.0, row(restarts=43))
     assert said == [], "the first of the three is ten minutes ago and no longer counts"
     known, said = told(known, 860.0, row(restarts=44))
-    assert said == [(RESTARTS, False, "web: 3 restarts in 10 minutes (limit 3)")]
+    assert said == [(RESTARTS, False, "web: 3 restarts in 10 minutes (limit 3), 44 in all")]
     known, said = told(known, 1000.0, row(restarts=45))
     assert said == []
     known, said = told(known, 1599.0, row(restarts=45))
@@ -158,7 +158,7 @@ def test_what_happened_while_nobody_looked_is_not_of_the_last_minutes() -> None:
     look(70.0, 9 * hour + MINUTE, 8)
     look(90.0, 9 * hour + MINUTE, 10)
     assert [one.words for one in limits.over.values()] == [
-        "web: 3 restarts in 10 minutes (limit 3)"
+        "web: 3 restarts in 10 minutes (limit 3), 10 in all"
     ]
 
 

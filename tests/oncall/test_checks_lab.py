@@ -124,6 +124,6 @@ async def test_a_limit_that_is_crossed_is_on_the_timeline_of_an_open_incident_on
         ]
         assert len(told) == len({(one.container, one.what) for one in told})
         words = next(one.words for one in told if one.what == "restarts")
-        assert words == "receipts-worker: 1 restart in 10 minutes (limit 1)"
+        assert words.startswith("receipts-worker: 1 restart in 10 minutes (limit 1)")
     finally:
         await responder.close()

@@ -158,6 +158,7 @@ def test_columns_yield_by_importance_and_the_name_last() -> None:
     for narrow, wide in pairwise(seen):
         assert narrow < wide, "what has room keeps it as the pane widens"
     assert columns(53, rows, 1).name >= 24
+    assert not columns(80, rows, 1).place and columns(80, rows, 1, placed=True).place
     assert columns(53, rows, 2).host and not columns(200, rows, 1).host
 
 
