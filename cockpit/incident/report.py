@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from cockpit.incident.events import NoteAdded
 from cockpit.incident.incident import Incident, Mark, Rolled, Run, RunState
 from cockpit.incident.rollouts import counted, standings, took
-from cockpit.incident.timeline import line, outcome
+from cockpit.incident.timeline import line, outcome, pinned_from
 from cockpit.text import Redactor, Safe, clean, clean_line, code_span, fence
 from cockpit.words import duration, size
 
@@ -145,8 +146,13 @@ def _timeline(incident: Incident, redact: Redactor) -> str:
         if entry.at.date() != day:
             day = entry.at.date()
             lines += ["", f"**{day:%Y-%m-%d}**", ""]
-        text = spans(line(entry.record.event, incident), redact)
         was = f" (recorded at {entry.record.ts:%H:%M})" if entry.corrected else ""
+        event = entry.record.event
+        if isinstance(event, NoteAdded) and event.log and "\n" in event.text:
+            lines.append(f"[{entry.at:%H:%M}] {prose(pinned_from(event.source), redact)}:{was}")
+            lines += ["", fence(redact(clean(event.text))), ""]
+            continue
+        text = spans(line(event, incident), redact)
         # Two spaces: a markdown line break, so that the lines stay lines and read well with cat.
         lines.append(f"[{entry.at:%H:%M}] {text}{was}  ")
     return "\n".join(lines)

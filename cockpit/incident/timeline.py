@@ -32,6 +32,11 @@ def line(event: e.Event, incident: Incident) -> Safe:
     return clean_line(_words(event, incident))
 
 
+def pinned_from(source: str) -> str:
+    """Where lines of a log are from, before them: `Log of web at 14:03:09 UTC`."""
+    return source[:1].upper() + source[1:]
+
+
 def only_mitigated(event: e.IncidentReopened, incident: Incident) -> bool:
     """Whether what was opened again had not been resolved before that."""
     known = {entry.record.seq: entry.record.event for entry in incident.entries}
@@ -87,6 +92,10 @@ def _words(event: e.Event, incident: Incident) -> str:
             return f"Not mitigated after all{_because(reason)}"
         case e.IncidentReopened(reason=reason):
             return f"Reopened{_because(reason)}"
+        case e.NoteAdded(text=text, source=source, log=log) if log:
+            first, *more = text.splitlines() or [""]
+            rest = f" … and {many(len(more), 'more line')}" if more else ""
+            return f"{pinned_from(source)}: {first.strip()}{rest}"
         case e.NoteAdded(text=text, source=source):
             parts = [part.strip() for part in text.splitlines()]
             return f"Note: {' / '.join(parts)}" + (f" ({source})" if source else "")

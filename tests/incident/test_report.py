@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from cockpit.incident import events as e
 from cockpit.incident.incident import Incident, fold
 from cockpit.incident.report import HEAD_LINES, TAIL_LINES, report
+from cockpit.incident.timeline import line
 
 START = datetime(2026, 11, 21, 23, 50, tzinfo=UTC)
 STEP = e.StepRef("01.md", "verification/health")
@@ -149,6 +150,15 @@ def test_secrets_in_output_and_commands_are_redacted() -> None:
     assert text.count("[REDACTED:") >= 2
 
 
+def test_pinned_lines_stand_below_where_they_are_from() -> None:
+    pin = e.NoteAdded(text="Trace:\n  * line 3", source="log of web at 14:03:09 UTC", log="web")
+    incident = told(pin, e.NoteAdded(text="after"))
+    rows = report(incident, lambda run: b"").split("\n")
+    at = next(n for n, row in enumerate(rows) if row.endswith("Log of web at 14:03:09 UTC:"))
+    assert rows[at + 1 : at + 7] == ["", "```", "Trace:", "  * line 3", "```", ""]
+    assert line(pin, incident) == "Log of web at 14:03:09 UTC: Trace: … and 1 more line"
+
+
 HOSTILE = st.text(
     st.sampled_from("`*_[]()<>#|~&!\\\n\r\t\x1b\u202e\x9b-=+. aé$") | st.characters(), max_size=60
 )
@@ -159,6 +169,7 @@ def test_no_text_becomes_markup(text: str, output: str) -> None:
     incident = told(
         e.IncidentDeclared(title=text, severity=e.Severity.P1, service=text),
         e.NoteAdded(text=text, source=text),
+        e.NoteAdded(text=f"{text}\n{text}", source=text, log=text),
         asked(text),
         finished(),
         e.StepFailed(step=STEP, title=text, reason=text),

@@ -170,7 +170,10 @@ async def test_a_line_a_trace_and_a_range_are_pinned_with_their_container_and_ti
         assert pinned()[2].text == "line 0\nline 1\nline 2"
         assert " to " in pinned()[2].source
         assert "range" not in title(main)
-        await until(pilot, lambda: "Note: line 0 / line 1" in shown(main.timeline))
+        await until(
+            pilot,
+            lambda: "UTC: line 0 … and 2 more lines" in " ".join(shown(main.timeline).split()),
+        )
 
 
 async def test_a_range_that_is_too_long_is_cut_and_that_is_said(tmp_path: Path) -> None:
@@ -329,7 +332,7 @@ async def test_an_entry_is_opened_whole_and_pinned_from_there(tmp_path: Path) ->
             ["order", "88213"]
         ]
         await press(pilot, "m")
-        await until(pilot, lambda: "Note: " in shown(main.timeline))
+        await until(pilot, lambda: "Log of web at " in shown(main.timeline))
         assert responder.folder
 
 
