@@ -292,6 +292,21 @@ async def test_since_a_time_loads_what_is_missing(tmp_path: Path) -> None:
                                        for one in pilot.app._notifications))  # fmt: skip
 
 
+async def test_each_of_several_logs_is_loaded_since_then_or_it_is_said_from_when(
+    tmp_path: Path,
+) -> None:
+    quiet = Written("db", [said(f"db {n}", n) for n in range(0, 1000, 100)])
+    web = Written("web", [said(f"web {n}", n) for n in range(500, 1000)])
+    async with following(tmp_path, quiet, web) as (pilot, _, main):
+        at = BEGAN + timedelta(seconds=300)
+        await pilot.press("s", *f"{at:%Y-%m-%d %H:%M:%S}", "enter")
+        first = f"{BEGAN + timedelta(seconds=500):%H:%M:%S}"
+        await until(pilot, lambda: toast(pilot, f"web only from {first} on (no older line"))
+        assert main.logs.line() == said("db 300", 300)
+        assert main.logs.window.end - main.logs.window.first == 510
+        assert main.logs.not_loaded == main.responder.logs.not_loaded
+
+
 async def test_from_a_timeline_entry_to_the_lines_of_that_moment(tmp_path: Path) -> None:
     log = Written("web", numbered(300), 300)
     async with following(tmp_path, log) as (pilot, responder, main):
