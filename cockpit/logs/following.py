@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from cockpit.logs.line import Line, Stream
@@ -252,6 +252,7 @@ class Following:
         # What is as old as the first line there comes from before it: times can be whole seconds.
         inside = [line for line in lines if line.at > begins]
         if inside:
+            window.prepend((), room=_size(inside))  # as these were asked for
             window.add(origin, inside, late=True)
         if lines:
             self._oldest[origin] = min(lines[0].at, self._oldest.get(origin, LATER))
@@ -260,9 +261,14 @@ class Following:
     def _put_before(self, older: list[tuple[int, Line]]) -> None:
         if older:
             older.sort(key=lambda held: held[1].at)
-            self.window.prepend(older, room=sum(len(line.text) for _, line in older))
+            self.window.prepend(older, room=_size(line for _, line in older))
 
     async def close(self) -> None:
         """Follow nothing any more."""
         self.follow(())
         await asyncio.gather(*self._closing, return_exceptions=True)
+
+
+def _size(lines: Iterable[Line]) -> int:
+    """What a window reckons for their text."""
+    return sum(len(line.text.encode()) + 1 for line in lines)

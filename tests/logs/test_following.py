@@ -124,6 +124,17 @@ async def test_a_log_that_is_held_from_later_on_than_was_asked_says_so() -> None
     await following.close()
 
 
+async def test_lines_that_were_asked_for_put_none_out_of_the_window() -> None:
+    quiet, web = Log("db", range(0, 100_000, 40_000)), Log("web", range(1, 100_000, 10))
+    following = Following()
+    following.window = Window(20_000)
+    following.follow([quiet, web])
+    following.take()
+    assert await following.since(0) == ()
+    assert len(shown(following)) == 10_003
+    await following.close()
+
+
 async def test_a_log_that_was_silent_is_not_taken_for_one_that_begins_later() -> None:
     second = 10**9
     web = Log("web", [100 * second, 800 * second, 900 * second], shown=1)
