@@ -31,8 +31,10 @@ async def main(config: Path, to: Path) -> None:
         app.main.checklist.go_to_id("diagnosis")
         await pilot.press("enter")
         await pilot.pause(2)
-        names = sorted(row.name for row in responder.watch.snapshot.rows)
-        await pilot.press("1", *["j"] * names.index("kamiyo"), "enter")
+        await pilot.press("1")
+        while (one := app.main.containers.container()) is None or one.name != "kamiyo":
+            await pilot.press("j")
+        await pilot.press("enter")
         await pilot.pause(2)
         await pilot.press("3", "j", "enter")
         await pilot.pause(3)

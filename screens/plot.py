@@ -56,7 +56,7 @@ def _level(value: float | None, top: float, height: int) -> int:
     """In eighths of a line; what is known is seen, be it nothing."""
     if value is None:
         return 0
-    return max(1, min(8 * height, round(value / top * 8 * height))) if top > 0 else 1
+    return max(1, min(8 * height, round(min(value / top, 1) * 8 * height))) if top > 0 else 1
 
 
 def rows(plot: Plot, height: int, width: int, mark: int | None) -> list[tuple[Part, ...]]:

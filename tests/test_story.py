@@ -221,9 +221,9 @@ def test_without_docker_network_or_config_it_opens_and_says_what_is_missing(
     }
     with Terminal(cockpit(), size=size, environ=environ, cwd=tmp_path) as terminal:
         terminal.wait("no incident yet")
-        terminal.wait("No runbook chosen")
-        terminal.keys("1")
         terminal.wait("No Docker at this")
+        terminal.keys("3")
+        terminal.wait("No runbook chosen")
         terminal.keys("2")
         terminal.wait("No container chosen")
         terminal.keys("4")

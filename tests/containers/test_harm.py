@@ -126,7 +126,7 @@ def test_attacks_that_were_opened_and_pinned_are_harmless_in_every_file(bench: B
     terminal.keys("Escape")
     terminal.wait("Log entry", gone=True)
     terminal.keys("m")
-    terminal.wait("Note: all of them")
+    terminal.wait("UTC: all of them")
     terminal.keys("k", "v")
     terminal.wait("range of 1 line")
     terminal.type("k" * 30)
