@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,9 +137,17 @@ def test_attacks_that_were_opened_and_pinned_are_harmless_in_every_file(bench: B
     bench.attacked.is_unharmed(since)
     (folder,) = (bench.state / "incidents").iterdir()
     for name in ("journal.jsonl", "incident.md"):
-        text = (folder / name).read_text()
-        assert "all of them" in text
+        text = written(folder / name, "all of them")
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text), name
+
+
+def written(file: Path, words: str) -> str:
+    """A file once the words are in it: the markdown follows the journal by a moment."""
+    until = time.monotonic() + 30
+    while not file.exists() or words not in (text := file.read_text()):
+        assert time.monotonic() < until, f"{words!r} never came into {file.name}"
+        time.sleep(0.1)
+    return text
 
 
 def test_an_engine_whose_every_word_is_an_attack_is_only_read(tmp_path: Path) -> None:
