@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from cockpit.containers.engine import EngineTrouble
+from cockpit.containers.wire import State
 from cockpit.text import clean_line
 
 T = TypeVar("T")
@@ -18,29 +19,6 @@ def decoded(body: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
         raise EngineTrouble(f"cannot be read: {clean_line(body[:60])!r}") from wrong
-
-
-class Checked(msgspec.Struct, frozen=True, rename="pascal"):
-    start: str = ""
-    end: str = ""
-    exit_code: int = 0
-    output: str = ""
-
-
-class HealthLog(msgspec.Struct, frozen=True, rename="pascal"):
-    status: str = ""
-    failing_streak: int = 0
-    log: list[Checked] | None = None
-
-
-class State(msgspec.Struct, frozen=True, rename="pascal"):
-    status: str = ""
-    exit_code: int = 0
-    oom_killed: bool = msgspec.field(default=False, name="OOMKilled")
-    error: str = ""
-    started_at: str = ""
-    finished_at: str = ""
-    health: HealthLog | None = None
 
 
 class Healthcheck(msgspec.Struct, frozen=True, rename="pascal"):

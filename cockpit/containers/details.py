@@ -20,6 +20,7 @@ from cockpit.words import duration, lasted, size
 if TYPE_CHECKING:
     from cockpit.containers.engine import Engine
     from cockpit.containers.wire import Event
+    from cockpit.containers.wire import Health as Checks
 
 T = TypeVar("T")
 
@@ -337,7 +338,7 @@ def _networks(settings: wire.NetworkSettings) -> tuple[Safe, ...]:
     return tuple(found)
 
 
-def _health(health: wire.HealthLog | None, check: wire.Healthcheck | None) -> Health | None:
+def _health(health: Checks | None, check: wire.Healthcheck | None) -> Health | None:
     if health is None or health.status in ("", "none"):
         return None
     checks = [

@@ -7,12 +7,12 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from cockpit import text
+from cockpit import keeping, text
 from cockpit.containers.container import moment
 from cockpit.containers.engine import Engine, EngineTrouble, NoSuchContainer
 from cockpit.containers.frames import STDERR, Framed, Joined, Lined, Message, Resume
@@ -20,7 +20,6 @@ from cockpit.logs.flood import BREATH_S, FULL, LOOK_S, SHOWN, Block, Flood, Pace
 from cockpit.logs.inbox import KEPT_LINES, Inbox
 from cockpit.logs.line import Line, Stream
 from cockpit.logs.source import Batch, LogTrouble
-from cockpit.target.target import LinkDown
 from cockpit.text import Safe
 
 BUSY: Final = 0.005
@@ -77,10 +76,7 @@ class Tail:
     async def close(self) -> None:
         """Stop following; the lines stay."""
         main, self._main = self._main, None
-        if main is not None:
-            main.cancel()
-            with suppress(asyncio.CancelledError):
-                await main
+        await keeping.end(main)
 
     @property
     def lines(self) -> deque[Line]:
@@ -162,17 +158,7 @@ class Tail:
                 said = text.clean_line(repr(fault))
                 self._say(f"A fault of cockpit's own: {said}. It tries again.")
             failures = 0 if self._reached else failures + 1
-            await self._rest(min(0.1 * 2**failures, 2.0))
-
-    async def _rest(self, seconds: float) -> None:
-        target = self._engine.target
-        if target.link.state.usable:
-            await asyncio.sleep(seconds)
-            return
-        try:
-            await target.ready()
-        except LinkDown:
-            await asyncio.sleep(2.0)
+            await keeping.rest(self._engine.target, min(0.1 * 2**failures, 2.0))
 
     async def _follow(self) -> None:
         """Read until the engine ends the log, which is when the container stops."""

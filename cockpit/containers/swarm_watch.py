@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from cockpit import keeping
 from cockpit.containers import far
 from cockpit.containers.engine import Engine, EngineTrouble
 from cockpit.containers.swarm import Swarm, absent, fold
@@ -51,10 +52,7 @@ class SwarmWatch:
 
     async def close(self) -> None:
         main, self._main = self._main, None
-        if main is not None:
-            main.cancel()
-            with suppress(asyncio.CancelledError):
-                await main
+        await keeping.end(main)
 
     def look(self, by: int) -> None:
         """Somebody begins (1) or ceases (-1) to look: then tasks and nodes are asked for too."""

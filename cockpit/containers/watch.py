@@ -6,19 +6,19 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
+from cockpit import keeping
 from cockpit.containers.container import Container, from_inspect, from_list
 from cockpit.containers.engine import Engine, EngineTrouble, NoSuchContainer
 from cockpit.containers.history import History
 from cockpit.containers.numbers import STREAMS, Numbers
 from cockpit.containers.stats import Sample
 from cockpit.containers.wire import Listed
-from cockpit.target.target import LinkDown
 from cockpit.text import Safe, clean_line
 
 INSPECTED_STOPPED: Final = 200
@@ -96,10 +96,7 @@ class Watch:
         """Stop watching. The engine stays open: it is not ours."""
         self._unwatch()
         main, self._main = self._main, None
-        if main is not None:
-            main.cancel()
-            with suppress(asyncio.CancelledError):
-                await main
+        await keeping.end(main)
         if self._telling is not None:
             self._telling.cancel()
 
@@ -207,18 +204,7 @@ class Watch:
                 )
             self._changed()
             failures = 0 if self._at is not None and self._at > began else failures + 1
-            await self._rest(min(0.25 * 2**failures, 1.0))
-
-    async def _rest(self, seconds: float) -> None:
-        """Wait before the next attempt; for the link when that is what is missing."""
-        target = self._engine.target
-        if not target.link.state.usable:
-            try:
-                await target.ready()
-            except LinkDown:
-                await asyncio.sleep(2.0)
-            return
-        await asyncio.sleep(seconds)
+            await keeping.rest(self._engine.target, min(0.25 * 2**failures, 1.0))
 
     async def _session(self) -> None:
         """Follow the engine until something breaks. Raises a group of EngineTrouble."""

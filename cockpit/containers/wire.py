@@ -31,6 +31,7 @@ class Probe(msgspec.Struct, frozen=True, rename="pascal"):
     end: str = ""
     exit_code: int = 0
     output: str = ""
+    start: str = ""
 
 
 class Health(msgspec.Struct, frozen=True, rename="pascal"):

@@ -5,12 +5,29 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from typing import Final
 
-from cockpit import text
+from cockpit import keeping, text
+from cockpit.logs.source import LogTrouble
 from cockpit.target import guard
+from cockpit.target.reading import read
 from cockpit.target.target import LinkDown, LinkLost, Target
 from cockpit.text import Safe
+
+WITHIN: Final = 15.0
+
+
+async def asked(target: Target, let: Callable[[str], guard.Pass], command: str) -> bytes:
+    """What a command on a host says, once. Raises LogTrouble where it cannot be had in time."""
+    host = text.clean_line(target.name)
+    try:
+        said = await read(target, let(command), WITHIN)
+    except (LinkLost, LinkDown, OSError, guard.Refused) as lost:
+        why = text.clean_line(str(lost)) or "the link is gone"
+        raise LogTrouble(f"{host}: {why}") from lost
+    if said.cut:
+        raise LogTrouble(f"{host} has not sent it within {WITHIN:.0f} s.")
+    return said.output
 
 
 class Attached:
@@ -41,10 +58,7 @@ class Attached:
 
     async def close(self) -> None:
         main, self._main = self._main, None
-        if main is not None:
-            main.cancel()
-            with suppress(asyncio.CancelledError):
-                await main
+        await keeping.end(main)
 
     async def _run(self) -> None:
         failures = 0
@@ -60,10 +74,4 @@ class Attached:
                 said = text.clean_line(repr(fault))
                 self.said = Safe(f"A fault of cockpit's own: {said}. It tries again.")
             failures = 0 if self.heard > heard else failures + 1
-            if self._target.link.state.usable:
-                await asyncio.sleep(min(0.1 * 2**failures, 2.0))
-                continue
-            try:
-                await self._target.ready()
-            except LinkDown:
-                await asyncio.sleep(2.0)
+            await keeping.rest(self._target, min(0.1 * 2**failures, 2.0))

@@ -12,14 +12,13 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from cockpit import text
-from cockpit.logs.attached import Attached
+from cockpit.logs.attached import Attached, asked
 from cockpit.logs.inbox import Inbox
 from cockpit.logs.line import Line, Stream
 from cockpit.logs.source import Batch, LogTrouble
 from cockpit.logs.stamps import Stamps
 from cockpit.target import guard
-from cockpit.target.reading import flow, read
-from cockpit.target.target import LinkDown, LinkLost
+from cockpit.target.reading import flow
 from cockpit.text import Safe
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ A_SECOND: Final = 200_000
 LONGEST: Final = 1 << 16
 PAGE: Final = 1 << 16
 LARGEST_PAGE: Final = 1 << 23
-WITHIN: Final = 15.0
 MARKS: Final = 10_000
 LATER: Final = 1 << 63
 
@@ -189,14 +187,7 @@ class FileTail:
     async def _piece(self, start: int, end: int) -> list[bytes]:
         """The lines that begin there, up to the end of one."""
         command = PIECE.format(path=shlex.quote(self._path), start=start + 1, length=end - start)
-        try:
-            said = await read(self._target, self._let(command), WITHIN)
-        except (LinkLost, LinkDown, OSError, guard.Refused) as lost:
-            why = text.clean_line(str(lost)) or "the link is gone"
-            raise LogTrouble(f"{self.host}: {why}") from lost
-        inode, _, data = said.output.partition(b"\n")
-        if said.cut:
-            raise LogTrouble(f"{self.host} has not sent it within {WITHIN:.0f} s.")
+        inode, _, data = (await asked(self._target, self._let, command)).partition(b"\n")
         if inode != b"%d" % self._inode:
             raise LogTrouble(f"{self.name} was rotated: older lines are in another file.")
         return data.split(b"\n")[1 if start else 0 : -1]

@@ -13,21 +13,19 @@ import msgspec
 
 from cockpit import text
 from cockpit.containers.frames import Lined
-from cockpit.logs.attached import Attached
+from cockpit.logs.attached import Attached, asked
 from cockpit.logs.flood import BREATH_S, FULL, LOOK_S, Block, Flood, Pace
 from cockpit.logs.inbox import Inbox
 from cockpit.logs.level import level
 from cockpit.logs.line import Level, Line, Stream
 from cockpit.logs.source import Batch, LogTrouble
 from cockpit.target import guard
-from cockpit.target.reading import flow, read
-from cockpit.target.target import LinkDown, LinkLost
+from cockpit.target.reading import flow
 from cockpit.text import Safe
 
 if TYPE_CHECKING:
     from cockpit.target.target import Target
 
-WITHIN: Final = 15.0
 ERROR: Final = 3
 WARNING: Final = 4
 # Without -a it leaves out the text of a message of more than 4,096 bytes.
@@ -172,14 +170,7 @@ class UnitTail:
 
     async def _past(self, which: str) -> list[Entry]:
         command = f"{ASK.format(unit=self._unit)} {which}"
-        try:
-            said = await read(self._target, self._let(command), WITHIN)
-        except (LinkLost, LinkDown, OSError, guard.Refused) as lost:
-            why = text.clean_line(str(lost)) or "the link is gone"
-            raise LogTrouble(f"{self.host}: {why}") from lost
-        if said.cut:
-            raise LogTrouble(f"{self.host} has not sent it within {WITHIN:.0f} s.")
-        raw = said.output.splitlines()
+        raw = (await asked(self._target, self._let, command)).splitlines()
         found = [one for one in map(entry, raw) if one is not None]
         if raw and not found:
             raise LogTrouble(f"journalctl on {self.host}: {text.clean_line(raw[0])}")

@@ -6,12 +6,13 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Iterable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from operator import attrgetter
 from typing import Final, NamedTuple
 
 import msgspec
 
+from cockpit import keeping
 from cockpit.containers.engine import Engine, EngineTrouble, until_quiet
 from cockpit.containers.frames import STDERR, Framed, Joined, Message
 from cockpit.containers.swarm_wire import ListedNode, ListedTask
@@ -19,7 +20,6 @@ from cockpit.logs import flood
 from cockpit.logs.inbox import Rate
 from cockpit.logs.line import Line, Look, Stream
 from cockpit.logs.source import Batch, LogTrouble
-from cockpit.target.target import LinkDown
 from cockpit.text import Safe, clean_line, coloured_line
 
 FIRST: Final = 500
@@ -84,10 +84,7 @@ class ServiceLog:
     async def close(self) -> None:
         """Stop following."""
         main, self._main = self._main, None
-        if main is not None:
-            main.cancel()
-            with suppress(asyncio.CancelledError):
-                await main
+        await keeping.end(main)
 
     @property
     def note(self) -> Safe:
@@ -120,6 +117,8 @@ class ServiceLog:
             found = [one for one in came if one.at < before]
             if len(found) >= count or len(came) == had or tail >= MOST:
                 return tuple(self._lines(found[-count:]))
+            if not came and self._total:
+                await asyncio.sleep(0.5)  # a manager learns of a task after its lines have come
             tail, had = min(4 * tail, MOST), len(came)
 
     async def since(self, at: int, count: int) -> tuple[Line, ...]:
@@ -159,14 +158,7 @@ class ServiceLog:
             except Exception as fault:
                 self._say(f"A fault of cockpit's own: {fault!r}. It tries again.")
             failures = 0 if time.monotonic() - began > 5 else failures + 1
-            await self._rest(min(0.1 * 2**failures, 2.0))
-
-    async def _rest(self, seconds: float) -> None:
-        try:
-            await self._engine.target.ready()
-            await asyncio.sleep(seconds)
-        except LinkDown:
-            await asyncio.sleep(2.0)
+            await keeping.rest(self._engine.target, min(0.1 * 2**failures, 2.0))
 
     async def _follow(self) -> None:
         await self._names.ask()

@@ -177,16 +177,24 @@ class Line:
 
     async def shell(self) -> Session:
         """The shell opened ahead, and another is opened for next time. Raises LinkLost."""
-        warm, self._warm = self._warm, self._ahead()
+        warm, self._warm = self._warm, None
         try:
-            if warm is not None:
-                with contextlib.suppress(asyncssh.ChannelOpenError):
-                    session = await _owned(warm)
-                    if not session.is_closing():
-                        return session
-            return await _owned(self._exec(_SHELL))
+            session = await self._warmed(warm) or await _owned(self._exec(_SHELL))
         except (asyncssh.Error, OSError) as error:
             raise LinkLost(f"no session could be opened: {error}") from None
+        # Not before: a host that allows few would give its last to the one for next time.
+        if self._warm is None:
+            self._warm = self._ahead()
+        return session
+
+    async def _warmed(self, warm: asyncio.Task[Session] | None) -> Session | None:
+        if warm is None:
+            return None
+        try:
+            session = await _owned(warm)
+        except asyncssh.ChannelOpenError:
+            return None
+        return None if session.is_closing() else session
 
     async def socket(self, path: str) -> Session:
         """A unix socket of the host. Raises asyncssh.ChannelOpenError, LinkLost."""

@@ -7,13 +7,12 @@ Podman has systemd's timers, are run by hand. Networks are none, storage is vfs.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from cockpit.logs.line import Line
 from cockpit.runbook.shell import judge
 from cockpit.target.target import Local
 from tests.containers.conftest import CuttingProxy, Until
+from tests.containers.watching import watching
 from tests.lab.fixtures import not_tested
 
 pytestmark = pytest.mark.anyio
@@ -122,18 +122,6 @@ def podman_room(request: pytest.FixtureRequest) -> Iterator[Podman]:
 def podman(podman_room: Podman) -> Iterator[Podman]:
     yield podman_room
     podman_room.podman("rm", "--all", "--force", "--time", "0")
-
-
-@contextlib.asynccontextmanager
-async def watching(path: Path) -> AsyncIterator[Watch]:
-    engine = Engine(Local(), str(path))
-    watch = Watch(engine)
-    watch.start()
-    try:
-        yield watch
-    finally:
-        await watch.close()
-        await engine.close()
 
 
 def rows(watch: Watch) -> dict[str, Container]:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -18,23 +15,12 @@ from cockpit.containers.wire import Config, Inspected, Listed, State
 from cockpit.target.target import Local
 from cockpit.text import Safe
 from tests.containers.conftest import CuttingProxy, Dockerd, Until
+from tests.containers.watching import watching
 
 pytestmark = pytest.mark.anyio
 
 HOSTILE = "[/][@click=app.bell]x[/]\x1b]52;c;aGVsbG8=\x07\x1b[2J\u202e\n\x9b31m"
 UNSAFE = "\x1b\x07\x9b\u202e\n"
-
-
-@contextlib.asynccontextmanager
-async def watching(path: Path, streams: int = 64) -> AsyncIterator[Watch]:
-    engine = Engine(Local(), str(path))
-    watch = Watch(engine, streams=streams)
-    watch.start()
-    try:
-        yield watch
-    finally:
-        await watch.close()
-        await engine.close()
 
 
 def row(watch: Watch, name: str) -> Container:

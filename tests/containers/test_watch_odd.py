@@ -13,30 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.containers.engine import Engine
 from cockpit.containers.history import History
 from cockpit.containers.numbers import AT_ONCE
 from cockpit.containers.stats import Sample, stale
-from cockpit.containers.watch import Watch
-from cockpit.target.target import Local
 from tests.containers.conftest import Until
 from tests.containers.fake_engine import WAYS, FakeEngine
+from tests.containers.watching import watching
 
 pytestmark = pytest.mark.anyio
 
 THOUSANDS = 5000
-
-
-@contextlib.asynccontextmanager
-async def watching(path: Path) -> AsyncIterator[Watch]:
-    engine = Engine(Local(), str(path))
-    watch = Watch(engine)
-    watch.start()
-    try:
-        yield watch
-    finally:
-        await watch.close()
-        await engine.close()
 
 
 @contextlib.contextmanager
