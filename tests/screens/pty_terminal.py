@@ -135,7 +135,7 @@ class Terminal:
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 
-    def wait(self, seconds: float = 5.0, *, reading: bool = True) -> int | None:
+    def wait(self, seconds: float = 30.0, *, reading: bool = True) -> int | None:
         """The exit status, or None when it still runs after some seconds."""
         give_up = time.monotonic() + seconds
         while self.status is None and time.monotonic() < give_up:

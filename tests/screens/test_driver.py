@@ -135,7 +135,7 @@ def becomes_the_same(ours: Terminal, theirs: Terminal) -> None:
         cursor = terminal.screen.cursor
         return terminal.cells(), (cursor.y, cursor.x, cursor.hidden)
 
-    give_up = time.monotonic() + 5
+    give_up = time.monotonic() + 30
     while seen(ours) != seen(theirs) and time.monotonic() < give_up:
         pass
     assert seen(ours) == seen(theirs)
@@ -189,33 +189,47 @@ def tmux(tmp_path: Path) -> Iterator[Callable[..., str]]:
 @pytest.mark.parametrize("app", ["Panes", "Log"])
 def test_the_screen_is_the_same_inside_tmux(tmux: Callable[..., str], app: str) -> None:
     last = {"Panes": "resting", "Log": "61 of it"}[app]
-    screens = []
     for driver in ("textual", "cockpit"):
-        shown = in_tmux(tmux, app, driver, last)
-        screens.append(styled(shown))
-    assert screens[0] == screens[1]
+        in_tmux(tmux, app, driver, last)
+
+    def shown(driver: str) -> list[list[tuple[str, str]]]:
+        return styled(tmux("capture-pane", "-e", "-p", "-t", driver))
+
+    # On a busy machine the last of them may need a moment more.
+    give_up = time.monotonic() + 30
+    while shown("cockpit") != shown("textual") and time.monotonic() < give_up:
+        time.sleep(0.1)
+    assert shown("cockpit") == shown("textual")
 
 
 @pytest.mark.tmux
 def test_text_of_disputed_width_leaves_the_rest_whole_inside_tmux(tmux: Callable[..., str]) -> None:
-    lines = in_tmux(tmux, "Emoji", "cockpit", "end 5").split("\n")
+    in_tmux(tmux, "Emoji", "cockpit", "end 5")
     turns = [" family", " heart", " tone", "plain text"]
-    for index in range(6):
-        plain = re.sub(r"\x1b\[[\d;]*m", "", lines[index])
-        assert plain.rstrip().endswith(f"{turns[index % 4]}> after{'.' * index} |end {index}")
+    ends = [f"{turns[index % 4]}> after{'.' * index} |end {index}" for index in range(6)]
+
+    def shown() -> list[str]:
+        return tmux("capture-pane", "-p", "-t", "cockpit").split("\n")[:6]
+
+    def is_right() -> bool:
+        return all(line.rstrip().endswith(end) for line, end in zip(shown(), ends, strict=True))
+
+    give_up = time.monotonic() + 30
+    while not is_right() and time.monotonic() < give_up:
+        time.sleep(0.1)
+    time.sleep(0.5)  # nothing more is to come
+    assert is_right(), shown()
 
 
-def in_tmux(tmux: Callable[..., str], app: str, driver: str, last: str) -> str:
-    """The screen of an app that has come to rest, as tmux has it."""
+def in_tmux(tmux: Callable[..., str], app: str, driver: str, last: str) -> None:
+    """Starts an app in tmux, and waits for its last words."""
     env = f"COCKPIT_DRIVER={driver} TEXTUAL_ANIMATIONS=none LANG=C.UTF-8 COLORTERM=truecolor"
     command = f"env {env} {sys.executable} {APPS} {app}"
     tmux("new-session", "-d", "-s", driver, "-x", "80", "-y", "24", command)
-    give_up = time.monotonic() + 10
+    give_up = time.monotonic() + 30
     while last not in tmux("capture-pane", "-p", "-t", driver):
         assert time.monotonic() < give_up, tmux("capture-pane", "-p", "-t", driver)
         time.sleep(0.1)
-    time.sleep(1.0)
-    return tmux("capture-pane", "-e", "-p", "-t", driver)
 
 
 def styled(captured: str) -> list[list[tuple[str, str]]]:
@@ -258,7 +272,7 @@ def test_the_loop_goes_on_while_nobody_reads(start: Start, log: Path) -> None:
     terminal.read_until(lambda: "line of the log" in terminal.text())
     terminal.type("m")
     terminal.read_for(0.3)
-    before = newest_line(terminal)
+    before = line_numbers(terminal)[-1]
     stuff(terminal)
     time.sleep(5)
     terminal.type("m")
@@ -266,17 +280,20 @@ def test_the_loop_goes_on_while_nobody_reads(start: Start, log: Path) -> None:
     terminal.read_for(1.0)
     terminal.type("\x0c")
     terminal.read_until(lambda: "." * 80 not in terminal.text())
-    terminal.read_for(0.5)
-    assert newest_line(terminal) > before + 15, "what is wanted now, not a backlog"
-    numbers = [int(it) for it in re.findall(r"(\d{3}) line of the log", terminal.text())]
-    assert numbers == [*range(numbers[0], numbers[0] + 8)]
+
+    def newest_are_shown() -> bool:
+        numbers = line_numbers(terminal)
+        newest = numbers[-1] if numbers else 0
+        return newest > before + 15 and numbers == [*range(newest - 7, newest + 1)]
+
+    terminal.read_until(newest_are_shown)
     report = finished(terminal, log)
-    is_busy = os.getloadavg()[0] > (os.cpu_count() or 1)
-    assert 0 < report["gaps"][-1] < (1.0 if is_busy else 0.2)
+    # Far less than the five seconds in which nobody read, on a busy machine, too.
+    assert 0 < report["gaps"][-1] < 2.5
 
 
-def newest_line(terminal: Terminal) -> int:
-    return max(map(int, re.findall(r"(\d{3}) line of the log", terminal.text())))
+def line_numbers(terminal: Terminal) -> list[int]:
+    return [int(number) for number in re.findall(r"(\d{3}) line of the log", terminal.text())]
 
 
 @pytest.mark.parametrize("how", ["q", "SIGTERM"])
@@ -286,13 +303,11 @@ def test_it_ends_and_gives_the_terminal_back_while_nobody_reads(start: Start, ho
     terminal.answers = False
     stuff(terminal)
     time.sleep(1.5)
-    began = time.monotonic()
     if how == "q":
         terminal.type("q")
     else:
         terminal.signal(signal.SIGTERM)
-    assert terminal.wait(4.0, reading=False) == 0
-    assert time.monotonic() - began < 3.0
+    assert terminal.wait(reading=False) == 0
     terminal.read_until_quiet(0.2)
     assert terminal.raw.endswith(b"\x1b[?1049l\x1b[?25h\x1b[?1004l")
 
@@ -316,10 +331,10 @@ def test_a_terminal_that_answers_and_one_that_does_not(
     rests(terminal)
     report = finished(terminal, log)
     assert (report["rtt"] is not None) == answers
-    assert report["lag"] == (0.0 if answers else None)
+    assert (report["lag"] is not None) == answers
     assert report["positions"] == []
     if answers:
-        assert 0 < report["rtt"] < 2
+        assert 0 < report["rtt"] < 5 and report["lag"] < 5
     else:
         assert 1 <= terminal.asked <= 8
 
@@ -391,7 +406,7 @@ def test_it_is_suspended_and_continued(start: Start) -> None:
     terminal.read_until(lambda: terminal.cells() == whole)
     terminal.signal(signal.SIGCONT)
     terminal.read_until_quiet(0.3)
-    assert terminal.cells() == whole
+    terminal.read_until(lambda: terminal.cells() == whole)
     terminal.type("q")
     assert terminal.wait() == 0
     assert terminal.raw.endswith(b"\x1b[?1049l\x1b[?25h\x1b[?1004l")
@@ -403,7 +418,7 @@ def test_it_ends_when_the_terminal_is_gone(start: Start, log: Path, words: tuple
     terminal.read_until(lambda: "line of the log" in terminal.text())
     os.close(terminal.fd)
     terminal.fd = -1
-    status = terminal.wait(5.0, reading=False)
+    status = terminal.wait(reading=False)
     assert status == (0 if words else -signal.SIGHUP)
 
 
@@ -412,7 +427,7 @@ def test_the_mouse_works(start: Start) -> None:
     rests(terminal)
     assert b"\x1b[?1003h" in terminal.raw
     terminal.type("\x1b[<0;3;24M\x1b[<0;3;24m")
-    assert terminal.wait(30.0) == 0
+    assert terminal.wait() == 0
     assert b"\x1b[?1003l" in terminal.raw
 
 
