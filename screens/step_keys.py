@@ -20,6 +20,7 @@ from cockpit.words import duration
 from screens.asking import Asking
 from screens.dialogs.form import Field, Form
 from screens.panes.checklist import Checklist
+from screens.panes.run_rows import stands
 
 if TYPE_CHECKING:
     from cockpit.runbook.model import Placeholder
@@ -132,9 +133,14 @@ class StepKeys(Asking):
 
         job = await self.run_text(command, None, apart=apart)
         if job:
-            title = clean_line(f" {command}")
+            log = self.responder.log
             self.app.push_screen(
-                Reader(title, lambda: self.responder.log.output_text(job), grows=True)
+                Reader(
+                    clean_line(f" {command}"),
+                    lambda: log.output_text(job),
+                    grows=True,
+                    stands=lambda: stands(log.incident.runs.get(job)),
+                )
             )
 
     @work(exit_on_error=False)
@@ -362,7 +368,7 @@ class StepKeys(Asking):
         """
         if not intent.skipped_diagnosis or "diagnosis" in self.responder.incident.told:
             return Safe("")
-        return pitfalls.sentence("diagnosis", self.responder.handbook)
+        return pitfalls.sentence("diagnosis", self.responder.handbook, intent.command)
 
     async def saved_first(self, saving: Awaitable[str], beside: Safe) -> str:
         """What was saved first; where it could not be, with what is said of that once.
@@ -417,7 +423,13 @@ class StepKeys(Asking):
         title = Safe(f" Output of {clean_line(run.asked.command.strip())}")
         file = str(log.place / run.asked.evidence) if log.place and run.asked.evidence else ""
         self.app.push_screen(
-            Reader(title, lambda: log.output_text(run.job), grows=not run.over, file=file)
+            Reader(
+                title,
+                lambda: log.output_text(run.job),
+                grows=not run.over,
+                file=file,
+                stands=lambda: stands(log.incident.runs.get(run.job)),
+            )
         )
 
     @work(exit_on_error=False)

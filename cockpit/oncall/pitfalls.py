@@ -43,14 +43,19 @@ _SIGNS: Final = {
     ),
 }
 
+_RESTARTS: Final = re.compile(r"restart|\b(up|reboot)\b", re.IGNORECASE)
 
-def sentence(name: str, handbook: Handbook | None) -> Safe:
-    """What is said of a mistake: the handbook's sentence of it, else ours."""
+
+def sentence(name: str, handbook: Handbook | None, command: str = "restart") -> Safe:
+    """What is said of a mistake: the handbook's sentence of it, else ours.
+
+    command: the one that is about to run; what is said of a restart fits no kill or pause.
+    """
     known = handbook.pitfalls if handbook else ()
     for sign in _SIGNS[name]:
         for pitfall in known:
             found = _said(pitfall, re.compile(sign, re.IGNORECASE))
-            if found:
+            if found and (_RESTARTS.search(command) or "restart" not in found.lower()):
                 return found
     return OURS[name]
 

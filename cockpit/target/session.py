@@ -85,7 +85,7 @@ def script(command: str, carry: Carry, workdir: str = "") -> str:
 
     names = " ".join(sorted(assigned(command)))
     given = {"CK_I": carry.reads, "CK_O": carry.into, "CK_W": names}
-    before, find, after = _parts()
+    before, find, after = texts()
     parts = [" ".join(f"{name}={shlex.quote(value)}" for name, value in given.items()) + ";"]
     parts += [before] * carry.keeps + [find] * bool(carry.reads) + [after] * carry.keeps
     start = "" if carry.reads else enter(workdir)
@@ -140,7 +140,7 @@ def waits_for(command: str, running: str) -> bool:
 
 
 @cache
-def _parts() -> list[str]:
+def texts() -> list[str]:
     """What stands before a command: how to leave something, finding, leaving; each in one line."""
     text = resources.files("cockpit.target").joinpath("session.sh").read_text()
     lines = [line.strip() for line in text.splitlines()]

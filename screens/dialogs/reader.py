@@ -16,7 +16,7 @@ from textual.widgets import Static
 from cockpit.text import Safe, clean_line
 from screens import paint
 from screens.lines import Lines
-from screens.paint import Row
+from screens.paint import Part, Row
 
 REFRESH = 0.5
 # What `incident.output.excerpt` puts in place of the middle of a very long output.
@@ -69,6 +69,7 @@ class Reader(Screen[None]):
     """Shows a text, from `source` again and again while it may grow.
 
     source: called in a thread. file: where all of it is kept, for a text without its middle.
+    stands: how the command stands that prints it, shown under the title.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -76,23 +77,32 @@ class Reader(Screen[None]):
     ]
 
     def __init__(
-        self, title: Safe, source: Callable[[], Safe], *, grows: bool = False, file: str = ""
+        self,
+        title: Safe,
+        source: Callable[[], Safe],
+        *,
+        grows: bool = False,
+        file: str = "",
+        stands: Callable[[], list[Part]] = list,
     ) -> None:
         super().__init__()
         self.head = title
         self.source = source
         self.grows = grows
         self.file = clean_line(file)
+        self.stands = stands
+        self._stood: list[Part] = []
 
     def compose(self) -> ComposeResult:
         yield Static(paint.text((self.head, "title")), markup=False, classes="bar")
+        yield Static("", markup=False, id="stands")
         yield Static("", markup=False, id="left-out")
         yield _Text()
         how = "j k, space or page keys move · g G first, last · esc back"
         yield Static(paint.text((Safe(how), "faint")), markup=False, classes="bar")
 
     def on_mount(self) -> None:
-        self.query_one("#left-out").display = False
+        self.query_one("#left-out").display = self.query_one("#stands").display = False
         self.query_one(_Text).focus()
         self.call_after_refresh(self._keep_showing)
 
@@ -102,6 +112,7 @@ class Reader(Screen[None]):
         while True:
             whole, cut = await asyncio.to_thread(self._read)
             self._say_left_out(cut)
+            self._say_how_it_stands()
             await text.show(whole)
             if not self.grows:
                 return
@@ -110,6 +121,14 @@ class Reader(Screen[None]):
     def _read(self) -> tuple[Safe, bool]:
         whole = self.source()
         return whole, _LEFT_OUT.search(whole) is not None
+
+    def _say_how_it_stands(self) -> None:
+        parts = self.stands()
+        if parts != self._stood:
+            self._stood = parts
+            line = self.query_one("#stands", Static)
+            line.update(paint.text((Safe(" "), ""), *parts))
+            line.display = True
 
     def _say_left_out(self, cut: bool) -> None:
         line = self.query_one("#left-out", Static)

@@ -166,9 +166,19 @@ def verdict(run: Run, *, lost: bool = False) -> list[Part]:
             return [(Safe(f"{_meanwhile(run)}; the link is lost"), "warn")]
         case _:
             stop = "" if run.state is RunState.STOPPING else "; x stops it"
-            doing = "sending to" if run.state is RunState.REQUESTED else f"{run.state.value} on"
-            words = Safe(f"{doing} {clean_line(run.asked.host)}{stop}")
-            return [(words, "warn")]
+            return [(Safe(f"{_doing(run)}{stop}"), "warn")]
+
+
+def stands(run: Run | None) -> list[Part]:
+    """The verdict on a run for a place where no key stops it; nothing of none."""
+    if run is None or run.over:
+        return verdict(run) if run else []
+    return [(Safe(f"{_doing(run)} …"), "warn")]
+
+
+def _doing(run: Run) -> Safe:
+    what = "sending to" if run.state is RunState.REQUESTED else f"{run.state.value} on"
+    return clean_line(f"{what} {run.asked.host}")
 
 
 def _meanwhile(run: Run) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -27,6 +28,15 @@ def test_without_a_handbook_the_words_are_ours() -> None:
         assert pitfalls.sentence(name, None) == words
         assert pitfalls.sentence(name, Handbook()) == words
         assert pitfalls.sentence(name, book(("Silence", "Say more."))) == words
+
+
+def test_what_is_said_of_a_restart_is_not_said_of_a_pause() -> None:
+    known = book(("Mending before looking", "A restart destroys what you needed to see."))
+    pitfalls_of = partial(pitfalls.sentence, "diagnosis", known)
+    assert pitfalls_of("docker pause db") == pitfalls_of("docker kill db")
+    assert pitfalls_of("docker pause db") == pitfalls.OURS["diagnosis"]
+    assert "restart destroys" in pitfalls_of("docker restart db")
+    assert "restart destroys" in pitfalls_of("docker compose up -d db")
 
 
 @pytest.mark.parametrize(

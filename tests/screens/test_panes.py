@@ -20,6 +20,7 @@ from screens.dialogs.answer import Answer
 from screens.dialogs.gate import Gate
 from screens.dialogs.reader import Reader
 from screens.lines import Lines
+from screens.paint import Part
 from tests.screens.tmux import Terminal, cockpit
 
 STYLE = Path(__file__).resolve().parents[2] / "cockpit.tcss"
@@ -212,6 +213,18 @@ async def test_the_reader_says_that_the_middle_is_missing_and_where_it_is(tmp_pa
         assert "The middle is left out here. All of it is in evidence/0001-long.txt" in screen
     async with reader(lambda: Safe("short"), file="evidence/0002-short.txt") as (pilot, _):
         assert "left out" not in drawn(pilot.app)
+
+
+async def test_the_reader_says_how_the_command_stands() -> None:
+    stands: list[Part] = [(Safe("running on prod-1 …"), "warn")]
+    app = PanelApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        out = Reader(Safe(" $ true"), lambda: Safe(""), grows=True, stands=lambda: stands)
+        await app.push_screen(out)
+        await until(pilot, lambda: "running on prod-1" in drawn(app))
+        stands = [(Safe("FAILED "), "bad"), (Safe("exit 1 · 0.2 s"), "")]
+        await until(pilot, lambda: "FAILED exit 1 · 0.2 s" in drawn(app))
+        assert "running" not in drawn(app)
 
 
 async def test_a_growing_output_is_followed_and_a_line_half_printed_is_completed() -> None:
