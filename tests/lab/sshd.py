@@ -1,6 +1,7 @@
 """A throwaway OpenSSH server on loopback, with its own keys, home and, if asked, its own shell."""
 
 import contextlib
+import functools
 import os
 import re
 import shlex
@@ -13,6 +14,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.lab.ports import free_port
 
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 BUSYBOX = shutil.which("busybox") or "/bin/busybox"
@@ -101,15 +104,17 @@ def server_config(*, host_key: str, authorized_keys: str, extra: str = "") -> st
         "PrintMotd no\n"
         "PrintLastLog no\n"
         "MaxStartups 200\n"
-        "Subsystem sftp internal-sftp\n" + ("PerSourcePenalties no\n" if _has_penalties() else "")
+        "Subsystem sftp internal-sftp\n" + penalties()
     )
 
 
-def _has_penalties() -> bool:
+@functools.cache
+def penalties() -> str:
     """OpenSSH 9.8 and later lock out an address that fails often: tests do so on purpose."""
     told = subprocess.run([SSHD, "-V"], capture_output=True, text=True)
     version = re.search(r"OpenSSH_(\d+)\.(\d+)", told.stdout + told.stderr)
-    return version is not None and (int(version[1]), int(version[2])) >= (9, 8)
+    late = version is not None and (int(version[1]), int(version[2])) >= (9, 8)
+    return "PerSourcePenalties no\n" if late else ""
 
 
 def user_name() -> str:
@@ -147,7 +152,7 @@ class Sshd:
                 stderr=log,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 break
@@ -191,7 +196,7 @@ class Sshd:
 
 
 def descendants(root: int, name: str) -> list[int]:
-    """Pids below root whose program is called name."""
+    """Pids below root whose program is called name, or, as of OpenSSH 9.8, name-session."""
     children: dict[int, list[tuple[int, str]]] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -203,7 +208,7 @@ def descendants(root: int, name: str) -> list[int]:
     while todo:
         for pid, command in children.get(todo.pop(), []):
             todo.append(pid)
-            if command == name:
+            if command in (name, f"{name}-session"):
                 found.append(pid)
     return found
 
@@ -267,9 +272,7 @@ def sshd(
     user_key = user_key or make_key(folder / "user_key")
     authorized = folder / "authorized_keys"
     shutil.copy(user_key.with_name(user_key.name + ".pub"), authorized)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     config = folder / "sshd_config"
     # HOME twice: SetEnv keeps the login shell away from the tester's own start-up files.
     forced = f"SetEnv HOME={home}\nForceCommand {_session_script(folder, home, shell)}\n"

@@ -124,10 +124,3 @@ def moody(rng: random.Random, good: float) -> Answer:
         return None
 
     return answer
-
-
-def free_port() -> int:
-    """A port on which nobody listens just now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])

@@ -19,7 +19,8 @@ from cockpit.outbox import http
 from cockpit.outbox.attempt import Attempt, beside
 from cockpit.outbox.letter import End
 from cockpit.outbox.posts import Post
-from tests.outbox.flaky import Flaky, free_port
+from tests.lab.ports import free_port
+from tests.outbox.flaky import Flaky
 
 pytestmark = pytest.mark.anyio
 HEADERS = {"Content-Type": "application/json"}

@@ -22,7 +22,8 @@ from cockpit.incident.timeline import line
 from cockpit.outbox import sender
 from cockpit.responder import Responder
 from tests.lab.fixtures import not_tested
-from tests.outbox.flaky import Flaky, free_port
+from tests.lab.ports import free_port
+from tests.outbox.flaky import Flaky
 from tests.outbox.mails import Inbox, serving
 
 pytestmark = pytest.mark.anyio

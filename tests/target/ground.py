@@ -18,6 +18,8 @@ from pathlib import Path
 from cockpit.runbook.model import Risk
 from cockpit.target import guard, job
 from cockpit.target.target import Target
+from tests.lab.ports import free_port as free_port
+from tests.lab.sshd import penalties
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
@@ -33,12 +35,6 @@ def keygen(path: Path, passphrase: str = "") -> Path:
         check=True,
     )
     return path
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @dataclass
@@ -62,13 +58,14 @@ class Sshd:
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {host_key}\n"
             f"AuthorizedKeysFile {keys}\nPidFile none\nUsePAM no\nStrictModes no\n"
             f"PermitRootLogin prohibit-password\nPasswordAuthentication no\n"
-            f"SetEnv HOME={self.home}\nMaxStartups 100\n{self.extra}\n"
+            f"SetEnv HOME={self.home}\nMaxStartups 100\n{penalties()}{self.extra}\n"
         )
         assert SSHD is not None
         with (self.home / "log").open("ab") as log:
             self.process = subprocess.Popen([SSHD, "-D", "-e", "-f", str(config)], stderr=log)
-        until = time.monotonic() + 10
-        while time.monotonic() < until:
+        until = time.monotonic() + 30
+        # While it lives, it is the one that answers.
+        while self.process.poll() is None and time.monotonic() < until:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
                 return
             time.sleep(0.02)
@@ -119,7 +116,7 @@ class Lab:
         return config
 
 
-async def until(condition: Callable[[], object], seconds: float = 10) -> None:
+async def until(condition: Callable[[], object], seconds: float = 30) -> None:
     """Wait for a condition; fails when it does not come true."""
     async with asyncio.timeout(seconds):
         while not condition():
