@@ -48,24 +48,21 @@ def test_the_engine_can_be_reached_through_a_unix_socket_channel(lab: Lab, tmp_p
     command = ["ssh", "-F", str(lab.ssh_config), "-N", "-o", "ExitOnForwardFailure=yes"]
     client = subprocess.Popen([*command, "-L", forward, lab.name])
     try:
-        deadline = time.monotonic() + 5
-        while not local.exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert host.engine_answers(local)
+        _wait_until("answered", lambda: host.engine_answers(local))
     finally:
         client.terminate()
         client.wait()
 
 
 def test_the_service_fails_and_comes_back_on_demand(service: Lab) -> None:
-    assert service.health() == 200
+    service.wait_health(200)
     assert service.post_event().startswith("200 ")
 
     service.lose_database()
-    assert service.health() == 503
+    service.wait_health(503)
     assert service.post_event().startswith("500 ")
     service.run("mv data/kamiyo.db.moved data/kamiyo.db")
-    assert service.health() == 200
+    service.wait_health(200)
 
     assert service.post_event(secret="whsec_wrong").startswith("400 ")
     service.break_secret()
@@ -74,7 +71,7 @@ def test_the_service_fails_and_comes_back_on_demand(service: Lab) -> None:
     assert service.post_event().startswith("200 ")
 
     service.corrupt_database()
-    assert service.health() == 503
+    service.wait_health(503)
     assert "corrupt" in service.run("curl -s localhost:8000/health").stdout
 
 
@@ -87,31 +84,30 @@ def test_a_lost_database_is_not_replaced_by_an_empty_one(service: Lab) -> None:
 
 def test_docker_itself_sees_the_service_turn_unhealthy(service: Lab) -> None:
     service.lose_database()
-    deadline = time.monotonic() + 15
     health = "docker inspect -f '{{.State.Health.Status}}' kamiyo"
-    while service.run(health).stdout != "unhealthy\n":
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
+    _wait_until("unhealthy", lambda: service.run(health).stdout == "unhealthy\n")
 
 
 def test_a_hung_engine_takes_connections_and_says_nothing(lab: Lab) -> None:
     lab.pause_engine()
     try:
         assert not host.engine_answers(lab.socket)
-        assert lab.health() == 200
+        lab.wait_health(200)
     finally:
         lab.resume_engine()
-    assert host.engine_answers(lab.socket)
+    _wait_until("answered", lambda: host.engine_answers(lab.socket))
 
 
 def _cgroups(pid: int) -> list[Path]:
-    return [*Path("/sys/fs/cgroup").glob(f"**/cockpit-lab-{pid}")]
+    # Not by glob, which fails on a group that another engine removes while it looks.
+    name = f"cockpit-lab-{pid}"
+    return [Path(top, name) for top, below, _ in os.walk("/sys/fs/cgroup") if name in below]
 
 
 def _wait_until(what: str, done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not done():
-        assert time.monotonic() < deadline, f"not {what} after 10 s"
+        assert time.monotonic() < deadline, f"not {what} after 60 s"
         time.sleep(0.05)
 
 
@@ -129,7 +125,7 @@ def test_a_lab_that_was_killed_leaves_no_process_and_down_removes_the_rest(
     assert not _cgroups(other.serve)
     assert other.process is not None
     other.process.wait(10)
-    assert lab.health() == 200
+    lab.wait_health(200)
 
 
 OWNER = """
@@ -166,9 +162,7 @@ def _namespace(pid: int) -> str | None:
 def test_a_throwaway_sshd_answers_with_the_shell_that_was_asked_for(
     sshd: StartSshd, shells: dict[str, Shell], name: str
 ) -> None:
-    began = time.monotonic()
     server = sshd(shell=shells[name])
-    assert time.monotonic() - began < 1
     asked = server.ssh(
         "/bin/sh -c 'echo bash=${BASH_VERSION:+yes}; (help 2>&1 || true) | head -n 1';"
         ' echo "$HOME"; pwd; command -v python3'
@@ -221,7 +215,7 @@ async def echo_through_proxy() -> AsyncIterator[Proxy]:
     server.close()
 
 
-async def says(reader: asyncio.StreamReader, count: int, within: float = 2) -> bytes | None:
+async def says(reader: asyncio.StreamReader, count: int, within: float = 30) -> bytes | None:
     """The next bytes, or None when they do not come in time."""
     try:
         return await asyncio.wait_for(reader.readexactly(count), within)
@@ -235,7 +229,7 @@ async def test_the_proxy_counts_what_passes_and_hands_on_the_end() -> None:
         payload = os.urandom(3_000_000)
         writer.write(payload)
         writer.write_eof()
-        assert await asyncio.wait_for(reader.read(-1), 5) == payload
+        assert await asyncio.wait_for(reader.read(-1), 30) == payload
         assert (proxy.bytes_up, proxy.bytes_down, proxy.accepted) == (3_000_000, 3_000_000, 1)
         writer.close()
 
@@ -250,7 +244,11 @@ async def test_a_stalled_link_is_silent_and_loses_nothing(side: str) -> None:
         late_reader, late_writer = await asyncio.open_connection("127.0.0.1", proxy.port)
         late_writer.write(b"late")
         assert await says(late_reader, 4, within=0.1) is None
-        assert proxy.bytes_down == (8 if side == "down" else 0)
+        came = 8 if side == "down" else 0
+        async with asyncio.timeout(30):
+            while proxy.bytes_down < came:
+                await asyncio.sleep(0.01)
+        assert proxy.bytes_down == came
         proxy.restore()
         assert await says(reader, 4) == b"ping"
         assert await says(late_reader, 4) == b"late"
@@ -267,9 +265,9 @@ async def test_a_cut_link_breaks_and_refuses_until_it_is_restored(how: str) -> N
         await proxy.cut(how)  # type: ignore[arg-type]
         if how == "rst":
             with pytest.raises(ConnectionResetError):
-                await asyncio.wait_for(reader.read(), 2)
+                await asyncio.wait_for(reader.read(), 30)
         else:
-            assert await asyncio.wait_for(reader.read(), 2) == b""
+            assert await asyncio.wait_for(reader.read(), 30) == b""
         assert proxy.open == 0
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", proxy.port)
@@ -285,14 +283,14 @@ async def test_a_cut_link_breaks_and_refuses_until_it_is_restored(how: str) -> N
 
 async def test_a_slow_link_delays_each_way_and_keeps_order() -> None:
     async with echo_through_proxy() as proxy:
-        proxy.delay(100)
+        proxy.delay(500)
         reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
         began = time.monotonic()
         for number in range(10):
             writer.write(b"%d" % number)
             await asyncio.sleep(0.002)
         assert await says(reader, 10) == b"0123456789"
-        assert 0.2 <= time.monotonic() - began < 0.5, "one round trip, not one for each byte"
+        assert 1.0 <= time.monotonic() - began < 9.0, "one round trip, not one for each byte"
         writer.close()
 
 
@@ -304,9 +302,9 @@ async def test_ssh_goes_through_the_proxy_and_dies_with_it(lab: Lab, tmp_path: P
             *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
         assert client.stdout is not None
-        assert await asyncio.wait_for(client.stdout.readline(), 5) == b"here\n"
+        assert await asyncio.wait_for(client.stdout.readline(), 60) == b"here\n"
         await proxy.cut()
-        assert await asyncio.wait_for(client.wait(), 5) == 255
+        assert await asyncio.wait_for(client.wait(), 60) == 255
 
 
 INNER = """

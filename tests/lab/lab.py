@@ -117,13 +117,14 @@ class Lab:
     def start(cls, state: Path | None = None) -> "Lab":
         """Start a lab. Without state it lives in a temp folder and ends with this process.
 
-        Raises RuntimeError with the log when it does not come up within 90 s.
+        Raises RuntimeError with the log when it does not come up within 180 s.
         """
         attached = state is None
         if state is None:
             for old in Path(tempfile.gettempdir()).glob("cockpit-lab-*"):
-                if time.time() - old.stat().st_mtime > 120:  # a younger one may be starting
-                    host.sweep(old)
+                with contextlib.suppress(FileNotFoundError):  # another run removes it
+                    if time.time() - old.stat().st_mtime > 120:  # a younger one may be starting
+                        host.sweep(old)
             state = Path(tempfile.mkdtemp(prefix="cockpit-lab-"))
         elif not host.sweep(state):
             raise RuntimeError(f"a lab is running already, its state is in {state}")
@@ -139,7 +140,7 @@ class Lab:
                 stderr=stream,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 180
         while time.monotonic() < deadline and process.poll() is None:
             lab = cls.find(state)
             if lab is not None:
@@ -241,7 +242,7 @@ class Lab:
         status = "curl -s -o /dev/null -w '%{http_code}' --max-time 3 localhost:8000/health"
         return int(self.run(status, check=False).stdout or 0)
 
-    def wait_health(self, status: int, timeout: float = 20) -> None:
+    def wait_health(self, status: int, timeout: float = 60) -> None:
         """Wait until /health answers status."""
         deadline = time.monotonic() + timeout
         while (now := self.health()) != status:
@@ -333,7 +334,7 @@ class Lab:
         run = "docker run -d --name batch-import --stop-timeout 1 --network host --init"
         self.run(f"{run} {host.IMAGE} python3 /app/world.py import")
 
-    def wait_rates(self, status: int, timeout: float = 20) -> None:
+    def wait_rates(self, status: int, timeout: float = 60) -> None:
         """Wait until /api/v1/rates answers status: 200 fresh, 503 too old."""
         ask = "curl -s -o /dev/null -w '%{http_code}' --max-time 3 localhost:8000/api/v1/rates"
         deadline = time.monotonic() + timeout
@@ -342,7 +343,7 @@ class Lab:
                 raise TimeoutError(f"/api/v1/rates is {now}, not {status}, after {timeout} s")
             time.sleep(0.1)
 
-    def wait_log(self, service: str, words: str, timeout: float = 30) -> None:
+    def wait_log(self, service: str, words: str, timeout: float = 60) -> None:
         """Wait until one of the last lines that a Compose service logged has these words."""
         ask = f"docker compose logs --no-color --tail 3 {service}"
         deadline = time.monotonic() + timeout
@@ -352,8 +353,12 @@ class Lab:
             time.sleep(0.2)
 
     def pause_engine(self) -> None:
-        """Hang dockerd (SIGSTOP): it takes connections and answers nothing. Containers go on."""
-        self.run("kill -STOP $(cat /run/docker.pid)")
+        """Hang dockerd (SIGSTOP): it takes connections and answers nothing. Containers go on.
+
+        Returns when none of its threads runs any more.
+        """
+        runs = "grep -qs '^State:[[:space:]]*[RSD]' /proc/$p/task/*/status"
+        self.run(f"p=$(cat /run/docker.pid); kill -STOP $p; while {runs}; do sleep 0.01; done")
 
     def resume_engine(self) -> None:
         self.run("kill -CONT $(cat /run/docker.pid)")
