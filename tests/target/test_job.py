@@ -148,13 +148,12 @@ async def test_stop_ends_the_whole_process_group(host: Local, place: job.Place) 
 
 async def test_stop_kills_what_ignores_it(host: Local, place: job.Place) -> None:
     id = job.new_id()
-    command = "echo $$; trap '' TERM; (while :; do sleep 0.2; done) & while :; do sleep 0.2; done"
+    command = "trap '' TERM; echo $$; (while :; do sleep 0.2; done) & while :; do sleep 0.2; done"
     order = job.order(leave(command, host.name), id)
     news = job.follow(host, place, id, order=order, claimed=False, offset=0)
     await anext(news)
     said = await anext(news)
     assert isinstance(said, job.Output)
-    await asyncio.sleep(0.2)
     assert await job.stop(host, place, id, grace_s=1) == job.Stopped("killed", ())
     assert group(int(said.data)) == []
     last = (await collect(news)).last

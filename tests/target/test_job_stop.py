@@ -41,13 +41,14 @@ async def bare(host: Local, tmp_path: Path) -> AsyncIterator[Local]:
 
 
 async def test_what_left_the_group_is_named(host: Local, place: job.Place) -> None:
-    id, news = await begun(host, place, "setsid sleep 60 & sleep 0.3; echo $!; sleep 61")
-    said = await anext(news)
-    assert isinstance(said, job.Output)
+    away = "setsid sh -c 'echo up; exec sleep 60' & sleep 61"
+    id, news = await begun(host, place, away)
+    assert await anext(news) == job.Output(b"up\n", 0)
     stopped = await job.stop(host, place, id)
     assert stopped.how == "gently"
     assert len(stopped.left) == 1
-    assert b"sleep\x0060" in Path(f"/proc/{stopped.left[0]}/cmdline").read_bytes()
+    words = Path(f"/proc/{stopped.left[0]}/cmdline")
+    await until(lambda: b"sleep\x0060" in words.read_bytes())
     # Asked again, it is still so.
     assert await job.stop(host, place, id) == stopped
     os.kill(stopped.left[0], 9)
@@ -65,6 +66,7 @@ async def test_a_stop_whose_answer_was_lost_is_told_again(host: Local, place: jo
     assert (await job.stop(host, place, gone)).how == "gently"
 
     deaf, news = await begun(host, place, STUBBORN)
+    assert await anext(news) == job.Output(b"up\n", 0)
     assert (await job.stop(host, place, deaf, grace_s=0)).how == "killed"
     assert (await job.stop(host, place, deaf, grace_s=0)).how == "killed"
     await news.aclose()
@@ -93,7 +95,8 @@ async def test_a_stop_that_was_cut_off_goes_on_where_it_was(host: Local, place: 
     assert run.output.count(b"asked") == 1
 
 
-DEAF_BEHIND = "(trap '' TERM; while :; do sleep 0.2; done) & echo up; sleep 60"
+# Up once what is left behind is deaf.
+DEAF_BEHIND = "(trap '' TERM; echo up; while :; do sleep 0.2; done) & sleep 60"
 
 
 async def test_what_outlives_its_command_in_the_group_has_its_grace_and_is_killed(
@@ -103,8 +106,8 @@ async def test_what_outlives_its_command_in_the_group_has_its_grace_and_is_kille
     assert await anext(news) == job.Output(b"up\n", 0)
     assert await job.stop(host, place, id, grace_s=1) == job.Stopped("killed", ())
     assert not carrying(id)
-    slow = "(trap 'sleep 1; echo gone > ~/gone; exit' TERM; while :; do sleep 0.1; done)"
-    id, news = await begun(host, place, f"{slow} >/dev/null & echo up; sleep 60")
+    slow = "(trap 'sleep 1; echo gone > ~/gone; exit' TERM; echo up; while :; do sleep 0.1; done)"
+    id, news = await begun(host, place, f"{slow} & sleep 60")
     assert await anext(news) == job.Output(b"up\n", 0)
     assert await job.stop(host, place, id, grace_s=30) == job.Stopped("gently", ())
     assert host._environ is not None
@@ -148,7 +151,7 @@ async def test_without_setsid_all_of_a_job_is_found_too(bare: Local) -> None:
     place = await job.hello(bare)
     id, news = await begun(bare, place, "(sleep 60 & sleep 61 & wait) & echo $$; sleep 62")
     await anext(news)
-    assert len(carrying(id)) >= 4
+    await until(lambda: len(carrying(id)) >= 4)
     assert await job.stop(bare, place, id) == job.Stopped("gently", ())
     assert not carrying(id)
     last = (await collect(news)).last

@@ -270,11 +270,13 @@ async def test_how_long_it_took_does_not_depend_on_a_clock_that_is_set(
     host, wrong = mistaken
     place = await job.hello(host)
     id = job.new_id()
-    order = job.order(leave("sleep 1", host.name), id)
+    go = wrong.with_name("go")
+    order = job.order(leave(f"sleep 1; until [ -e {go} ]; do sleep 0.1; done", host.name), id)
     news = job.follow(host, place, id, order=order, claimed=False, offset=0)
     start = time.time()
     assert await anext(news) == job.Claimed()
     wrong.write_text("-7200")
+    go.touch()
     last = (await collect(news)).last
     assert isinstance(last, job.Ended)
     assert last.ended_at is not None
