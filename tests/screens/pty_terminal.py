@@ -136,7 +136,7 @@ class Terminal:
         os.kill(self.pid, number)
 
     def wait(self, seconds: float = 30.0, *, reading: bool = True) -> int | None:
-        """The exit status, or None when it still runs after some seconds."""
+        """The exit status, or None when it still runs after some seconds; then all is read."""
         give_up = time.monotonic() + seconds
         while self.status is None and time.monotonic() < give_up:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -144,6 +144,11 @@ class Terminal:
                 self.status = os.waitstatus_to_exitcode(status)
             elif not reading or not self.read(0.02):
                 time.sleep(0.02)
+        if self.status is not None and reading:
+            # Its last words may still be on their way; the end is seen where all of them are read.
+            until = time.monotonic() + 2
+            while time.monotonic() < until and self.read(0.02):
+                pass
         return self.status
 
     def close(self) -> None:
