@@ -137,7 +137,8 @@ async def test_what_is_written_too_fast_is_counted_on_the_host(
         shown = [line for line in batch.lines if line.stream is not Stream.GAP]
         assert len(shown) + batch.skipped == len(lines) + 2
         assert {line.text for line in shown} <= {"begin", calm, "ERROR seen", "end"}, "none in part"
-        assert batch.skipped > 15_000 and 0 < batch.errors <= 400
+        # Half of it may be shown, where it is looked at while it is written.
+        assert batch.skipped > 8_000 and 0 < batch.errors <= 400
         errors = sum(line.text == "ERROR seen" for line in shown)
         assert errors + batch.errors == 400
         gaps = [line.text for line in batch.lines if line.stream is Stream.GAP]
@@ -215,28 +216,31 @@ async def test_a_file_over_ssh_has_every_line_once_however_the_link_is_cut(
         target = SshTarget("prod-1", server.host, ssh_config=config)
         await target.open()
         await target.ready()
-        last, over = 0, False
+        last, rotated, over = 0, 0, False
 
-        async def writer() -> None:
-            nonlocal last
+        async def writer(tail: FileTail) -> None:
+            nonlocal last, rotated
             while not over:
                 last += 1
                 write(path, last)
-                if last % 500 == 0:
+                # Of a file that is rotated twice while it is not read, nobody has all.
+                numbers = (int(text) for text in reversed(texts(tail)) if text.isdecimal())
+                if last - rotated >= 200 and next(numbers) > rotated:
                     path.rename(tmp_path / f"log.{last}")
+                    rotated = last
                 await asyncio.sleep(0.01)
 
         try:
             async with following(path, target) as tail:
                 await until(lambda: texts(tail))
-                writing = asyncio.create_task(writer())
+                writing = asyncio.create_task(writer(tail))
                 for how in ways:
                     await cut(proxy, how, chance)
                     await asyncio.sleep(chance.choice((0.1, 0.7, 1.5)))
                 over = True
                 await writing
                 write(path, "end")
-                await until(lambda: texts(tail)[-1] == "end", within=60)
+                await until(lambda: texts(tail)[-1] == "end")
                 got = [t for t in texts(tail)[:-1] if not t.startswith("…")]
         finally:
             await target.close()
