@@ -124,7 +124,7 @@ def run(service: Lab) -> Iterator[Run]:
     ssh = ["ssh", "-F", str(service.ssh_config), "-S", str(service.state / "one-connection")]
     master = subprocess.Popen([*ssh, "-MN", service.name], stdin=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not (service.state / "one-connection").exists():
             assert master.poll() is None and time.monotonic() < deadline
             time.sleep(0.02)
@@ -142,7 +142,7 @@ def run(service: Lab) -> Iterator[Run]:
         yield run
     finally:
         master.terminate()
-        master.wait(10)
+        master.wait(60)
 
 
 @pytest.mark.parametrize("path", sorted(RUNBOOKS.glob("0*.md")), ids=lambda path: path.stem)
@@ -184,50 +184,64 @@ def test_looking_never_meets_the_gate_and_changing_always_does() -> None:
     assert next(training.commands())[2].risk is Risk.READ, "the first enter is harmless"
 
 
+def follow_the_first_five_minutes(program: str, path: str, scratch: Path) -> list[str]:
+    """All of 00, in a shell; returns the commands that were left out."""
+    scratch.mkdir()
+    env = {"PATH": path, "TMPDIR": str(scratch), "HOME": "/nonexistent"}
+
+    def run(command: str) -> subprocess.CompletedProcess[str]:
+        # argv[0] is sh: bash becomes the POSIX shell it is as /bin/sh, busybox its ash.
+        return subprocess.run(
+            ["sh", "-c", command],
+            executable=program,
+            cwd="/",
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,  # the shop would hold the output open for an hour
+        )
+
+    training = Responder(read(RUNBOOKS / "00_first_five_minutes.md"), run)
+    training.section("Prerequisites")
+    training.step("Step 1: Read the Log")
+    training.step("Step 2: Is the Process Up?", unexpected={0: "down"})
+    training.step("Step 3: Is the Data There?", unexpected={0: "tidied-away.txt"})
+    training.step("Step 4: Is the Backup Good?")
+    training.step("Option 1:")
+    training.section("Verification")
+    training.step("Option 2:")
+    pid = int((scratch / "cockpit-training/pid").read_text())
+    training.step("Clean Up")
+    assert not any(scratch.iterdir())
+    deadline = time.monotonic() + 60
+    while works_in(pid, scratch):
+        assert time.monotonic() < deadline, "the shop outlives the training"
+        time.sleep(0.1)
+    return training.never_ran()
+
+
 @pytest.mark.slow
 def test_the_first_five_minutes_can_be_followed_in_any_shell(
     shells: dict[str, Shell], tmp_path: Path
 ) -> None:
     def follow(shell: Shell) -> list[str]:
         scratch = tmp_path / f"scratch of {shell.name}"
-        scratch.mkdir()
-        env = {"PATH": shell.path, "TMPDIR": str(scratch), "HOME": "/nonexistent"}
-
-        def run(command: str) -> subprocess.CompletedProcess[str]:
-            # argv[0] is sh: bash becomes the POSIX shell it is as /bin/sh, busybox its ash.
-            began = time.monotonic()
-            done = subprocess.run(
-                ["sh", "-c", command],
-                executable=shell.program,
-                cwd="/",
-                env=env,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-            )
-            assert time.monotonic() - began < 10, f"holds its output open: {command}"
-            return done
-
-        training = Responder(read(RUNBOOKS / "00_first_five_minutes.md"), run)
-        training.section("Prerequisites")
-        training.step("Step 1: Read the Log")
-        training.step("Step 2: Is the Process Up?", unexpected={0: "down"})
-        training.step("Step 3: Is the Data There?", unexpected={0: "tidied-away.txt"})
-        training.step("Step 4: Is the Backup Good?")
-        training.step("Option 1:")
-        training.section("Verification")
-        training.step("Option 2:")
-        pid = int((scratch / "cockpit-training/pid").read_text())
-        training.step("Clean Up")
-        assert not any(scratch.iterdir())
-        deadline = time.monotonic() + 5
-        while works_in(pid, scratch):
-            assert time.monotonic() < deadline, "the shop outlives the training"
-            time.sleep(0.1)
-        return training.never_ran()
+        return follow_the_first_five_minutes(str(shell.program), shell.path, scratch)
 
     with ThreadPoolExecutor() as pool:
         assert list(pool.map(follow, shells.values())) == [[]] * len(shells)
+
+
+@pytest.mark.slow
+def test_the_first_five_minutes_can_be_followed_on_a_slow_machine(tmp_path: Path) -> None:
+    """A machine that is busy with other things: the shop needs 1.5 s for each of its lines."""
+    slow, usual = tmp_path / "bin", os.environ["PATH"]
+    slow.mkdir()
+    (slow / "date").write_text(f"#!/bin/sh\nsleep 1.5\nPATH='{usual}' exec date \"$@\"\n")
+    (slow / "date").chmod(0o755)
+    path = f"{slow}:{usual}"
+    assert follow_the_first_five_minutes("/bin/sh", path, tmp_path / "scratch") == []
 
 
 @pytest.mark.slow
@@ -537,7 +551,7 @@ def works_in(pid: int, folder: Path) -> bool:
 
 
 def wait_until_docker_says(lab: Lab, health: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     ask = "docker inspect -f '{{.State.Health.Status}} {{.State.Health.FailingStreak}}' kamiyo"
     while not (said := lab.run(ask).stdout).startswith(health):
         assert time.monotonic() < deadline, said
