@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,6 +114,27 @@ class Lab:
             f"  UserKnownHostsFile {hosts}\n  GlobalKnownHostsFile none\n"
         )
         return config
+
+
+@contextlib.contextmanager
+def ssh_agent(path: Path) -> Iterator[Path]:
+    """An empty agent at that socket."""
+    process = subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL)
+    try:
+        # The socket is there before anybody listens at it.
+        while process.poll() is None and not _listens(path):
+            time.sleep(0.01)
+        yield path
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _listens(path: Path) -> bool:
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+        probe.connect(str(path))
+        return True
+    return False
 
 
 async def until(condition: Callable[[], object], seconds: float = 30) -> None:

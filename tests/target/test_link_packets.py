@@ -174,6 +174,6 @@ def _sessions(home: Path) -> list[int]:
             over = (Path("/proc") / parent / "cmdline").read_text()
         except OSError:
             continue
-        if words.startswith("sshd:") and f"{home}/sshd_config" in over:
+        if words.startswith(("sshd:", "sshd-session:")) and f"{home}/sshd_config" in over:
             found.append(int(path.name))
     return found

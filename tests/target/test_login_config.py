@@ -15,7 +15,7 @@ from cockpit.target import ssh_config
 from cockpit.target.ssh import SshTarget
 from cockpit.target.target import LinkState
 from tests.lab.fixtures import StartSshd, not_tested
-from tests.target.ground import Lab, Sshd, free_port, keygen, until
+from tests.target.ground import Lab, Sshd, free_port, keygen, ssh_agent, until
 from tests.target.login_ground import Person, config, down, linked, says, up
 
 pytestmark = pytest.mark.anyio
@@ -61,13 +61,8 @@ async def sign(authority: Path, public: Path, *options: str) -> Path:
 
 @pytest.fixture
 def agent(lab: Lab) -> Iterator[Path]:
-    path = lab.home / f"a{time.monotonic_ns()}"
-    process = subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL)
-    while not path.exists():
-        time.sleep(0.01)
-    yield path
-    process.terminate()
-    process.wait()
+    with ssh_agent(lab.home / f"a{time.monotonic_ns()}") as path:
+        yield path
 
 
 async def add(agent: Path, key: Path) -> None:
@@ -104,17 +99,15 @@ async def test_an_alias_with_include_match_and_a_jump_over_two_hosts(
 async def test_a_match_exec_that_hangs_is_ended_and_said(
     lab: Lab, server: Sshd, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(ssh_config, "_READ_S", 1.0)
+    monkeypatch.setattr(ssh_config, "_READ_S", 3.0)
     script = f"sh -c 'echo $$ >{tmp_path}/pid; exec sleep 300'"
     path = lab.config(f'Match exec "{script}"\n  Port 1', entry(server.port))
     async with linked(path, None) as target:
-        said = "has not ended after 1 s: a `Match exec` in the ssh configuration hangs"
+        said = "has not ended after 3 s: a `Match exec` in the ssh configuration hangs"
         await until(lambda: said in target.link.reason)
         assert target.link.state is LinkState.LOST
-    pid = (tmp_path / "pid").read_text().strip()
-    async with asyncio.timeout(5):
-        while Path(f"/proc/{pid}").exists():
-            await asyncio.sleep(0.02)
+    pid = int((tmp_path / "pid").read_text())
+    await until(lambda: not Path(f"/proc/{pid}").exists())
 
 
 # -- who we are ------------------------------------------------------------------------------------
@@ -345,9 +338,7 @@ async def test_a_master_connection_of_ssh_is_named_where_it_is_the_only_way(
     words = ["ssh", "-F", str(path), "-M", "-N", "-o", "ControlPersist=no", "prod-1"]
     master = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.DEVNULL)
     try:
-        async with asyncio.timeout(10):
-            while not (place / "s").exists():
-                await asyncio.sleep(0.02)
+        await until((place / "s").exists)
         keyless = lab.config(entry(server.port, *lines), key=place / "absent")
         async with linked(keyless, None) as target:
             said = await down(target)
@@ -373,7 +364,5 @@ async def test_a_server_that_says_nothing_is_given_up_in_time(lab: Lab, transpor
         path = lab.config(entry(port, "ConnectTimeout 1"))
         async with linked(path, None, transport=transport) as target:
             wanted = f"no answer from 127.0.0.1:{port} within 1 s"
-            async with asyncio.timeout(10):
-                while wanted not in target.link.reason:
-                    await asyncio.sleep(0.02)
+            await until(lambda: wanted in target.link.reason)
             assert target.link.retry_at is not None

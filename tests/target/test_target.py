@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.target.target import LinkDown, Local
+from tests.target.ground import until
 
 pytestmark = pytest.mark.anyio
 
@@ -30,17 +32,23 @@ async def test_a_shell_that_is_asked_for_while_it_is_closed_is_given_up_too(
 
 
 def children() -> list[str]:
-    own = Path("/proc/self/task")
-    pids = [pid for each in own.iterdir() for pid in (each / "children").read_text().split()]
-    return [Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ") for pid in pids]
+    found = []
+    for task in Path("/proc/self/task").iterdir():
+        # Those of other tests may end meanwhile, and so may a thread.
+        with contextlib.suppress(OSError):
+            for pid in (task / "children").read_text().split():
+                with contextlib.suppress(OSError):
+                    found.append(Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " "))
+    return found
 
 
 async def test_what_outlives_a_shell_does_not_hold_up_its_end() -> None:
     host = Local()
     channel = await host.shell()
-    channel.stdin.write(b"sleep 9 & echo $!\n")
+    channel.stdin.write(b"sleep 99 & echo $!\n")
     outlives = int(await channel.stdout.readline())
     await host.close()
     assert await channel.wait() == -signal.SIGKILL
-    assert Path(f"/proc/{outlives}/cmdline").read_text().startswith("sleep"), "ended too early"
+    # Before it is a sleep it is a copy of the shell.
+    await until(lambda: Path(f"/proc/{outlives}/cmdline").read_text().startswith("sleep"))
     os.kill(outlives, signal.SIGKILL)

@@ -24,7 +24,7 @@ from cockpit.target.ssh import SshTarget
 from cockpit.target.target import LinkState, Local, Target
 from cockpit.target.target import Terminal as Opened
 from tests.lab.proxy import Proxy
-from tests.target.ground import Lab, leave
+from tests.target.ground import Lab, leave, until
 
 pytestmark = pytest.mark.anyio
 
@@ -53,7 +53,7 @@ class Person:
             self.seen += os.read(self.master, 65536)
         return bytes(self.seen)
 
-    async def sees(self, pattern: bytes, seconds: float = 10) -> None:
+    async def sees(self, pattern: bytes, seconds: float = 30) -> None:
         give_up = time.monotonic() + seconds
         while not re.search(pattern, self.look()):
             assert time.monotonic() < give_up, f"{pattern!r} never came:\n{bytes(self.seen)!r}"
@@ -98,7 +98,7 @@ async def at(
             await asyncio.wait([task])
 
 
-async def ended(task: asyncio.Task[terminal.End], seconds: float = 10) -> terminal.End:
+async def ended(task: asyncio.Task[terminal.End], seconds: float = 30) -> terminal.End:
     async with asyncio.timeout(seconds):
         return await task
 
@@ -177,7 +177,7 @@ async def test_a_long_script_arrives_whole(target: Target) -> None:
     command = f"cat <<'END' | cksum\n{lines}END\n"
     assert len(command) > 200_000
     async with at(target, command) as (who, task, _):
-        assert (await ended(task, 30)).exit_status == 0
+        assert (await ended(task)).exit_status == 0
         wanted = await asyncio.create_subprocess_exec(
             "cksum", stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
@@ -236,7 +236,7 @@ async def test_a_directory_that_is_not_there_runs_nothing(target: Target) -> Non
 
 
 async def test_tilde_dot_at_the_start_of_a_line_leaves_a_hung_program(target: Target) -> None:
-    command = "trap '' INT HUP TERM; stty raw -echo; echo go; sleep 30"
+    command = "trap '' INT HUP TERM; stty raw -echo; echo go; sleep 60"
     async with at(target, command) as (who, task, _):
         await who.sees(b"go")
         who.type("x~.")
@@ -247,10 +247,8 @@ async def test_tilde_dot_at_the_start_of_a_line_leaves_a_hung_program(target: Ta
 
 
 async def test_a_program_that_leaves_something_behind_ends_all_the_same(local: Local) -> None:
-    async with at(local, "(sleep 5; echo late) & echo now") as (who, task, _):
-        began = time.monotonic()
+    async with at(local, "(sleep 60; echo late) & echo now") as (who, task, _):
         assert (await ended(task)).exit_status == 0
-        assert time.monotonic() - began < 3
         assert b"now" in who.look()
 
 
@@ -270,13 +268,13 @@ async def test_a_lot_of_output_is_shown_whole_and_holds_nothing_up(target: Targe
             slowest = max(slowest, time.monotonic() - before)
         assert bytes(who.kept) == who.look()
         assert who.look().endswith(b"60000\r\nend\r\n")
-        assert slowest < 1
+        assert slowest < 5, "a fraction of a second on a machine that does nothing else"
 
 
 @pytest.mark.parametrize("how", ["cut", "stall"])
 async def test_a_lost_link_gives_the_terminal_back(ssh: Target, proxy: Proxy, how: str) -> None:
     await ssh.ready()
-    async with at(ssh, "echo go; sleep 30") as (who, task, _):
+    async with at(ssh, "echo go; sleep 60") as (who, task, _):
         await who.sees(b"go")
         began = time.monotonic()
         if how == "cut":
@@ -285,7 +283,7 @@ async def test_a_lost_link_gives_the_terminal_back(ssh: Target, proxy: Proxy, ho
             proxy.stall()
         end = await ended(task)
         assert (end.how, end.exit_status) == ("lost", None)
-        assert time.monotonic() - began < 7
+        assert time.monotonic() - began < 20, "7 on a machine that does nothing else"
     proxy.restore()
 
 
@@ -294,9 +292,7 @@ async def test_a_link_that_only_hesitates_keeps_the_terminal(ssh: Target, proxy:
     async with at(ssh, "echo go; read x; echo got $x") as (who, task, _):
         await who.sees(b"go")
         proxy.stall()
-        async with asyncio.timeout(5):
-            while ssh.link.state is not LinkState.LOST:
-                await asyncio.sleep(0.02)
+        await until(lambda: ssh.link.state is LinkState.LOST)
         proxy.restore()
         who.type("it\r")
         assert (await ended(task)).exit_status == 0
@@ -305,7 +301,7 @@ async def test_a_link_that_only_hesitates_keeps_the_terminal(ssh: Target, proxy:
 
 async def test_it_is_gone_with_the_terminal_of_the_responder(target: Target) -> None:
     async with person() as who:
-        channel = await opened(target, "echo go; sleep 30")
+        channel = await opened(target, "echo go; sleep 60")
         keys, hung_up = os.pipe()
         work = terminal.relay(target, channel, keys=keys, screen=who.slave, keep=who.kept.extend)
         task = asyncio.create_task(work)
