@@ -177,7 +177,7 @@ async def test_ctrl_c_stops_it_and_once_more_leaves_it(far: Far, presses: int, s
 
 
 async def test_ctrl_c_waits_for_what_outlives_the_command_and_says_so(far: Far) -> None:
-    deaf = "(trap '' TERM; while :; do sleep 0.2; done) & echo begun; sleep 77"
+    deaf = "(trap '' TERM; echo begun; while :; do sleep 0.2; done) & sleep 77"
     process = await far.start(*THERE, deaf)
     assert process.stdout
     assert await process.stdout.readline() == b"begun\n"
@@ -188,7 +188,7 @@ async def test_ctrl_c_waits_for_what_outlives_the_command_and_says_so(far: Far) 
 
 
 async def test_a_stop_on_this_machine_goes_on_though_cockpit_was_left(here: Ground) -> None:
-    deaf = "echo $$; trap '' TERM; while :; do sleep 0.2; done"
+    deaf = "trap '' TERM; echo $$; while :; do sleep 0.2; done"
     process = await here.start("run", "--", deaf)
     assert process.stdout and process.stderr
     pid = int(await process.stdout.readline())
@@ -205,7 +205,8 @@ async def test_a_stop_on_this_machine_goes_on_though_cockpit_was_left(here: Grou
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGHUP])
 async def test_a_signal_from_elsewhere_leaves_it_running(far: Far, told: signal.Signals) -> None:
-    process = await far.start(*THERE, "echo begun; sleep 1; echo ended; exit 4")
+    waits = "while [ ! -e go ]; do sleep 0.1; done"
+    process = await far.start(*THERE, f"echo begun; {waits}; echo ended; exit 4")
     assert process.stdout
     await process.stdout.readline()
     process.send_signal(told)
@@ -213,6 +214,7 @@ async def test_a_signal_from_elsewhere_leaves_it_running(far: Far, told: signal.
     assert done.status == 125
     assert "the command goes on there" in done.err
     (job,) = await far.jobs()
+    (far.server.home / "go").touch()
     attached = await far.call("job", "attach", job["id"][:6])
     assert (attached.status, attached.out) == (4, b"begun\nended\n")
 
@@ -283,7 +285,7 @@ async def test_the_time_limit_holds_while_the_link_is_lost(
     inside(far, monkeypatch)
     monkeypatch.setattr(attend, "LATE", 1.0)
     mark = far.home / "mark"
-    wish = Wish(f"touch {mark}; sleep 3; touch {mark}2", "prod-1", timeout_s=2, confirm="change")
+    wish = Wish(f"touch {mark}; sleep 60; touch {mark}2", "prod-1", timeout_s=4, confirm="change")
     work = asyncio.create_task(_run(wish, load(None), "sam"))
     await until(mark.exists)
     await far.proxy.cut()

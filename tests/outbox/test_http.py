@@ -198,7 +198,7 @@ async def test_what_was_given_up_does_not_go_after_all(monkeypatch: pytest.Monke
         return look_up(*given, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
-    monkeypatch.setattr("cockpit.outbox.attempt.IN_ALL", 0.3)
+    monkeypatch.setattr("cockpit.outbox.attempt.IN_ALL", 2.0)
     ended: list[End] = []
 
     def work(attempt: Attempt) -> End:

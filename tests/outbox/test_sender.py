@@ -428,7 +428,7 @@ async def test_a_command_that_fails_is_named_and_not_quoted(
 async def test_a_command_that_asks_is_not_waited_for_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cockpit.outbox.secret.PATIENCE", 0.3)
+    monkeypatch.setattr("cockpit.outbox.secret.PATIENCE", 2.0)
     at_work = responder(
         tmp_path, hook("http://127.0.0.1:9", command="echo $$ >pid; exec sleep 600")
     )
@@ -580,7 +580,9 @@ async def test_a_disk_that_takes_nothing_sends_nothing(
         await at_work.close()
 
 
-async def test_leaving_waits_a_moment_for_an_answer_and_not_longer(tmp_path: Path) -> None:
+async def test_leaving_waits_a_moment_for_an_answer_and_not_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     go_on = threading.Event()
 
     def answer(path: str, body: Any) -> tuple[int, dict[str, str], bytes]:
@@ -591,7 +593,9 @@ async def test_leaving_waits_a_moment_for_an_answer_and_not_longer(tmp_path: Pat
         at_work = responder(tmp_path, hook(server.url))
         at_work.tell("quick", to=["hook"])
         await until(lambda: messages(at_work)[0].way is Way.SENDING)
-        await at_work.close()
+        with monkeypatch.context() as patched:
+            patched.setattr(sender, "LEAVING", 30.0)  # on a loaded machine a moment is long
+            await at_work.close()
         assert messages(at_work)[0].way is Way.SENT
         again = Responder(tmp_path, "sam", hook(server.url))
         assert at_work.folder
