@@ -85,6 +85,9 @@ class CockpitApp(App[int]):
         self._typed = TypedAhead(self, super().on_event)
 
     async def on_event(self, event: events.Event) -> None:
+        # Textual fails on a key that was on its way when the app ended, and the screens are gone.
+        if isinstance(event, (events.Key, events.Paste)) and not self.screen_stack:
+            return
         if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
             await self._typed.take(event)
         else:

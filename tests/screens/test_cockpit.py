@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual import events
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from cockpit.config import Config
 from cockpit.containers.container import Container
@@ -29,6 +31,8 @@ from screens.cockpit import CockpitScreen
 from screens.dialogs.choose import Choose
 from screens.dialogs.form import Form
 from screens.dialogs.gate import Gate
+from screens.dialogs.host_rows import HostRows
+from screens.dialogs.reader import Reader
 from screens.lines import Lines
 from screens.panes.run_rows import verdict
 from tests.screens.logs import begin, come
@@ -78,7 +82,7 @@ async def opened(
 
 
 async def until(pilot: Pilot[int], true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not true():
             await pilot.pause(0.02)
 
@@ -90,8 +94,19 @@ async def press(pilot: Pilot[int], *keys: str) -> None:
 
 
 async def dialog(pilot: Pilot[int], kind: type) -> None:
-    await until(pilot, lambda: isinstance(pilot.app.screen, kind))
+    """Until a screen is there, and takes keys."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, kind) and drawn(pilot.app.screen))
     await pilot.pause()
+    await until(pilot, lambda: drawn(pilot.app.screen))
+
+
+def drawn(screen: Screen[Any]) -> bool:
+    """Whether it knows that it was drawn: some throw away every key from before."""
+    if isinstance(screen, Gate) and screen._waits_for_end:
+        return False
+    names = ("_ready_at", "ready_at", "ready", "_shown", "_open")
+    parts = (screen, *screen.query(HostRows))
+    return all(getattr(part, name, True) not in (None, False) for part in parts for name in names)
 
 
 def shown(lines: Lines) -> str:
@@ -147,6 +162,7 @@ async def test_skipping_wants_a_reason_and_failing_does_not(tmp_path: Path) -> N
         assert isinstance(pilot.app.screen, Form)
         await press(pilot, *"known", "enter")
         await until(pilot, lambda: bool(responder.incident.steps))
+        await dialog(pilot, CockpitScreen)
         await press(pilot, "f")
         await dialog(pilot, Form)
         await press(pilot, "enter")
@@ -278,8 +294,10 @@ async def test_every_key_has_a_plain_name_in_the_palette_and_in_the_help(tmp_pat
         names = {command.help for command in pilot.app.get_system_commands(main)}
         assert {"incident.note", "step.run", "incident.resolve", "cockpit.quit"} <= names
         await press(pilot, "question_mark")
-        await pilot.pause(0.2)
-        text = "\n".join(row.plain for row in pilot.app.screen.query_one("#text", Lines).rows)
+        await dialog(pilot, Reader)
+        help_text = pilot.app.screen.query_one("#text", Lines)
+        await until(pilot, lambda: bool(help_text.rows))
+        text = shown(help_text)
         for words in ("Run the command", "Write a note", "Follow the end", "Only lines that fit"):
             assert words in text
 
@@ -423,9 +441,9 @@ async def test_a_reader_sees_the_end_of_what_another_cockpit_ran(tmp_path: Path)
             await until(other, lambda: "│ 40" in shown(along.checklist))
             assert "111 B in all; o shows it" in shown(along.checklist)
             await press(other, "o")
-            await other.pause(0.3)
+            await dialog(other, Reader)
             text = other.app.screen.query_one("#text", Lines)
-            assert shown(text).startswith("1\n2\n")
+            await until(other, lambda: shown(text).startswith("1\n2\n"))
             await press(other, "escape")
 
 
