@@ -326,12 +326,14 @@ async def test_a_command_shows_the_values_and_the_place_that_it_would_run_with(
         await until(pilot, lambda: "OK exit 0" in shown(main.checklist))
         assert "▸ $ test -n web" in shown(main.checklist)
         assert "$ echo web $TEAM" in shown(main.checklist), "as filled in, further down too"
-        for _ in range(2):
-            await press(pilot, "j", "enter")
-            await pilot.pause(0.3)
-            if isinstance(pilot.app.screen, Gate):
-                await press(pilot, "y")
-            await until(pilot, lambda: not responder.incident.running())
+
+        def ended() -> int:
+            return sum(run.over for run in responder.incident.runs.values())
+
+        await press(pilot, "j", "enter")
+        await until(pilot, lambda: ended() == 2)
+        await press(pilot, "j", "enter")
+        await until(pilot, lambda: ended() == 3)
         await press(pilot, "j")
         assert f"runsin{tmp_path},with" in "".join(shown(main.checklist).split())
         assert "with TEAM from before" in " ".join(shown(main.checklist).split())

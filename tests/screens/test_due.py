@@ -68,7 +68,7 @@ def happened(responder: Responder, kind: type[e.Event]) -> list[e.Event]:
 @pytest.mark.parametrize(
     ("minutes", "acknowledged", "width", "said"),
     [
-        (4, False, 120, r"· acknowledge due \d\d:\d\d \(in 1 min\): A ·"),
+        (4, False, 120, r"· acknowledge due \d\d:\d\d \(in (1 min|\d\d s)\): A ·"),
         (4, False, 80, r"· ack in (1 min|\d\d s): A ·"),
         (4, False, 60, r"· ack in (1 min|\d\d s): A ·"),
         (9, True, 120, r"· update due \d\d:\d\d \(in 6 min\) ·"),
@@ -101,7 +101,7 @@ async def test_the_breath_comes_first_and_a_resolved_incident_wants_nothing(tmp_
     responder = Responder(tmp_path / "incidents", "sam", Config())
     assert "due" not in line(responder, 120)
     declared(responder)
-    assert re.search(r"breathe, and read the runbook: (30|29|28) s", line(responder, 120))
+    assert re.search(r"breathe, and read the runbook: (30|2\d) s", line(responder, 120))
     responder.resolve("a", "b")
     assert " in " not in line(responder, 120)
     await responder.close()

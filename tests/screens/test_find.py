@@ -280,7 +280,7 @@ async def waits(pilot: Pilot[int], text: str) -> list[tuple[float, int]]:
 
 @pytest.mark.slow
 async def test_keys_are_answered_while_thousands_are_read(tmp_path: Path) -> None:
-    """As quickly as when all is read, but for what the other process takes of the machine."""
+    """At once, but for what the other process takes of the machine."""
     write(tmp_path / "many", 3000)
     async with finding(Config(runbooks=(tmp_path / "many",))) as (pilot, _):
         times = await waits(pilot, "db locked")
@@ -289,8 +289,6 @@ async def test_keys_are_answered_while_thousands_are_read(tmp_path: Path) -> Non
             while find(pilot)._count <= 3000:
                 await pilot.pause(0.1)
         assert meanwhile, "it was read before the keys came: nothing was measured"
-        reading = statistics.median(meanwhile)
-        await press(pilot, *["backspace"] * len("db locked"))
-        done = statistics.median(took for took, _ in await waits(pilot, "db locked"))
+        # Read in this process it would be more: Pilot waits for up to two seconds for it to rest.
+        assert statistics.median(meanwhile) < 1
         await until(pilot, lambda: find(pilot).shown_for == "db locked")
-        assert reading < 3 * done + 0.1, (reading, done)

@@ -95,8 +95,7 @@ async def test_a_command_that_does_not_fit_runs_only_after_its_end_was_shown(
             await pilot.press("pagedown")
         else:
             pytest.fail("no key showed the end")
-        await pilot.pause(0.05)
-        assert "y runs it" in drawn(pilot.app)
+        await until(pilot, lambda: "y runs it" in drawn(pilot.app))
         await pilot.press("y")
         await pilot.pause()
         assert given[0] is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -104,20 +103,17 @@ async def answers(pilot: Pilot[int]) -> None:
     await dialog(pilot, DryList)
     screen = pilot.app.screen
     assert isinstance(screen, DryList)
-    async with asyncio.timeout(30):
-        while not screen.reach.settled:
-            await pilot.pause(0.05)
-    await pilot.pause(0.4)
+    await until(pilot, lambda: screen.reach.settled)
+    await until(pilot, lambda: "connecting" not in words(pilot, "title"))
 
 
 async def ended(pilot: Pilot[int]) -> list[str]:
     screen = pilot.app.screen
     assert isinstance(screen, RolloutScreen)
     live = screen.responder.rollouts[screen.rollout]
-    async with asyncio.timeout(30):
-        while not live.ended:
-            await pilot.pause(0.05)
-    await pilot.pause(0.4)
+    await until(pilot, lambda: live.ended)
+    going_on = ("sending", "running", "stopping", "waiting")
+    await until(pilot, lambda: not any(word in words(pilot, "counts") for word in going_on))
     return [state.stand.value for state in live.states]
 
 
@@ -252,13 +248,11 @@ async def test_a_rollout_goes_on_when_it_is_left_and_is_stopped_later(
         await to_the_dry_list(pilot, main, "Option 2")
         await answers(pilot)
         await press(pilot, "enter")
-        if isinstance(pilot.app.screen, Gate):
-            await press(pilot, *"test", "enter", *"3", "enter")
         await dialog(pilot, RolloutScreen)
         await until(pilot, lambda: "> 1 running" in words(pilot, "counts"))
         assert words(pilot, "keys-here").strip().endswith("esc back")
         await press(pilot, "escape")
-        assert pilot.app.screen is main
+        await dialog(pilot, CockpitScreen)
         await until(pilot, lambda: "On web: 1 running" in words(pilot, "banner"))
         await press(pilot, "P")
         await dialog(pilot, RolloutScreen)
@@ -278,7 +272,9 @@ async def test_an_ended_rollout_is_shown_from_the_timeline(
         await press(pilot, "enter")
         await dialog(pilot, RolloutScreen)
         await ended(pilot)
-        await press(pilot, "escape", "4", "G", "enter")
+        await press(pilot, "escape")
+        await until(pilot, lambda: "Run on web done" in shown(main.timeline))
+        await press(pilot, "4", "G", "enter")
         await dialog(pilot, RolloutScreen)
         assert words(pilot, "counts").strip() == "+ 3 ok"
         responder.rollouts.clear()  # as after a restart of cockpit

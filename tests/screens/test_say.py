@@ -269,7 +269,7 @@ async def test_keys_that_were_typed_ahead_tell_nobody_anything(tmp_path: Path) -
             patch.setattr(Where, "on_mount", not_drawn_yet)
             patch.setattr(Where, "_now_shown", lambda self: None)
             await press(pilot, "ctrl+s")
-            await dialog(pilot, Where)
+            await until(pilot, lambda: isinstance(pilot.app.screen, Where))
             await press(pilot, "h", "enter")
             assert held and pilot.app.screen is held[0]
             assert not told(responder)
@@ -331,9 +331,9 @@ async def test_messages_wait_in_the_outbox_until_they_are_sent_or_cancelled(
         places = pilot.app.screen.query_one("#places")
         assert "  [ ] pager" in shown(places)  # type: ignore[arg-type]
         await press(pilot, "j", "space")
-        assert "> [x] pager" in shown(places)  # type: ignore[arg-type]
+        await until(pilot, lambda: "> [x] pager" in shown(places))  # type: ignore[arg-type]
         await press(pilot, "space")
-        assert "> [ ] pager" in shown(places)  # type: ignore[arg-type]
+        await until(pilot, lambda: "> [ ] pager" in shown(places))  # type: ignore[arg-type]
         await press(pilot, "enter")
         await until(pilot, lambda: len(responder.incident.outbox) == 1)
         (one,) = responder.incident.outbox.values()
@@ -404,8 +404,9 @@ async def test_a_message_that_is_out_of_date_waits_for_a_word(tmp_path: Path) ->
         await until(pilot, lambda: "WAITS FOR YOU" in shown(lines))  # type: ignore[arg-type]
         assert "the incident was resolved" in shown(lines)  # type: ignore[arg-type]
         await press(pilot, "s")
-        (one,) = responder.incident.outbox.values()
-        assert one.released
+        await until(
+            pilot, lambda: [one.released for one in responder.incident.outbox.values()] == [True]
+        )
         await until(pilot, lambda: "WAITS FOR YOU" not in shown(lines))  # type: ignore[arg-type]
 
 
@@ -416,9 +417,8 @@ async def test_a_training_says_that_nothing_leaves(tmp_path: Path) -> None:
         await answer(pilot, "")
         await to_where(pilot)
         await press(pilot, "enter")
-        await until(pilot, lambda: bool(pilot.app._notifications))
-        notices = [notice.message for notice in pilot.app._notifications]
-        assert any("A training" in words for words in notices)
+        await until(pilot, lambda: any("A training" in notice.message
+                                       for notice in pilot.app._notifications))  # fmt: skip
         (one,) = responder.incident.outbox.values()
         assert one.way is Way.CANCELLED
 
@@ -479,6 +479,8 @@ async def test_what_is_copied_arrives(tmp_path: Path, inside: bool) -> None:
         term.keys("h")
         term.wait("Noted as told")
         journal = next((tmp_path / "home").rglob("journal.jsonl"))
+        # It is said as soon as it is known, and saved a moment later.
+        await arrives(term, lambda: '"update.noted"' in journal.read_text().rpartition("\n")[0])
         records = [json.loads(line) for line in journal.read_text().splitlines()]
         (update,) = [one for one in records if one["kind"] == "update.noted"]
         assert update["text"] == buffer(term)
@@ -491,6 +493,8 @@ async def test_a_key_that_is_held_sends_one_old_message_and_one_typed_ahead_none
     monkeypatch.setattr(
         "screens.dialogs.outbox.when_shown", lambda _, then: drawn.append(then), raising=False
     )
+    # Between two presses, on a loaded machine, too.
+    monkeypatch.setattr("screens.dialogs.outbox.HELD", 60.0)
     outbox = {"team": Destination(kind="slack", env="NO_SUCH_SLACK")}
     async with opened(tmp_path, outbox=outbox) as (pilot, responder, _):
         for text in ("It is slow", "It is slower", "It is down"):
@@ -501,11 +505,14 @@ async def test_a_key_that_is_held_sends_one_old_message_and_one_typed_ahead_none
             return sum(one.released for one in responder.incident.outbox.values())
 
         await press(pilot, "O", "s")
-        await dialog(pilot, OutboxScreen)
+        await until(pilot, lambda: isinstance(pilot.app.screen, OutboxScreen) and bool(drawn))
+        await pilot.pause()
         assert released() == 0
         (now_drawn,) = drawn
         now_drawn()
         await press(pilot, "s", "s", "s")
+        await until(pilot, lambda: released() == 1)
+        await pilot.pause(0.2)
         assert released() == 1
 
 
