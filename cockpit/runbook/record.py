@@ -223,10 +223,11 @@ def _stamp(folder: Path, incident: str) -> list[tuple[str, int, int]]:
 
 
 def _read(folder: Path) -> _Known:
+    began = time.time()
     incident = fold(record for record in read(folder).records if isinstance(record.event, _TELLING))
     stamp = _stamp(folder, incident.id)
-    # What was written a moment ago may have come after the reading.
-    fresh = any(changed > (time.time() - _SETTLED) * 1e9 for _, _, changed in stamp)
+    # What was written a moment before the reading, or since it began, may not have been read.
+    fresh = any(changed > (began - _SETTLED) * 1e9 for _, _, changed in stamp)
     return _Known(incident.id, [] if fresh else stamp, uses(folder.name, incident))
 
 

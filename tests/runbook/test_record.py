@@ -236,11 +236,31 @@ def test_a_journal_that_is_being_written_is_always_read(home: Path) -> None:
     folder = incident(home, opened())
     records()
     file = folder / "journal.jsonl"
-    now = time.time()
-    os.utime(file, (now, now))
+    soon = time.time() + 600  # as if it were written until then, however long the reading takes
+    os.utime(file, (soon, soon))
     assert records().of(Path(BOOK)).runs == 0
     known = record._load(home / "cache" / "records.json")
     assert known[str(folder)].stamp == []
+
+
+def test_what_is_written_while_a_journal_is_read_is_told_next_time(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a slow machine the reading takes longer than a file needs to count as settled."""
+    incident(home, opened())
+    later = incident(home / "elsewhere", opened(), ticked()) / "journal.jsonl"
+
+    def slowly(folder: Path) -> History:
+        found = read(folder)
+        (folder / "journal.jsonl").write_bytes(later.read_bytes())
+        time.sleep(0.2)
+        return found
+
+    monkeypatch.setattr(record, "_SETTLED", 0.1)
+    monkeypatch.setattr(record, "read", slowly)
+    assert records().of(Path(BOOK)).runs == 0
+    monkeypatch.setattr(record, "read", read)
+    assert records().of(Path(BOOK)).runs == 1
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"version": 99, "known": {}}', b"\0" * 50])
