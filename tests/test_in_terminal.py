@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
+import re
 import tty
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -83,7 +84,7 @@ def passed(responder: Responder, text: str) -> guard.Pass:
 
 
 async def run(responder: Responder, text: str, hand: Hand, chosen: Chosen | None = None) -> str:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return await responder.run_in_terminal(
             passed(responder, text), hand, chosen, term="xterm", size=(80, 24)
         )
@@ -112,8 +113,7 @@ async def test_it_is_a_run_of_its_step_with_what_it_left_to_read(
     assert b"disks\r\n" in evidence.read_bytes()
     opened, used = timeline(responder)[-2:]
     assert opened.startswith("Terminal opened on this machine: `read -p")
-    assert used.startswith("Used a terminal on this machine for 0.")
-    assert used.endswith(": exit 0")
+    assert re.match(r"Used a terminal on this machine for \d+\.\d s: `read -p .*: exit 0$", used)
     report = responder.log.markdown()
     assert "- **In:** the responder's own terminal" in report
     assert "looking at disks\n" in report
@@ -155,7 +155,7 @@ async def test_after_a_crash_it_is_unknown_and_never_run_again(
     task = asyncio.create_task(
         run(responder, f"echo once >> {tmp_path}/side; sleep 60", hand(front))
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (tmp_path / "side").exists():
             await asyncio.sleep(0.02)
     assert responder.folder is not None

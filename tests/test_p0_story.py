@@ -241,7 +241,8 @@ class Desk:
 
     def events(self, kind: str) -> list[dict[str, object]]:
         """Events of that kind, by the journal on disk."""
-        lines = (self.folder / "journal.jsonl").read_bytes().splitlines()
+        # The last line may still be on its way to the disk.
+        lines = (self.folder / "journal.jsonl").read_bytes().rpartition(b"\n")[0].splitlines()
         return [event for event in map(json.loads, lines) if event["kind"] == kind]
 
     def until(self, true: Callable[[], bool], terminal: Terminal) -> None:
@@ -370,6 +371,8 @@ def climb_the_ladder(terminal: Terminal, desk: Desk) -> None:
     terminal.wait("Noted: Bo Turing, reached")
     terminal.keys("Escape")
     terminal.wait("Runbook 1/3")
+    # They are said at once, and on disk a moment later.
+    desk.until(lambda: len(desk.events("escalation.noted")) == 2, terminal)
     first, second = desk.events("escalation.noted")
     assert (first["called"], first["level"], first["how"]) == ("Ana Lovelace", 2, "left message")
     assert first["criteria"] == ["Recovery has not worked", "Data may be lost"]
@@ -385,6 +388,7 @@ def mind_the_clocks(terminal: Terminal, desk: Desk) -> None:
     terminal.type("Bo writes it")
     terminal.keys("Enter")
     terminal.wait(r"not reminded of that until \d\d:\d\d UTC")
+    desk.until(lambda: bool(desk.events("clock.snoozed")), terminal)
     (snoozed,) = desk.events("clock.snoozed")
     # Five minutes after it would have been due.
     assert snoozed["what"] == "update"

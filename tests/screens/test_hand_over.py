@@ -80,7 +80,9 @@ def ready(terminal: Terminal, host: str = "this machine") -> None:
 
 def events(tmp_path: Path) -> list[dict[str, object]]:
     (folder,) = (tmp_path / "state" / "incidents").iterdir()
-    return [json.loads(line) for line in (folder / "journal.jsonl").read_bytes().splitlines()]
+    # The last line may still be on its way to the disk.
+    whole = (folder / "journal.jsonl").read_bytes().rpartition(b"\n")[0]
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 def is_whole(terminal: Terminal) -> None:
@@ -130,7 +132,6 @@ def test_programs_come_and_go_and_leave_the_screen_as_it_was(
         terminal.keys("Enter")
         gate = terminal.wait("y runs it")
         assert "in your terminal: it is an editor" in re.sub(r"[\s│]+", " ", gate)
-        time.sleep(0.5)
         terminal.keys("y")
         terminal.wait("line 3 of it")
         terminal.type("ihello")
@@ -155,7 +156,6 @@ def test_last_words_of_a_failure_can_be_read(tmp_path: Path, file: Path) -> None
         terminal.wait("> .*Step 3")
         terminal.keys("T")
         terminal.wait("y runs it")
-        time.sleep(0.5)
         terminal.keys("y")
         terminal.wait(r"\nGo on\? *\n")
         terminal.keys("Enter")
@@ -174,7 +174,8 @@ def test_what_is_typed_for_a_program_does_nothing_in_cockpit(tmp_path: Path, fil
         ready(terminal)
         terminal.keys("Enter")
         terminal.wait(ASKED)
-        terminal.keys("Enter", "i", "q", "Escape", "y", "x")
+        # All of it before the program ends, on a busy machine, too.
+        terminal.keys_at_once("Enter", "i", "q", "Escape", "y", "x")
         terminal.wait("OK exit 0")
         time.sleep(0.5)
         is_whole(terminal)
@@ -273,7 +274,7 @@ def test_a_shell_on_the_host_is_opened_by_name(tmp_path: Path, file: Path) -> No
         terminal.wait("Open a shell on this machine")
         terminal.keys("Enter")
         terminal.wait(r"Why recover\s")
-        time.sleep(0.5)
+        terminal.wait("write the reason")  # what is typed before is thrown away
         terminal.type("to look around")
         terminal.keys("Enter")
         terminal.wait("y runs it")
@@ -343,7 +344,7 @@ async def test_over_the_link_and_back_when_it_is_lost(
         began = time.monotonic()
         await proxy.cut()
         await aside(terminal.wait, r"UNKNOWN the link was lost after")
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 20
         await aside(is_whole_but_for_the_link, terminal)
 
 

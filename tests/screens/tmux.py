@@ -64,6 +64,10 @@ class Terminal:
             self._tmux("send-keys", "-t", "main", name)
             time.sleep(0.05)
 
+    def keys_at_once(self, *names: str) -> None:
+        """Presses keys with no time between them."""
+        self._tmux("send-keys", "-t", "main", *names)
+
     def type(self, text: str) -> None:
         """Types text as it stands."""
         self._tmux("send-keys", "-t", "main", "-l", text)
