@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import errno
 import fcntl
 import getpass
 import os
@@ -45,11 +46,6 @@ class Far:
     """Use as `async with Far() as far`. config: an ssh_config that knows it as prod-1."""
 
     def __init__(self) -> None:
-        # TEST-NET-2, cut in links of four addresses: nobody's real network.
-        number = os.getpid() % 64
-        self.device = f"ckfar{number}"
-        self.network = f"198.51.100.{4 * number}"
-        self.near, self.address = (f"198.51.100.{4 * number + n}" for n in (1, 2))
         self.home = Path(tempfile.mkdtemp(prefix="cockpit-far-"))
         self.config = self.home / "config"
 
@@ -58,15 +54,16 @@ class Far:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             __file__,
-            self.device,
-            self.network,
             str(self.home),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
         assert self._process.stdin and self._process.stdout
         self._orders, self._said = self._process.stdin, self._process.stdout
-        self.port = int(await asyncio.wait_for(self._said.readline(), 30))
+        said = (await asyncio.wait_for(self._said.readline(), 60)).decode().split()
+        assert said, "the far end has ended; it says above why"
+        self.device, self.address = said[:2]
+        self.port = int(said[2])
         known = self.home / "known_hosts"
         kind, blob = (self.home / "host_key.pub").read_text().split()[:2]
         known.write_text(f"[{self.address}]:{self.port} {kind} {blob}\n")
@@ -130,8 +127,20 @@ class _Way:
 
 def _tun(name: str) -> int:
     fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
-    fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH", name.encode(), _IFF_TUN | _IFF_NO_PI))
+    try:
+        fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH", name.encode(), _IFF_TUN | _IFF_NO_PI))
+    except OSError:
+        os.close(fd)
+        raise
     return fd
+
+
+def _free_tun() -> tuple[int, int]:
+    """A device ckfar<number> that no other far end has, and its number."""
+    for number in range(64):
+        with contextlib.suppress(OSError):
+            return _tun(f"ckfar{number}"), number
+    raise OSError(errno.EBUSY, "no device ckfar0 to ckfar63 can be had")
 
 
 def _ip(*words: str) -> None:
@@ -139,10 +148,11 @@ def _ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, env={"PATH": path})
 
 
-async def _main(device: str, network: str, home: Path) -> None:
-    base, _, last = network.rpartition(".")
-    near, address = f"{base}.{int(last) + 1}", f"{base}.{int(last) + 2}"
-    here = _tun(device)
+async def _main(home: Path) -> None:
+    here, number = _free_tun()
+    device = f"ckfar{number}"
+    # TEST-NET-2, cut in links of four addresses: nobody's real network.
+    near, address = (f"198.51.100.{4 * number + n}" for n in (1, 2))
     _ip("addr", "add", f"{near}/30", "dev", device)
     _ip("link", "set", device, "up")
     if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNET):
@@ -158,7 +168,7 @@ async def _main(device: str, network: str, home: Path) -> None:
     server = Sshd(home, free_port(), home / "id_test", f"ListenAddress {address}")
     server.start()
     try:
-        print(server.port, flush=True)
+        print(device, address, server.port, flush=True)
         orders = asyncio.StreamReader()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
         while line := await orders.readline():
@@ -173,4 +183,4 @@ async def _main(device: str, network: str, home: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(sys.argv[1], sys.argv[2], Path(sys.argv[3])))
+    asyncio.run(_main(Path(sys.argv[1])))
