@@ -260,7 +260,7 @@ class Cockpits:
         to.write(json.dumps([str(path), asdict(plan)]).encode() + b"\n")
         to.flush()
         pid = int(back.readline())
-        ends = await opened.get()
+        ends = await asyncio.wait_for(opened.get(), 60)
         server.close()
         return Cockpit(pid, *ends)
 
@@ -308,7 +308,9 @@ class Cockpit:
 
     def signal(self, number: int) -> None:
         if not self.gone:
-            os.kill(self.pid, number)
+            # It may have ended, and nobody has read that yet.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def shoot(self) -> None:
         """SIGKILL; where it waits, it does nothing more."""

@@ -89,7 +89,7 @@ def test_two_hundred_kills_lose_nothing_and_run_nothing_twice(
         time.sleep(rng.uniform(0.0, 0.3) if rng.random() > 0.3 else rng.uniform(0.3, 1.2))
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-    time.sleep(1)  # the last commands go on without us
+    time.sleep(1)  # what was begun last goes on without us
 
     lines = log.read_text().splitlines()
     assert not [line for line in lines if line.startswith("broke")], lines[-3:]
@@ -102,25 +102,26 @@ def test_two_hundred_kills_lose_nothing_and_run_nothing_twice(
     assert set(range(1, max(saved) + 1)) <= set(seqs)
     assert not verify(folder)
 
-    runs = Counter(side.read_text().split())
-    assert set(runs.values()) == {1}, [name for name, count in runs.items() if count > 1]
     asked = {words[1]: words[2] for line in lines if (words := line.split())[0] == "asked"}
     ended = [line.split()[1] for line in lines if line.startswith("ended")]
-    assert len(runs) > KILLS / 4
     assert len(ended) > KILLS / 20
     incident = fold(history.records)
     for id in ended:
         assert incident.runs[id].exit_status == 0
         assert (folder / incident.runs[id].asked.evidence).read_text() == "begun\nended\n"
-    assert all(asked[id] in runs for id in ended if id in asked)
+    ran = Counter(side.read_text().split())
+    assert all(asked[id] in ran for id in ended if id in asked)
 
     asyncio.run(settle(home, folder))
     settled = fold(read(folder).records)
     assert not settled.running()
+    # Only now all have ended that ever ran, however slow this machine is.
+    runs = Counter(side.read_text().split())
+    assert set(runs.values()) == {1}, [name for name, count in runs.items() if count > 1]
+    assert len(runs) > KILLS / 4
     states = Counter(run.state for run in settled.runs.values())
     assert states[RunState.DONE] == len(runs)
     assert set(states) <= {RunState.DONE, RunState.NEVER_STARTED}
-    assert Counter(side.read_text().split()) == runs
 
 
 async def warm(tmp_path: Path) -> None:
