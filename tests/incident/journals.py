@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -89,13 +90,18 @@ NIGHT: list[tuple[float, e.Event]] = [
 def write(
     root: Path, slug: str, told: Sequence[tuple[float, e.Event]], *, start: datetime = START
 ) -> Path:
-    """The folder of a journal in which each event happened so many minutes after `start`."""
+    """The folder of a journal in which each event happened so many minutes after `start`.
+
+    Its file is as old as its last event, whatever this machine's clock says.
+    """
     with at(start):
         journal = Journal.create(root, slug=slug, who="sam")
     for minutes, event in told:
         with at(start + timedelta(minutes=minutes)):
             journal.append(event)
     assert journal.close() == 0
+    last = (start + timedelta(minutes=max((minutes for minutes, _ in told), default=0))).timestamp()
+    os.utime(journal.folder / "journal.jsonl", (last, last))
     return journal.folder
 
 

@@ -264,12 +264,12 @@ def test_a_stray_segment_of_somebody_else_is_not_read(folder: Path, tmp_path: Pa
 
 def test_a_follower_sees_each_record_once(root: Path) -> None:
     journal = Journal.create(root, slug="live", who="anna")
-    assert journal.wait_saved(1, 5)
+    assert journal.wait_saved(1, 30)
     follower = Follower(journal.folder)
     seen = follower.poll()
     for number in range(10):
         record = journal.append(NoteAdded(text=str(number)))
-        assert journal.wait_saved(record.seq, 5)
+        assert journal.wait_saved(record.seq, 30)
         seen += follower.poll()
     assert seen == list(journal.records)
     assert follower.poll() == []
@@ -314,7 +314,7 @@ async def test_following_live(root: Path) -> None:
     for number in range(5):
         await asyncio.sleep(0.03)
         await journal.saved_up_to(journal.append(NoteAdded(text=str(number))).seq)
-    await asyncio.wait_for(reading, 5)
+    await asyncio.wait_for(reading, 30)
     assert seen == list(journal.records)
     assert journal.close() == 0
 
