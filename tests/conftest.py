@@ -5,8 +5,14 @@ import signal
 
 # Before any test: imported late, by its plugin, CPython 3.11 may fail to parse it while garbage of
 # the tests is collected.
-import hypothesis  # noqa: F401
+import hypothesis
 import pytest
+
+# How long an example takes is the machine's affair; the rest is as it is, also what CI has set.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 # Of the terminal that the tests were started in, where they run in several processes.
 for _size in ("COLUMNS", "LINES"):
