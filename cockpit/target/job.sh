@@ -32,6 +32,7 @@ ck_nap() { sleep "$1" 2>/dev/null || sleep 1; }   # not every sleep takes fracti
 ck_proc() { # pid -> CK_ST start time (a pid's identity), CK_PG group, CK_SID session; false when
   # gone or a zombie
   CK_ST= CK_PG= CK_SID=
+  [ "$1" ] || return 1      # /proc//stat is a file, and of another kind
   if [ -r /proc/self/stat ]; then
     ck_l=; { IFS= read -r ck_l < "/proc/$1/stat"; } 2>/dev/null || return 1
     ck_l=${ck_l##*) }
@@ -391,7 +392,11 @@ ck_stop() { # root id mark boot grace_s =END=
 ck_end() { # root id grace_s, and what ck_stop knows : asks it to end, waits, then kills it
   ln -s user "$ck_d/cancel" 2>/dev/null
   ck_i=0
-  while [ ! -L "$ck_d/pid" ] && [ $ck_i -lt 50 ]; do ck_i=$((ck_i+1)); ck_nap 0.05; done
+  # On a host under load the command follows its claim by seconds.
+  while [ ! -L "$ck_d/pid" ] && [ $ck_i -lt 300 ]; do
+    ck_result "$ck_d" && break
+    ck_i=$((ck_i+1)); ck_nap 0.05
+  done
   ck_link "$ck_d/pid"; ck_p=${CK_L%%:*} ck_pst=${CK_L#*:}
   # Once, however often it is asked for: to some programs a second TERM says "at once".
   if [ ! -L "$ck_d/asked" ]; then

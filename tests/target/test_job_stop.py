@@ -184,6 +184,27 @@ async def test_a_stop_before_the_supervisor_has_begun_the_command_waits_for_it(
         assert not carrying(id)
 
 
+async def test_a_command_that_follows_its_claim_by_seconds_is_stopped_gently_too(
+    host: Local, place: job.Place, tmp_path: Path
+) -> None:
+    """As on a host under load."""
+    slow = tmp_path / "bin" / "setsid"
+    setsid = f"{slow.readlink()} setsid" if slow.is_symlink() else shutil.which("setsid")
+    slow.unlink(missing_ok=True)
+    slow.write_text(f'#!/bin/sh\ncase $* in *COCKPIT_JOB*) sleep 4;; esac\nexec {setsid} "$@"\n')
+    slow.chmod(0o755)
+    id = job.new_id()
+    order = job.order(leave("sleep 60", host.name), id)
+    news = job.follow(host, place, id, order=order, claimed=False, offset=0)
+    assert await anext(news) == job.Claimed()
+    assert not (folder(place, id) / "pid").is_symlink()
+    assert await job.stop(host, place, id) == job.Stopped("gently", ())
+    last = (await collect(news)).last
+    assert isinstance(last, job.Ended)
+    assert (last.exit_status, last.how) == (143, "stopped")
+    assert not carrying(id)
+
+
 @pytest.mark.root
 async def test_where_nothing_tells_of_processes_jobs_run_and_stop_all_the_same(
     request: pytest.FixtureRequest, host: Local, tmp_path: Path
