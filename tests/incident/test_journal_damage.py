@@ -320,7 +320,7 @@ async def test_following_live(root: Path) -> None:
 
 
 def test_a_long_incident_is_read_in_time(folder: Path) -> None:
-    """20,000 records in under two seconds of CPU, about five times what it takes."""
+    """20,000 records in ten seconds of CPU: an idle core takes half of one."""
     file = folder / "journal.jsonl"
     lines = file.read_bytes().splitlines()
     body, _ = unseal(lines[-1])
@@ -334,4 +334,4 @@ def test_a_long_incident_is_read_in_time(folder: Path) -> None:
     took = time.process_time() - began
     assert len(history.records) == 20_000
     assert history.damage == ()
-    assert took < 2, took
+    assert took < 10, took

@@ -315,5 +315,5 @@ def test_a_megabyte_is_read_in_a_second_of_work(piece: str, tmp_path: Path) -> N
     before = time.process_time()
     book = handbook.read(path)
     spent = time.process_time() - before
-    assert spent < 4  # an idle core takes a quarter of it
+    assert spent < 20  # an idle core takes one; what grew with the square takes hours
     assert any("was not read" in one.what for one in book.oddities)

@@ -214,7 +214,7 @@ def test_no_line_takes_long(line: str) -> None:
     before = time.process_time()
     list(gaps.find(line))
     messages.promised(line, NOW)
-    assert time.process_time() - before < 2.0
+    assert time.process_time() - before < 10
 
 
 def test_the_four_messages_are_always_there_and_the_team_has_the_last_word() -> None:

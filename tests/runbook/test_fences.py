@@ -163,4 +163,4 @@ def test_hostile_text_takes_time_in_its_length_only(unit: str) -> None:
     shell.judge(text)
     shell.judge(text[:19_000])
     prose.commands(text, frozenset(), True)
-    assert time.process_time() - began < 10  # what grew with the square took minutes
+    assert time.process_time() - began < 40  # what grew with the square took minutes

@@ -435,7 +435,7 @@ def test_no_rule_takes_long_over_a_long_line(piece: str) -> None:
     book = parse.parse(text, "book.md")
     begun = time.process_time()
     judge([page(Path("book.md"), text, book)])
-    assert time.process_time() - begun < 5
+    assert time.process_time() - begun < 20
 
 
 def test_the_shipped_runbooks_are_clean() -> None:

@@ -572,7 +572,7 @@ def test_hostile_text_does_not_hang(text: str) -> None:
 
     start = time.process_time()
     parse(text, "x.md")
-    assert time.process_time() - start < 3
+    assert time.process_time() - start < 15
 
 
 # What is no command

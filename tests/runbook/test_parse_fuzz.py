@@ -160,7 +160,7 @@ def test_a_hostile_file_takes_time_as_its_size(name: str) -> None:
         return time.process_time() - start
 
     whole = cpu(text)
-    assert whole < 10
+    assert whole < 40
     if whole > 1:  # below that the clock says little; quadratic work would take 16 times as long
         part = max(cpu(quarter), cpu(quarter))
         assert min(whole, cpu(text)) < part * 9
@@ -173,5 +173,5 @@ def test_a_long_runbook_of_700_commands_is_read_at_once() -> None:
     )
     start = time.process_time()
     runbook = parse(text, "x.md")
-    assert time.process_time() - start < 3
+    assert time.process_time() - start < 15
     assert len(list(runbook.commands())) == 700
