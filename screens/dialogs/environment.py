@@ -48,7 +48,7 @@ class Environment(Screen[None]):
         self._name = name
         self._variables: tuple[Variable, ...] | None = None
         self._trouble = Safe("")
-        self._shown: Safe | None = None
+        self._unmasked: Safe | None = None
         self._until = 0.0
 
     def compose(self) -> ComposeResult:
@@ -94,7 +94,7 @@ class Environment(Screen[None]):
 
     def _rows(self, one: Variable, named: int, width: int) -> list[Row]:
         here = one.name == self.query_one(_Variables).at
-        on_purpose = one.name == self._shown and not one.shown
+        on_purpose = one.name == self._unmasked and not one.shown
         words = one.value if one.shown or on_purpose else one.words
         look = "warn" if on_purpose else "" if one.shown else "faint"
         parts = paint.fold(words, max(8, width - named - 4)) or [Safe("")]
@@ -111,13 +111,13 @@ class Environment(Screen[None]):
         one = next((one for one in self._variables or () if one.name == at), None)
         if one is None:
             return
-        self._shown = None if self._shown == one.name else one.name
+        self._unmasked = None if self._unmasked == one.name else one.name
         self._until = time.monotonic() + SHOWN_FOR
         self._draw()
 
     def _hide(self) -> None:
-        if self._shown is not None and time.monotonic() >= self._until:
-            self._shown = None
+        if self._unmasked is not None and time.monotonic() >= self._until:
+            self._unmasked = None
             self._draw()
 
     def action_leave(self) -> None:

@@ -42,7 +42,7 @@ class Dockerd:
                 stderr=log,
                 start_new_session=True,
             )
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while self.docker("version", check=False).returncode:
             if time.monotonic() > until or self._process.poll() is not None:
                 raise RuntimeError("dockerd did not start:\n" + (d / "log").read_text()[-2000:])
@@ -54,8 +54,8 @@ class Dockerd:
         containerd = self.folder / "exec/containerd/containerd.pid"
         child = Path("/proc", containerd.read_text()) if containerd.exists() else None
         self._process.terminate()
-        self._process.wait(20)
-        until = time.monotonic() + 10
+        self._process.wait(60)
+        until = time.monotonic() + 60
         while child is not None and child.exists() and time.monotonic() < until:
             time.sleep(0.05)
 
@@ -99,6 +99,14 @@ class Dockerd:
             script,
         )
         return made.stdout.decode().strip()
+
+    def wrote(self, name: str, words: str) -> None:
+        """Wait until these words are in its log: it begins a moment after `run` returns."""
+        until = time.monotonic() + 60
+        while words not in self.docker("logs", name, check=False).stdout.decode():
+            if time.monotonic() > until:
+                raise RuntimeError(f"{name} wrote no {words!r} within 60 s")
+            time.sleep(0.05)
 
     def build_image(self) -> None:
         root = self.folder / "root"
@@ -229,7 +237,7 @@ Until = Callable[..., Awaitable[float]]
 def until() -> Until:
     """Wait until a thing is true; how long that took. Fails after `within` seconds."""
 
-    async def wait(true: Callable[[], object], within: float = 15.0) -> float:
+    async def wait(true: Callable[[], object], within: float = 60.0) -> float:
         began = time.monotonic()
         while not true():
             passed = time.monotonic() - began

@@ -31,17 +31,15 @@ class FakeEngine:
         self.streams = 0
         self.live = [f"{number:064x}" for number in range(1, count + 1)]
         self._path = path
-        self._tick = 0
+        self._began = time.monotonic()
         self._events: list[asyncio.Queue[dict[str, object]]] = []
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[FakeEngine]:
         server = await asyncio.start_unix_server(self._connected, str(self._path))
-        tasks = asyncio.create_task(self._ticking())
         try:
             yield self
         finally:
-            tasks.cancel()
             server.close()
 
     def tell(self, container: str, action: str) -> None:
@@ -49,11 +47,6 @@ class FakeEngine:
         event = {"Action": action, "Actor": {"ID": container}, "timeNano": time.time_ns()}
         for queue in self._events:
             queue.put_nowait(event)
-
-    async def _ticking(self) -> None:
-        while True:
-            await asyncio.sleep(1.0)
-            self._tick += 1
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
@@ -128,9 +121,10 @@ class FakeEngine:
         return {"Id": container, "Name": name, "RestartCount": 0, "State": state, "Config": config}
 
     def _counted(self) -> object:
-        cpu = {"cpu_usage": {"total_usage": self._tick * 10**7}}
-        cpu |= {"system_cpu_usage": self._tick * 2 * 10**9, "online_cpus": 2}  # type: ignore[dict-item]
-        memory = {"usage": 10**8 + self._tick, "limit": 10**9, "stats": {"inactive_file": 0}}
+        passed = time.monotonic() - self._began  # any two answers are of two moments
+        cpu = {"cpu_usage": {"total_usage": int(passed * 10**7)}}
+        cpu |= {"system_cpu_usage": int(passed * 2 * 10**9), "online_cpus": 2}  # type: ignore[dict-item]
+        memory = {"usage": 10**8 + int(passed), "limit": 10**9, "stats": {"inactive_file": 0}}
         return {"read": STAMP, "cpu_stats": cpu, "memory_stats": memory, "pids_stats": {}}
 
     async def _send_stats(self, writer: asyncio.StreamWriter) -> None:

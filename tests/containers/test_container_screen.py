@@ -125,7 +125,7 @@ async def test_a_moment_from_elsewhere_is_marked_or_said_to_be_too_early(
 async def test_a_secret_of_the_environment_is_shown_on_purpose_for_a_while_and_never_written(
     dockerd: Dockerd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environment, "SHOWN_FOR", 0.5)
+    monkeypatch.setattr(environment, "SHOWN_FOR", 5.0)  # longer than a look takes
     dockerd.run("one", "sleep 99", "-e", f"DB_PASSWORD={SECRET}", "-e", "DB_HOST=db.internal")
     async with watching(dockerd, tmp_path, monkeypatch, "one") as (pilot, responder, main):
         responder.note("so that there is a journal")

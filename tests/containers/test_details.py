@@ -37,11 +37,11 @@ async def test_a_container_tells_its_health_events_mounts_and_last_end(
     )  # fmt: skip
     engine = Engine(Local(), str(dockerd.socket))
     found = await details.look(engine, "sick")
-    for _ in range(200):
-        if found.about.value and found.about.value.health and found.about.value.health.checks:
-            break
-        await asyncio.sleep(0.05)
-        found = await details.look(engine, "sick")
+    async with asyncio.timeout(60):
+        while not (found.about.value and found.about.value.health
+                   and found.about.value.health.checks):  # fmt: skip
+            await asyncio.sleep(0.05)
+            found = await details.look(engine, "sick")
     about = found.about.value
     assert about and about.health
     check = about.health.checks[0]
@@ -58,12 +58,11 @@ async def test_a_container_tells_its_health_events_mounts_and_last_end(
     # What an event tells is there a second after it: the engine is asked up to a moment ago.
     dockerd.docker("restart", "-t", "0", "sick")
     words: list[str] = []
-    for _ in range(100):
-        events = await details.events(engine, "sick", engine.now())
-        words = [one.words for one in events]
-        if "was restarted" in words:
-            break
-        await asyncio.sleep(0.1)
+    async with asyncio.timeout(60):
+        while "was restarted" not in words:
+            await asyncio.sleep(0.1)
+            events = await details.events(engine, "sick", engine.now())
+            words = [one.words for one in events]
     assert words[0] != words[-1] == "was created"
     assert "ended with exit code 137" in words
     about = await details.inspected(engine, "sick")
@@ -104,6 +103,7 @@ async def test_an_engine_that_hangs_is_said_for_each_part_and_what_is_gone_too(
     assert found.image.trouble
     dockerd.resume()
     dockerd.docker("rm", "-f", id)
+    monkeypatch.setattr(details, "WITHIN", 30.0)
     found = await details.look(engine, id)
     assert "No such container" in found.about.trouble
     for ask in (detail_texts.top, detail_texts.files, detail_texts.inspect_text):

@@ -119,28 +119,28 @@ async def test_what_changed_in_a_hole_is_right_after_it_and_old_numbers_were_sai
     laptop_clock_off_by(off, monkeypatch)
     server = None if way == "socket" else sshd(extra_config=NO_SOCKETS)
     async with linked(lab, tmp_path, server) as link, watching(link.engine) as watch:
-        await until(lambda: all(row(watch, n).sample for n in idle if n != "gap-started"), 30)
+        await until(lambda: all(row(watch, n).sample for n in idle if n != "gap-started"))
         began_run = row(watch, "gap-restarted").started_at
         if hole == "cut":
             await link.proxy.cut()
         else:
             link.proxy.stall()
-        told = await until(lambda: watch.snapshot.trouble, within=10)
+        told = await until(lambda: watch.snapshot.trouble)
         assert watch.snapshot.trouble.startswith("What is shown is ")
-        await until(lambda: "The link to prod-1 is lost" in watch.snapshot.trouble, within=20)
+        await until(lambda: "The link to prod-1 is lost" in watch.snapshot.trouble)
         if way == "socket":
             await until(
                 lambda: all(
                     stale(made, time.monotonic()) for each in watch.snapshot.rows
                     if (made := each.sample) is not None
                 ),
-                within=20,
+                within=60,
             )  # fmt: skip
         await asyncio.to_thread(lab.run, CHANGES)
         assert {"gap-removed", "gap-renamed"} <= names(watch) and "gap-new" not in names(watch)
         since = time.monotonic()
         link.proxy.restore()
-        await until(lambda: link.target.link.state.usable, within=15)
+        await until(lambda: link.target.link.state.usable)
         back = time.monotonic()
 
         def right() -> bool:
@@ -155,13 +155,13 @@ async def test_what_changed_in_a_hole_is_right_after_it_and_old_numbers_were_sai
                 and not watch.snapshot.trouble
             )
 
-        true = await until(right, within=10)
+        true = await until(right)
         await until(
             lambda: all(
                 current(watch, name, since)
                 for name in ("gap-started", "gap-new-name", "gap-new", "gap-restarted")
             ),
-            within=10,
+            within=60,
         )
         print(
             f"told after {told:.1f} s; {back - since:.1f} s after the hole the link is back, "
@@ -191,15 +191,15 @@ async def test_15_containers_a_tail_and_a_command_fit_into_ten_sessions(
                     made = [row(watch, name).sample for name in everyone]
                     return all(each and each.cpu_percent is not None for each in made)
 
-                await until(all_have_numbers, within=30)
+                await until(all_have_numbers)
                 assert watch.snapshot.how == "sampled there every 4 s through `docker`"
                 parts: list[bytes] = []
                 await save_logs(link.engine, "counting", parts.append)
                 await link.proxy.drop()
                 since = time.monotonic()
-                await until(lambda: all(current(watch, n, since) for n in everyone), within=30)
+                await until(lambda: all(current(watch, n, since) for n in everyone))
                 seen = tail.total
-                await until(lambda: tail.total > seen + 5 and not watch.snapshot.trouble, within=15)
+                await until(lambda: tail.total > seen + 5 and not watch.snapshot.trouble)
                 done = await run_
                 assert (done.output, done.status) == (b"done\n", 0)
                 assert whole(tail)
@@ -214,12 +214,12 @@ async def test_few_sessions_are_shared_and_too_few_are_no_lost_link(
 ) -> None:
     few = sshd(extra_config="AllowStreamLocalForwarding no\nMaxSessions 3")
     async with linked(lab, tmp_path, few) as link, watching(link.engine) as watch:
-        await until(lambda: row(watch, "kamiyo").sample, within=20)
+        await until(lambda: row(watch, "kamiyo").sample)
         assert watch.snapshot.how.startswith("polled every ")
         assert watch.snapshot.trouble == ""
     too_few = sshd(extra_config="AllowStreamLocalForwarding no\nMaxSessions 2")
     async with linked(lab, tmp_path, too_few) as link, watching(link.engine) as watch:
-        await until(lambda: "MaxSessions" in watch.snapshot.trouble, within=15)
+        await until(lambda: "MaxSessions" in watch.snapshot.trouble)
         assert "opens no further session for Docker" in watch.snapshot.trouble
         assert "lost" not in watch.snapshot.trouble
         assert link.target.link.state.usable
@@ -235,11 +235,11 @@ async def test_an_engine_that_hangs_behind_a_link_is_not_taken_for_a_lost_link(
             watching(link.engine) as watch,
             tailing(link.engine, "counting") as tail,
         ):
-            await until(lambda: row(watch, "counting").sample and tail.total > 5, within=20)
+            await until(lambda: row(watch, "counting").sample and tail.total > 5)
             lab.pause_engine()
             try:
                 for words in ("takes connections", "within 5 s"):
-                    await until(lambda words=words: words in watch.snapshot.trouble, within=12)
+                    await until(lambda words=words: words in watch.snapshot.trouble)
                     assert "does not answer, though it takes connections" in tail.note
                     assert "link" not in watch.snapshot.trouble
                 made = row(watch, "counting").sample
@@ -247,10 +247,10 @@ async def test_an_engine_that_hangs_behind_a_link_is_not_taken_for_a_lost_link(
             finally:
                 lab.resume_engine()
             since = time.monotonic()
-            await until(lambda: not watch.snapshot.trouble and not tail.note, within=10)
-            await until(lambda: current(watch, "counting", since), within=10)
+            await until(lambda: not watch.snapshot.trouble and not tail.note)
+            await until(lambda: current(watch, "counting", since))
             seen = tail.total
-            await until(lambda: tail.total > seen + 20, within=15)
+            await until(lambda: tail.total > seen + 20)
             assert whole(tail)
 
 
@@ -269,21 +269,21 @@ async def test_a_tail_goes_on_over_what_its_container_did_in_a_hole(
             tailing(link.engine, "starts") as starts,
             tailing(link.engine, "goes") as goes,
         ):
-            await until(lambda: "does not run" in starts.note, within=15)
-            await until(lambda: restarts.total and goes.total, within=15)
+            await until(lambda: "does not run" in starts.note)
+            await until(lambda: restarts.total and goes.total)
             link.proxy.stall()
-            await until(lambda: "The link to prod-1 is lost" in goes.note, within=10)
+            await until(lambda: "The link to prod-1 is lost" in goes.note)
             assert "The link to prod-1 is lost" in starts.note
             await asyncio.to_thread(
                 lab.run, "docker restart -t 0 restarts; docker start starts; docker rm -f goes"
             )
             await link.proxy.drop()
             link.proxy.restore()
-            await until(lambda: "was removed" in goes.note, within=20)
-            await until(lambda: "does not run" in starts.note, within=10)
+            await until(lambda: "was removed" in goes.note)
+            await until(lambda: "does not run" in starts.note)
             once = ["up", "broken"]
             assert [line.text for line in starts.lines] == once * 2
-            await until(lambda: [line.text for line in restarts.lines] == [*once, "up"], within=10)
+            await until(lambda: [line.text for line in restarts.lines] == [*once, "up"])
             assert goes.lines[0].text == "up"
 
 

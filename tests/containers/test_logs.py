@@ -69,21 +69,25 @@ async def test_lines_come_with_their_stream_and_time(dockerd: Dockerd, until: Un
     dockerd.run("web", "echo out; sleep 0.1; echo err >&2; sleep 99")
     async with tailing(dockerd.socket, "web") as tail:
         await until(lambda: len(tail.lines) == 2)
-        assert [(line.stream, line.text) for line in tail.lines] == [
+        # The engine reads the two side by side: on a busy machine either may come first.
+        assert {(line.stream, line.text) for line in tail.lines} == {
             (Stream.STDOUT, "out"),
             (Stream.STDERR, "err"),
-        ]
+        }
         age = datetime.now(UTC).timestamp() - tail.lines[-1].at / 1e9
         assert 0 <= age < 30
         assert tail.note == ""
 
 
 async def test_only_the_newest_lines_are_asked_for_and_kept(dockerd: Dockerd, until: Until) -> None:
-    dockerd.run("web", "seq 1 1000; sleep 0.5; seq 1001 1050; sleep 99")
+    go = "until [ -e /go ]; do sleep 0.1; done"
+    dockerd.run("web", f"seq 1 1000; {go}; seq 1001 1050; sleep 99")
     async with tailing(dockerd.socket, "web", first=10, keep=30) as tail:
+        await until(lambda: texts(tail)[-1:] == ["1000"])
+        await asyncio.to_thread(dockerd.docker, "exec", "web", "sh", "-c", "echo > /go")
         await until(lambda: texts(tail)[-1:] == ["1050"])
         assert texts(tail) == [str(number) for number in range(1021, 1051)]
-        assert 50 <= tail.total <= 1050
+        assert 60 <= tail.total <= 1050
 
 
 async def test_a_container_with_a_terminal_is_read_too(dockerd: Dockerd, until: Until) -> None:
@@ -119,10 +123,10 @@ async def test_20_cuts_of_a_local_engine_lose_no_line_and_double_none(
 ) -> None:
     dockerd.run("chatty", CHATTER)
     async with cutting.serving(), tailing(cutting.path, "chatty", first=10**6) as tail:
-        await until(lambda: cutting.cuts >= 20, within=40)
+        await until(lambda: cutting.cuts >= 20, within=120)
         cutting.cutting = False
         await asyncio.to_thread(dockerd.docker, "exec", "chatty", "sh", "-c", "echo > /stop")
-        await until(lambda: "does not run" in tail.note, within=20)
+        await until(lambda: "does not run" in tail.note)
         wanted = await truth(dockerd.socket, "chatty")
         assert len(wanted) > 1000
         lost, doubled = Counter(wanted) - Counter(tail.lines), Counter(tail.lines) - Counter(wanted)
@@ -163,7 +167,7 @@ async def test_a_container_that_dies_each_second_is_followed(
 ) -> None:
     dockerd.run("flapping", "echo up; sleep 0.3; exit 1", "--restart", "always")
     async with tailing(dockerd.socket, "flapping") as tail:
-        await until(lambda: tail.total >= 4, within=30)
+        await until(lambda: tail.total >= 4)
         got = list(tail.lines)
     wanted = await truth(dockerd.socket, "flapping")
     assert got == wanted[: len(got)]
@@ -210,9 +214,8 @@ async def test_lines_rotated_away_during_a_cut_are_a_line_of_their_own(
         async with tailing(proxy.path, "rolling") as tail:
             await until(lambda: texts(tail) == ["first"])
             proxy.refuse()
-            await asyncio.sleep(0.1)
             await asyncio.to_thread(dockerd.docker, "exec", "rolling", "sh", "-c", "echo > /go")
-            await asyncio.sleep(1.0)
+            await asyncio.to_thread(dockerd.wrote, "rolling", "last")
             proxy.allow()
             await until(lambda: texts(tail)[-1] == "last")
             assert tail.lines[0].text == "first"

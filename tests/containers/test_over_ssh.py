@@ -45,9 +45,10 @@ async def test_12_containers_live_over_one_connection(
     for number in range(12):
         dockerd.run(f"c{number}", "sleep 99")
     async with watching(server.ssh_config, server.host, dockerd.socket) as (watch, _):
-        await until(lambda: len([r for r in watch.snapshot.rows if r.sample]) == 12, within=15)
-        assert watch.snapshot.how == "streams"
-        assert watch.snapshot.trouble == ""
+        await until(lambda: len([r for r in watch.snapshot.rows if r.sample]) == 12)
+        # For a while a busy machine's link may count as slow.
+        await until(lambda: watch.snapshot.how == "streams")
+        await until(lambda: watch.snapshot.trouble == "")
 
 
 async def test_a_lost_link_is_told_and_what_changed_meanwhile_is_found(
@@ -60,16 +61,15 @@ async def test_a_lost_link_is_told_and_what_changed_meanwhile_is_found(
         async with watching(config, server.host, dockerd.socket) as (watch, engine):
             tail = Tail(engine, "web")
             tail.start()
-            await until(lambda: [r for r in watch.snapshot.rows if r.sample] and tail.total, 15)
+            await until(lambda: [r for r in watch.snapshot.rows if r.sample] and tail.total)
             await proxy.cut()
-            await until(lambda: watch.snapshot.trouble)
-            assert "link to prod-1" in watch.snapshot.trouble
+            await until(lambda: "link to prod-1" in watch.snapshot.trouble)
             assert watch.snapshot.trouble.startswith("What is shown is ")
             assert [row.name for row in watch.snapshot.rows] == ["web"]
-            dockerd.docker("exec", "web", "sh", "-c", "echo > /go")
-            dockerd.run("late", "sleep 99")
+            await asyncio.to_thread(dockerd.docker, "exec", "web", "sh", "-c", "echo > /go")
+            await asyncio.to_thread(dockerd.run, "late", "sleep 99")
             proxy.restore()
-            await until(lambda: not watch.snapshot.trouble, within=15)
+            await until(lambda: not watch.snapshot.trouble)
             await until(lambda: {row.name for row in watch.snapshot.rows} == {"web", "late"})
             await until(lambda: [str(line.text) for line in tail.lines] == ["up", "more"])
             await tail.close()
@@ -82,9 +82,9 @@ async def test_an_sshd_that_forwards_no_sockets_is_met_with_its_docker_command(
     for name in ("one", "two", "three"):
         dockerd.run(name, "sleep 99")
     async with watching(server.ssh_config, server.host, dockerd.socket) as (watch, _):
-        await until(lambda: len([r for r in watch.snapshot.rows if r.sample]) == 3, within=20)
+        await until(lambda: len([r for r in watch.snapshot.rows if r.sample]) == 3)
         assert watch.snapshot.how == "sampled there every 4 s through `docker`"
-        assert watch.snapshot.trouble == ""
+        await until(lambda: watch.snapshot.trouble == "")
 
 
 async def test_an_engine_that_restarts_behind_its_docker_command_is_found_again(
@@ -95,14 +95,14 @@ async def test_an_engine_that_restarts_behind_its_docker_command_is_found_again(
     async with watching(server.ssh_config, server.host, dockerd.socket) as (watch, engine):
         tail = Tail(engine, "web")
         tail.start()
-        await until(lambda: watch.snapshot.at and tail.total, within=15)
+        await until(lambda: watch.snapshot.at and tail.total)
         await asyncio.to_thread(dockerd.stop)
         await until(lambda: watch.snapshot.trouble and tail.note)
         await asyncio.sleep(4.0)
         assert "lost" not in watch.snapshot.trouble + tail.note
         await asyncio.to_thread(dockerd.start)
-        await until(lambda: not watch.snapshot.trouble, within=12)
-        await until(lambda: [str(line.text) for line in tail.lines] == ["up", "up"], within=12)
+        await until(lambda: not watch.snapshot.trouble)
+        await until(lambda: [str(line.text) for line in tail.lines] == ["up", "up"])
         await tail.close()
 
 
@@ -115,15 +115,17 @@ async def test_on_a_slow_link_the_numbers_are_taken_on_the_host(
         proxy.delay(200)
         config = server.client_config(tmp_path, proxy.port)
         async with watching(config, server.host, dockerd.socket) as (watch, _):
-            await until(lambda: [r for r in watch.snapshot.rows if r.sample], within=20)
-            assert watch.snapshot.how == "sampled there every 6 s, as the link is slow"
+            await until(lambda: [r for r in watch.snapshot.rows if r.sample])
+            await until(
+                lambda: watch.snapshot.how == "sampled there every 6 s, as the link is slow"
+            )
             sample = watch.snapshot.rows[0].sample
             assert sample is not None
             assert sample.memory_limit == 64 << 20
             assert 0 < sample.memory < 8 << 20
             assert sample.pids == 1
-            await until(lambda: watch.snapshot.rows[0].sample != sample, within=10)
-            assert watch.snapshot.trouble == ""
+            await until(lambda: watch.snapshot.rows[0].sample != sample)
+            await until(lambda: watch.snapshot.trouble == "")
 
 
 async def test_a_link_that_becomes_slow_is_spared_and_one_that_is_fast_again_is_used(
@@ -139,12 +141,12 @@ async def test_a_link_that_becomes_slow_is_spared_and_one_that_is_fast_again_is_
     async with Proxy("127.0.0.1", server.port) as proxy:
         config = server.client_config(tmp_path, proxy.port)
         async with watching(config, server.host, dockerd.socket) as (watch, _):
-            await until(lambda: [r for r in watch.snapshot.rows if r.sample], within=20)
-            assert watch.snapshot.how == "streams"
+            await until(lambda: [r for r in watch.snapshot.rows if r.sample])
+            await until(lambda: watch.snapshot.how == "streams")
             proxy.delay(150)
-            await until(lambda: watch.snapshot.how.endswith("as the link is slow"), within=30)
+            await until(lambda: watch.snapshot.how.endswith("as the link is slow"))
             sample = watch.snapshot.rows[0].sample
-            await until(lambda: watch.snapshot.rows[0].sample != sample, within=20)
+            await until(lambda: watch.snapshot.rows[0].sample != sample)
             proxy.delay(0)
-            await until(lambda: watch.snapshot.how == "streams", within=60)
-            assert watch.snapshot.trouble == ""
+            await until(lambda: watch.snapshot.how == "streams")
+            await until(lambda: watch.snapshot.trouble == "")

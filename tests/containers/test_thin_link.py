@@ -20,10 +20,10 @@ def test_keys_are_answered_and_a_stall_is_no_backlog(
     """The bounds are loose, as the machine may be busy; the benchmark has the real ones."""
     case = CASES[1]
     with running(case, dockerd, sshd(), "cockpit") as run:
-        assert statistics.median(run.keys(5)) < 4 * case.median
-        held, after, received = run.stalled(3)
-        assert held < 1.0
-        assert after < 5.0
+        assert statistics.median(run.keys(5)) < 10.0
+        held, after, received = run.stalled(6)
+        assert held < 4.0
+        assert after < 30.0
         # What was under way, and the frame that is current: no frame of the time between.
         assert received < 16_000
-        assert run.quits() < 5.0
+        assert run.quits() < 30.0

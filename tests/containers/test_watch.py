@@ -50,11 +50,11 @@ async def test_what_an_on_call_person_looks_for_is_in_the_rows(
     async with watching(dockerd.socket) as watch:
         await until(lambda: row(watch, "sick").health == "unhealthy")
         await until(lambda: row(watch, "fine").health == "healthy")
-        await until(lambda: row(watch, "hungry").oom)
-        assert row(watch, "hungry").exit_code == 137
+        await until(lambda: row(watch, "hungry").oom and row(watch, "hungry").exit_code == 137)
         assert row(watch, "hungry").status == "exited (137) out of memory"
-        assert row(watch, "failed").exit_code == 3
+        await until(lambda: row(watch, "failed").exit_code == 3)
         await until(lambda: (row(watch, "flapping").restarts or 0) >= 2)
+        await until(lambda: row(watch, "shop").restarts is not None)
         shop = row(watch, "shop")
         assert (shop.project, shop.service, shop.tty, shop.state) == (
             "store",
@@ -67,7 +67,7 @@ async def test_what_an_on_call_person_looks_for_is_in_the_rows(
         await until(lambda: row(watch, "shop").sample)
         first = row(watch, "shop").sample
         assert first is not None and not stale(first, time.monotonic())
-        assert watch.snapshot.trouble == ""
+        await until(lambda: watch.snapshot.trouble == "")
         assert watch.snapshot.how == "streams"
         assert watch.snapshot.engine_version.startswith("2")
         watch.stopped = False
@@ -114,12 +114,12 @@ async def test_a_hung_engine_is_told_with_the_age_of_the_numbers(
     async with watching(dockerd.socket) as watch:
         await until(lambda: row(watch, "web").sample and not watch.snapshot.trouble)
         dockerd.hang()
-        told = await until(lambda: watch.snapshot.trouble, within=20.0)
+        told = await until(lambda: watch.snapshot.trouble)
         assert watch.snapshot.trouble.startswith("What is shown is ")
         assert "does not answer" in watch.snapshot.trouble
         held = row(watch, "web").sample
         assert held is not None
-        await until(lambda: stale(held, time.monotonic()), within=20.0)
+        await until(lambda: stale(held, time.monotonic()))
         dockerd.resume()
         back = await until(lambda: not watch.snapshot.trouble)
         await until(lambda: row(watch, "web").sample != held)
@@ -135,8 +135,8 @@ async def test_an_engine_that_restarts_is_found_again(dockerd: Dockerd, until: U
         await asyncio.to_thread(dockerd.stop)
         await until(lambda: watch.snapshot.trouble)
         assert names(watch) == {"keeps", "stops"}
-        await asyncio.sleep(0.5)
-        assert "No Docker at this machine" in watch.snapshot.trouble
+        await until(lambda: "No Docker at this machine" in watch.snapshot.trouble)
+        assert names(watch) == {"keeps", "stops"}
         await asyncio.to_thread(dockerd.start)
         back = await until(lambda: not watch.snapshot.trouble)
         print(f"restarted: well after {back:.1f} s")
@@ -171,7 +171,6 @@ async def test_more_containers_than_streams_are_polled_and_say_so(
         await until(
             lambda: all(row.sample and row.sample.cpu_percent is not None
                         for row in watch.snapshot.rows),
-            within=30.0,
         )  # fmt: skip
         polled = [row.sample for row in watch.snapshot.rows if row.sample and row.sample.every > 2]
         assert len(polled) == 2
@@ -218,6 +217,7 @@ async def test_changes_are_told_together_and_not_one_by_one(dockerd: Dockerd, un
     began = time.monotonic()
     told.clear()
     await asyncio.sleep(2.0)
+    await until(lambda: told)  # numbers come every two seconds, or later
     await watch.close()
     await engine.close()
-    assert 1 <= len(told) <= 5 * (time.monotonic() - began) + 1
+    assert len(told) <= 5 * (time.monotonic() - began) + 1
