@@ -74,7 +74,7 @@ async def test_nothing_but_its_record_is_left(
             for _ in range(4)
         )
     )
-    await until(lambda: not processes(id), 20)
+    await until(lambda: not processes(id))
     root = Path(place.root)
     await until(lambda: not list(root.glob("jobs/*/s.*")))
     left = sorted(str(path.relative_to(root)) for path in root.rglob("*"))

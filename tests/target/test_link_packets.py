@@ -103,7 +103,7 @@ async def test_a_black_hole_is_noticed_and_output_flows_after_its_end(far: Far) 
 
         following = asyncio.create_task(follow())
         await far.be(delay=0.025)
-        await until(lambda: flowed, 10)
+        await until(lambda: flowed)
         await far.be(up=False, down=False)
         began = time.monotonic()
         await until(lambda: target.link.state is LinkState.LOST, 8)
@@ -146,7 +146,7 @@ async def test_a_network_that_comes_back_is_used_at_once(
     monkeypatch.setattr("cockpit.target.ssh_race.RETRY_MOST_S", 60.0)
     async with up(far) as target:
         _ip("link", "set", far.device, "down")
-        await until(lambda: target.link.state is LinkState.LOST, 8)
+        await until(lambda: target.link.state is LinkState.LOST)
         # An attempt that hangs would come through by itself: wait for one that has failed.
         await until(lambda: target.link.state is LinkState.LOST and _far_off(target.link))
         await asyncio.sleep(1)

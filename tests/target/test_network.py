@@ -110,11 +110,11 @@ async def test_a_suspend_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     await asyncio.sleep(0)
     before = list(told)
     asleep += 3600
-    await until(lambda: told[0] > before[0] and told[1] > before[1], 5)
+    await until(lambda: told[0] > before[0] and told[1] > before[1])
     unwatch_first()
     before = list(told)
     asleep += 3600
-    await until(lambda: told[1] > before[1], 5)
+    await until(lambda: told[1] > before[1])
     assert told[0] == before[0]
     unwatch_second()
     assert network._shared is None

@@ -131,7 +131,7 @@ async def test_a_cut_is_noticed_and_mended(target: SshTarget, proxy: Proxy) -> N
     await up(target)
     channel = await target.shell()
     await proxy.drop()
-    await until(lambda: target.link.state is LinkState.LOST, 5)
+    await until(lambda: target.link.state is LinkState.LOST)
     with pytest.raises(LinkLost):
         await channel.stdout.read()
     assert await channel.wait() is None

@@ -104,7 +104,7 @@ async def test_the_password_is_given_in_a_terminal_and_stands_nowhere(
         )
 
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             leave = passed(responder, "sudo sh -c 'id -un; test -t 0'")
             id = await responder.run_in_terminal(leave, hand, term="xterm", size=(80, 24))
     finally:
@@ -119,6 +119,6 @@ async def test_the_password_is_given_in_a_terminal_and_stands_nowhere(
 
 
 async def over(responder: Responder, job: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not responder.incident.runs[job].over:
             await asyncio.sleep(0.02)
