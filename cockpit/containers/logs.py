@@ -66,6 +66,7 @@ class Tail:
         self._joined = Joined()
         self._said = Safe("")
         self._reached = False
+        self._started = ""
         self._main: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -162,7 +163,8 @@ class Tail:
 
     async def _follow(self) -> None:
         """Read until the engine ends the log, which is when the container stops."""
-        tty = (await self._engine.inspect(self._container)).config.tty
+        got = await self._engine.inspect(self._container)
+        self._started, tty = got.state.started_at, got.config.tty
         leap = False
         while True:
             try:
@@ -263,6 +265,8 @@ class Tail:
         if got.state.status == "running":
             await asyncio.sleep(0.2)
             return
+        if got.state.started_at != self._started:
+            return  # it ran once more since its log was read to the end
         self._break_off()
         ended = moment(got.state.finished_at)
         self._say(("" if self.total else _wrote_nothing(ended)) + _STOPPED)

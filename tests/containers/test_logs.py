@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -160,6 +161,38 @@ async def test_the_last_words_are_shown_though_they_end_in_no_newline(
             await until(lambda: "does not run" in tail.note)
             assert texts(tail) == wanted * starts
             await asyncio.to_thread(dockerd.docker, "start", "web")
+
+
+async def test_a_run_between_the_last_look_at_the_log_and_the_wait_for_a_start_is_not_missed(
+    dockerd: Dockerd, until: Until
+) -> None:
+    class Slow(Engine):
+        """Its container runs once more right after its log was read to the end."""
+
+        again = True
+
+        async def logs(
+            self, container: str, *, follow: bool, **more: Any
+        ) -> AsyncGenerator[bytes, None]:
+            async with aclosing(super().logs(container, follow=follow, **more)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+            if self.again and not follow:
+                self.again = False
+                await asyncio.to_thread(dockerd.docker, "start", "job")
+                await asyncio.to_thread(dockerd.docker, "wait", "job")
+
+    dockerd.run("job", "echo up")
+    dockerd.docker("wait", "job")
+    engine = Slow(Local(), str(dockerd.socket))
+    tail = Tail(engine, "job")
+    tail.start()
+    try:
+        await until(lambda: "does not run" in tail.note)
+        assert texts(tail) == ["up", "up"]
+    finally:
+        await tail.close()
+        await engine.close()
 
 
 async def test_a_container_that_dies_each_second_is_followed(
