@@ -32,6 +32,7 @@ MOST: Final = 100_000
 QUIET_S: Final = 30.0
 """After so long without a line the service is asked for anew: a manager does not say that it ended.
 """
+LEARNS_S: Final = 5.0
 RESTED: Final = 0.005
 SYSTEM: Final = 3
 """The stream on which a manager says what it cannot get."""
@@ -115,10 +116,8 @@ class ServiceLog:
         while True:
             came = await self._past(tail=tail)
             found = [one for one in came if one.at < before]
-            if len(found) >= count or len(came) == had or tail >= MOST:
+            if not came or len(found) >= count or len(came) == had or tail >= MOST:
                 return tuple(self._lines(found[-count:]))
-            if not came and self._total:
-                await asyncio.sleep(0.5)  # a manager learns of a task after its lines have come
             tail, had = min(4 * tail, MOST), len(came)
 
     async def since(self, at: int, count: int) -> tuple[Line, ...]:
@@ -126,6 +125,19 @@ class ServiceLog:
         return tuple(self._lines((await self._past(since=at))[:count]))
 
     async def _past(self, *, since: int = 0, tail: int | None = None) -> list[_Wrote]:
+        """What a manager answers; asked again where it lacks all that came of itself.
+
+        It learns of a task after its lines have come, on a busy machine long after.
+        """
+        until = time.monotonic() + LEARNS_S
+        while True:
+            came = await self._asked(since=since, tail=tail)
+            known = self._seen.newest >= since > 0 or (self._total and not since)
+            if came or not known or time.monotonic() > until:
+                return came
+            await asyncio.sleep(0.5)
+
+    async def _asked(self, *, since: int, tail: int | None) -> list[_Wrote]:
         parts, framed, found = _Parts(), Framed(), list[_Wrote]()
         try:
             await self._names.ask()
@@ -253,6 +265,11 @@ class _Seen:
         self._newest = 0
         self._forgotten = 0
         self._due: Counter[int] = Counter()
+
+    @property
+    def newest(self) -> int:
+        """When the newest line was written, nanoseconds; 0 when nothing came yet."""
+        return self._newest
 
     def since(self) -> int:
         """From when to ask, nanoseconds; 0 when nothing came yet. Call once per cut."""

@@ -119,8 +119,12 @@ class Dockerd:
         subprocess.run(command, input=tar.stdout, capture_output=True, check=True)
 
     def clear(self) -> None:
-        if ids := self.docker("ps", "-aq").stdout.decode().split():
-            self.docker("rm", "-f", *ids)
+        """Remove every container; one that a swarm removes already refuses that meanwhile."""
+        until = time.monotonic() + 60
+        while ids := self.docker("ps", "-aq").stdout.decode().split():
+            removed = self.docker("rm", "-f", *ids, check=False)
+            if removed.returncode and time.monotonic() > until:
+                raise RuntimeError(f"not removed within 60 s: {removed.stderr.decode()}")
 
 
 def _state(thread: Path) -> str:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -191,13 +193,29 @@ async def test_of_a_flood_the_newest_lines_are_held_and_the_rest_is_counted(
     swarm.docker("service", "rm", "flood")
 
 
+class Learns(Engine):
+    """Of its manager, as of one that is busy: it learns of a task after its lines have come."""
+
+    early = 3
+
+    async def service_logs(
+        self, service: str, *, follow: bool, **more: Any
+    ) -> AsyncGenerator[bytes, None]:
+        if not follow and self.early:
+            self.early -= 1
+            return
+        async with aclosing(super().service_logs(service, follow=follow, **more)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+
 @pytest.mark.docker
 async def test_older_lines_and_those_from_a_moment_on_are_loaded(
     swarm: Dockerd, until: Until
 ) -> None:
     long = "head -c 40000 /dev/zero | tr '\\0' x; echo; "
     id = create(swarm, "one", script=f"{long}seq 2000; sleep 999")
-    engine = Engine(Local(), str(swarm.socket))
+    engine = Learns(Local(), str(swarm.socket))
     log = ServiceLog(engine, id, Safe("one"))
     log.start()
     got: list[Line] = []
@@ -217,6 +235,7 @@ async def test_older_lines_and_those_from_a_moment_on_are_loaded(
         assert [line.text for line in oldest[1:]] == [str(n) for n in range(1, 1700)]
         assert oldest[0].text.startswith("xxxx") and "35,904" not in oldest[0].text
         assert await log.older(oldest[0].at, 10) == ()
+        engine.early = 3
         from_then = await log.since(older[0].at, 20)
         assert [line.text for line in from_then] == [str(n) for n in range(1700, 1720)]
         swarm.docker("service", "rm", "one")
