@@ -320,14 +320,19 @@ class Lab:
         """Give kamiyo many orders, and lose the index over them: /api/v1/orders gets slow."""
         sql = (
             "DROP INDEX orders_by_customer; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1"
-            " FROM n WHERE i < 200000) INSERT INTO orders (customer_id, amount)"
+            " FROM n WHERE i < 600000) INSERT INTO orders (customer_id, amount)"
             " SELECT i % 40 + 1, i FROM n;"
         )
         self.run(f'docker compose exec -T kamiyo sqlite3 /app/data/kamiyo.db "{sql}"')
 
     def hold_database(self) -> None:
-        """Start a report inside the container that keeps the database locked most of the time."""
+        """Start a report inside the container that keeps the database locked most of the time.
+
+        Returns when it holds it.
+        """
         self.run("docker compose exec -d kamiyo python3 /app/world.py report")
+        take = "docker compose exec -T kamiyo sqlite3 /app/data/kamiyo.db 'BEGIN IMMEDIATE; COMMIT'"
+        self.run(f"while {take}; do :; done 2>/dev/null")
 
     def ask_too_much(self) -> None:
         """Start a client that asks for all orders, many at a time, without a pause."""
