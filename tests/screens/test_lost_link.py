@@ -57,7 +57,10 @@ async def opened(
         responder = Responder(tmp_path / "incidents", "sam", config)
         app = CockpitApp(responder, Opening("prod-1", file, folder))
         async with app.run_test(size=(120, 40)) as pilot:
+            # This machine, which it begins with, is always up.
+            await until(pilot, lambda: responder.target.name == "prod-1")
             await until(pilot, lambda: responder.target.link.state is LinkState.UP)
+            await until(pilot, lambda: app.main.checklist.chosen() is not None)
             await pilot.pause()
             yield pilot, responder, app.main, proxy
         await responder.close()

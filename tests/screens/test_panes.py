@@ -177,7 +177,7 @@ def test_in_a_real_terminal_of_80x24_half_a_command_is_not_run(tmp_path: Path) -
 
 
 async def until(pilot: Pilot[None], true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not true():
             await pilot.pause(0.02)
 
