@@ -191,14 +191,20 @@ async def test_a_command_that_follows_its_claim_by_seconds_is_stopped_gently_too
     slow = tmp_path / "bin" / "setsid"
     setsid = f"{slow.readlink()} setsid" if slow.is_symlink() else shutil.which("setsid")
     slow.unlink(missing_ok=True)
-    slow.write_text(f'#!/bin/sh\ncase $* in *COCKPIT_JOB*) sleep 4;; esac\nexec {setsid} "$@"\n')
+    go = tmp_path / "go"
+    waits = f"case $* in *COCKPIT_JOB*) until [ -e {go} ]; do sleep 0.1; done;; esac"
+    slow.write_text(f'#!/bin/sh\n{waits}\nexec {setsid} "$@"\n')
     slow.chmod(0o755)
     id = job.new_id()
     order = job.order(leave("sleep 60", host.name), id)
     news = job.follow(host, place, id, order=order, claimed=False, offset=0)
     assert await anext(news) == job.Claimed()
+    stopping = asyncio.create_task(job.stop(host, place, id))
+    await until((folder(place, id) / "cancel").is_symlink)
+    await asyncio.sleep(3)
     assert not (folder(place, id) / "pid").is_symlink()
-    assert await job.stop(host, place, id) == job.Stopped("gently", ())
+    go.touch()
+    assert await stopping == job.Stopped("gently", ())
     last = (await collect(news)).last
     assert isinstance(last, job.Ended)
     assert (last.exit_status, last.how) == (143, "stopped")
