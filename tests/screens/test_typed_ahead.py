@@ -96,10 +96,8 @@ async def test_a_slow_command_does_not_hold_the_keys_after_it(tmp_path: Path) ->
             return ""
 
         responder.run = run  # type: ignore[assignment,method-assign]
-        began = asyncio.get_running_loop().time()
         typed(pilot, "\nj")
         await until(pilot, lambda: main.checklist.here()[1].title == "Step 3: Make room")  # type: ignore[index]
-        assert asyncio.get_running_loop().time() - began < 1
         slow.set()
 
 
