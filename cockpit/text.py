@@ -211,6 +211,20 @@ def coloured_line(raw: str | bytes, *, max_chars: int = 4096) -> tuple[Safe, tup
     return safe, tuple(look for look in cut if look.start < look.end)
 
 
+def shortened(text: str, chars: int) -> str:
+    """The beginning of a line; one that is cut ends in `…`.
+
+    The cut is never inside a mark that stands for a secret: it comes after the whole of it.
+    """
+    if len(text) <= chars:
+        return text
+    end = chars - 1
+    for mark in _MARK.finditer(text):
+        if mark.start() < end < mark.end():
+            end = mark.end()
+    return text if end == len(text) else text[:end] + "…"
+
+
 def _longest_run(text: str) -> int:
     return max(map(len, re.findall("`+", text)), default=0)
 
@@ -242,7 +256,9 @@ def code_span(text: Safe) -> str:
 # What follows is redaction. A token starts where no letter or digit stands before it, or after an
 # escape (\n, %3D) whose last letter is none of its own.
 _START = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2}))"
-_DONE = re.compile(r"\[REDACTED:[a-z-]+:[0-9a-f]{6}[\].,:;!?)}]*")
+# Also a mark that was cut before it got here, and whatever closes the words it stands in.
+_DONE = re.compile(r"\[REDACTED:(?:[a-z-]+:[0-9a-f]{6}|[0-9a-z:-]*…)[\]…`.,:;!?)}]*")
+_MARK = re.compile(r"\[REDACTED:[a-z-]+:[0-9a-f]{6}\]")
 
 _NAMES = (
     r"password|passwd|passphrase|passcode|secret[_-]?id|secret|token|api[_-]?key|private[_-]?key"
@@ -257,10 +273,12 @@ _ABOUT = re.compile(
     | provider | rate | refs? | required | rotat\w* | size | status | store | ttl | types? | url
     | usage | used | uri | version ) (?: [_.-]\w+ )?"""
 )
-# Values that name a secret without holding it, and what programs print in its place.
+# Values that name a secret without holding it, what programs print in its place, and what a cut
+# left of the word before it.
 _NO_SECRET = re.compile(
     r"""(?x) [\[{(]+ | \$[A-Z_][A-Z0-9_]* | \$\{[A-Za-z_]\w*\} | \$\(.* | \{\{.* | \*+ | [xX]{3,}
-    | \.{3,} | … | =.* | (?i: true | false | null | none | nil | yes | no | undefined | empty )"""
+    | \.{3,} | =.* | (?i: b(?:e(?:a(?:r(?:er?)?)?)? | a(?:s(?:ic?)?)? )? )? …`?
+    | (?i: true | false | null | none | nil | yes | no | undefined | empty )"""
 )
 _PROSE = re.compile(
     "a|an|and|are|authentication|bad|cannot|changed|denied|does|eof|error|expired|failed|flag|for"

@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from rich.cells import cell_len
 
-from cockpit.text import Redactor, Safe, clean, clean_line, code_span, fence, plain
+from cockpit.text import Redactor, Safe, clean, clean_line, code_span, fence, plain, shortened
 
 FUZZ = settings(max_examples=300, deadline=None)
 MAX = 64
@@ -385,6 +385,18 @@ def test_the_same_key_can_be_told_from_another_only_within_an_incident() -> None
 
 def test_a_secret_glued_to_a_token_goes_with_it() -> None:
     assert "tail9" not in Redactor(b"salt")("password=sk_live_4eC39HqLyjWDarjt!tail9")
+
+
+@pytest.mark.parametrize("around", ["Authorization: Bearer {}", "password={}", "--token {}"])
+def test_what_was_cut_after_it_was_redacted_holds_no_new_secret(around: str) -> None:
+    redact = Redactor(b"salt")
+    whole = redact(around.format("sk_live_4eC39HqLyjWDarjtT1zdp7dc"))
+    for chars in range(1, len(whole) + 1):
+        cut = shortened(f"{whole} and more", chars)
+        assert not re.search(r"\[REDACTED:(?![a-z]+:[0-9a-f]{6}\])", cut)
+        assert redact(f"`{cut}` ended") == f"`{cut}` ended"
+    for chars in range(whole.index("[REDACTED:") + 10, len(whole)):
+        assert redact(f"`{whole[:chars]}…` ended") == f"`{whole[:chars]}…` ended"
 
 
 def test_what_is_redacted_is_safe_even_when_it_came_in_raw() -> None:

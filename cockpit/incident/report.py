@@ -13,7 +13,7 @@ from cockpit.incident.events import NoteAdded
 from cockpit.incident.incident import Incident, Mark, Rolled, Run, RunState
 from cockpit.incident.rollouts import counted, standings, took
 from cockpit.incident.timeline import line, outcome, pinned_from
-from cockpit.text import Redactor, Safe, clean, clean_line, code_span, fence
+from cockpit.text import Redactor, Safe, clean, clean_line, code_span, fence, shortened
 from cockpit.words import duration, size
 
 HEAD_LINES = 15
@@ -270,7 +270,7 @@ def shorten(text: Safe, run: Run, evidence: str) -> Safe:
 
 def _first(command: str) -> str:
     first = command.strip().split("\n")[0]
-    return first if len(first) <= 70 else first[:69] + "…"
+    return shortened(first, 70)
 
 
 def _steps(incident: Incident, redact: Redactor) -> str:

@@ -20,7 +20,7 @@ from cockpit.incident.report import cell, ended, prose, spans
 from cockpit.incident.review_facts import badly, ending, failed_runs, to_acknowledge, well
 from cockpit.incident.rollouts import counted, standings
 from cockpit.incident.timeline import line
-from cockpit.text import Redactor, Safe, clean_line, code_span
+from cockpit.text import Redactor, Safe, clean_line, code_span, shortened
 from cockpit.words import duration, stamp
 
 _COMMAND_CHARS = 70
@@ -408,8 +408,7 @@ def _code(case: Case, text: str) -> str:
 
 def _span(text: str, redact: Redactor) -> str:
     first = str(redact(clean_line(text.strip().split("\n")[0])))
-    cut = first if len(first) <= _COMMAND_CHARS else first[: _COMMAND_CHARS - 1] + "…"
-    return code_span(Safe(cut))
+    return code_span(Safe(shortened(first, _COMMAND_CHARS)))
 
 
 def _sentence(text: str) -> str:

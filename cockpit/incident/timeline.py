@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cockpit.incident import events as e
 from cockpit.incident.incident import Incident
-from cockpit.text import Safe, clean_line
+from cockpit.text import Safe, clean_line, shortened
 from cockpit.words import duration, in_words, many, size, stamp
 
 
@@ -66,7 +66,7 @@ def _some(names: tuple[str, ...]) -> str:
 def beginning(command: str) -> str:
     """A command by its first words."""
     first = command.strip().split("\n")[0]
-    return first if len(first) <= 48 else first[:47] + "…"
+    return shortened(first, 48)
 
 
 def _in_terminal(incident: Incident, job: str) -> bool:

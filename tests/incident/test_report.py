@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -14,6 +15,7 @@ from cockpit.incident import events as e
 from cockpit.incident.incident import Incident, fold
 from cockpit.incident.report import HEAD_LINES, TAIL_LINES, report
 from cockpit.incident.timeline import line
+from cockpit.text import Redactor
 
 START = datetime(2026, 11, 21, 23, 50, tzinfo=UTC)
 STEP = e.StepRef("01.md", "verification/health")
@@ -148,6 +150,19 @@ def test_secrets_in_output_and_commands_are_redacted() -> None:
     text = report(incident, lambda run: f"STRIPE_KEY={secret}\n".encode())
     assert secret not in text
     assert text.count("[REDACTED:") >= 2
+
+
+def test_a_cut_beside_a_secret_makes_no_second_secret_of_it() -> None:
+    redact = Redactor(b"ab" * 16)
+    for lead in range(30):
+        head = "x" * lead
+        for secret in ("Authorization: Bearer sk_live_4eC39HqLyjWDarjtT1zdp7dc", "API_KEY=a1b2c3d4"):
+            command = redact(f'{head} "{secret}"; sleep 5; echo done; {"y" * 30}')
+            text = report(told(asked(command), finished()), lambda run: b"")
+            ended = next(row for row in text.split("\n") if " on prod-1: exit 0" in row)
+            assert ended.count("`") == 2
+            assert len(set(re.findall(r":([0-9a-f]{6})\]", text))) == 1, text
+            assert redact(ended) == ended
 
 
 def test_pinned_lines_stand_below_where_they_are_from() -> None:
