@@ -116,7 +116,7 @@ handbook: ON_CALL.md
 
 ## Keys of your own: the action's name, then the key; several keys with commas. ? shows the names.
 #keymap:
-#  incident.note: "n"
+#  incident.note: "u"
 
 ## A theme. Without it: the colours of your terminal.
 #theme: ansi-light

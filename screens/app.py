@@ -295,21 +295,46 @@ def mistakes(config: Config) -> list[str]:
     from screens.panes.timeline import Timeline
 
     owners = (CockpitApp, CockpitScreen, Lines, Checklist, ContainersPane, LogsPane, Timeline)
+    everywhere = (CockpitApp, CockpitScreen, Lines)
     known = {
-        binding.id
+        binding.id: (None if owner in everywhere else owner, binding.key)
         for owner in owners
         for binding in owner.BINDINGS
         if isinstance(binding, Binding) and binding.id
     }
     found = []
-    asked = [("keymap", id, known) for id in config.keymap if id not in known]
+    asked: list[tuple[str, str, Iterable[str]]] = [
+        ("keymap", id, known) for id in config.keymap if id not in known
+    ]
     if config.theme and config.theme not in BUILTIN_THEMES:
-        asked.append(("theme", config.theme, set(BUILTIN_THEMES)))
+        asked.append(("theme", config.theme, BUILTIN_THEMES))
     for key, name, possible in asked:
         near = get_close_matches(name, possible, 1, 0.0)
         where = _where(config, name)
         found.append(f"{where}: {key}: there is no {name}; the nearest is {near[0]}")
+    for id in filter(known.__contains__, config.keymap):
+        place, usual = known[id]
+        for key in sorted(_keys(config.keymap[id]) - _keys(usual)):
+            # What the keymap says of two actions was compared when it was read.
+            taken = [
+                other
+                for other, (at, keys) in known.items()
+                if other != id
+                and other not in config.keymap
+                and (at is None or place is None or at is place)
+                and key in _keys(keys)
+            ]
+            if taken:
+                found.append(
+                    f"{_where(config, id)}: keymap.{id} is {key}, the key of {taken[0]}; take one"
+                    f" that is free, or give {taken[0]} another here"
+                )
     return found
+
+
+def _keys(bound: str) -> set[str]:
+    """The keys of a binding as they are printed on the keyboard."""
+    return {_SIGNS.get(key, key) for key in map(str.strip, bound.split(",")) if key}
 
 
 def _where(config: Config, word: str) -> str:

@@ -164,7 +164,44 @@ def test_a_key_or_theme_that_is_not_there_names_the_nearest(home: Path) -> None:
         "cockpit.yaml:3: keymap: there is no incident.notes; the nearest is incident.note",
         "cockpit.yaml:1: theme: there is no ansi-dork; the nearest is ansi-dark",
     ]
-    path.write_text("theme: ansi-light\nkeymap:\n  incident.note: n\n")
+    path.write_text("theme: ansi-light\nkeymap:\n  incident.note: u\n")
+    assert mistakes(load(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("keymap", "taken"),
+    [
+        ("  incident.note: E", "2: keymap.incident.note is E, the key of incident.escalate"),
+        (
+            "  app.help: u\n  incident.due: j",
+            "3: keymap.incident.due is j, the key of move.down",
+        ),
+        ("  incident.escalate: s", "2: keymap.incident.escalate is s, the key of step.skip"),
+        ("  log.level: t", "2: keymap.log.level is t, the key of log.times"),
+        ("  incident.note: '?'", "2: keymap.incident.note is ?, the key of app.help"),
+    ],
+)
+def test_a_key_that_another_action_has_is_named_by_line(
+    home: Path, keymap: str, taken: str
+) -> None:
+    path = home / "cockpit.yaml"
+    path.write_text(f"keymap:\n{keymap}\n")
+    (said,) = mistakes(load(path))
+    assert said.startswith(f"cockpit.yaml:{taken}; take one")
+
+
+@pytest.mark.parametrize(
+    "keymap",
+    [
+        "  incident.note: E\n  incident.escalate: i",  # changed for each other
+        "  log.level: f5",  # no key of anything
+        "  entry.time: e",  # the timeline has no e, whatever the checklist has
+        "  run.stop: 'x,X'",  # as it is from the beginning
+    ],
+)
+def test_a_key_that_is_free_where_it_is_used_is_taken(home: Path, keymap: str) -> None:
+    path = home / "cockpit.yaml"
+    path.write_text(f"keymap:\n{keymap}\n")
     assert mistakes(load(path)) == []
 
 
