@@ -54,6 +54,8 @@ _OF_A_LEVEL = re.compile(r"\b(?:level|tier|stufe) ?\d|\bL[1-9]\b", re.IGNORECASE
 _ELSEWHERE = re.compile(r"template", re.IGNORECASE)
 _SIGNS = "✅✔✓■◉"
 """Boxes that are as often an ornament."""
+_SIGN = re.compile(r"\A[^\w\s*`\"'“(\[<]+\s+")
+"""What decorates the start of an item, before its bold words too: ❌, 🚫."""
 _LEADS = re.compile(
     r"\A(?:\*\*|__)(?P<lead>[^*_\n]{2,120}?)[.:!]?(?:\*\*|__)[.:!]?\s*(?:[–—:-]\s+)?(?P<rest>.*)\Z",
     re.DOTALL,
@@ -161,7 +163,7 @@ def pitfalls(parts: Sequence[Part]) -> tuple[Pitfall, ...]:
 
 def _pitfall(item: Block) -> Pitfall:
     """An item of a list: what is bold, or its first sentence, and what follows."""
-    first = item.children[0].text if item.children else ""
+    first = _SIGN.sub("", item.children[0].text) if item.children else ""
     rest = "\n".join(line.text for line in lines(item.children[1:]) if line.text)
     if lead := _LEADS.match(first):
         title, text = lead["lead"], " ".join(readable(lead["rest"]).split())

@@ -72,6 +72,14 @@ def test_a_long_pitfall_is_cut_to_the_sentence_that_is_meant() -> None:
     assert pitfalls.sentence("logs", known) == "Restarts: A restart destroys what you came to see."
 
 
+@pytest.mark.parametrize("sign", ["", "❌ ", "⚠️ ", "🚫 "])
+@pytest.mark.parametrize("bold", ["", "**"])
+def test_a_sign_before_an_item_is_not_said(sign: str, bold: str) -> None:
+    text = f"# On call\n\n## Pitfalls\n\n- {sign}{bold}Resolving without verification.{bold}\n"
+    words = pitfalls.sentence("verification", handbook.parse(text))
+    assert words == "Resolving without verification."
+
+
 def test_what_a_handbook_says_cannot_steer_the_terminal() -> None:
     hostile = Pitfall(Safe("Alone"), Safe("x\x1b]52;c;ZXZpbA==\x07"))
     assert "\x1b" not in pitfalls.sentence("alone", Handbook(pitfalls=(hostile,)))
