@@ -16,7 +16,7 @@ from cockpit import __version__, paths
 from cockpit.runbook import library, query, source
 from cockpit.runbook.gist import FIELDS, Gist, gist
 
-VERSION = 1
+VERSION = 2
 """Of what is in the file; another one, and it is made again."""
 
 _SETTLED = 2.0
@@ -194,7 +194,7 @@ def put(db: sqlite3.Connection, file: library.File) -> None:
         )
         return
     forget(db, [str(file.path)])
-    found = Gist(title=file.path.stem) if skipped else gist(source.decode(data)[0], file.path.stem)
+    found = Gist(title=file.path.stem) if skipped else gist(_text(data), file.path.stem)
     id = db.execute(
         "INSERT INTO files (real, place, size, changed, sha, skipped, path, title, severity,"
         " services) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -204,6 +204,13 @@ def put(db: sqlite3.Connection, file: library.File) -> None:
         texts = [found.title, *("\n".join(getattr(found, name, ())) for name in FIELDS[1:])]
         marks = ", ".join("?" * (1 + len(FIELDS)))
         db.execute(f"INSERT INTO texts (rowid, {COLUMNS}) VALUES ({marks})", (id, *texts))
+
+
+def _text(data: bytes) -> str:
+    """What a file says; its words are found, and its title is shown, as they were meant."""
+    from cockpit.oncall.mended import mend
+
+    return mend(source.decode(data)[0])[0]
 
 
 def _data(path: Path) -> tuple[bytes, str]:

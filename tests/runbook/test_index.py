@@ -286,6 +286,16 @@ def test_foreign_text_is_cleaned(index: Index, books: Path) -> None:
     assert "\x1b" not in str(found.as_json())
 
 
+def test_a_title_that_another_program_mangled_is_shown_as_it_was_meant(
+    index: Index, books: Path
+) -> None:
+    meant = "# On-Call Handbook – Café Payments Team\n"
+    (books / "hand.md").write_text(meant.encode().decode("cp1252"))
+    index.refresh()
+    (found,) = index.search("café payments team")
+    assert found.title == "On-Call Handbook – Café Payments Team"
+
+
 # The file
 
 
