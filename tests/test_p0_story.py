@@ -461,7 +461,7 @@ def what_is_on_disk(desk: Desk) -> None:
         "Option 1: Turn the key (it will not turn)",
     ):
         assert fact in review, fact
-    assert "was never sent: waiting" in review
+    assert "was not sent when this was written: waiting" in review
     assert "Others were told at least" not in review, "nobody had heard anything by then"
     log = (desk.folder / "incident.md").read_text()
     assert "ls shop/drawer" in log, "a quick command is in the log as well"

@@ -50,6 +50,13 @@ def _title(case: Case, trouble: str) -> str:
         "Filled in by cockpit from the incident's journal. Where it says *Not written yet*, only"
         " people know. It looks for causes, not for culprits. All times are UTC."
     )
+    if incident.entries:
+        last = stamp(incident.entries[-1].record.ts)
+        lines += [
+            "",
+            f"The journal's last entry then was of {last}. `cockpit incident review` prints this"
+            " document anew, with what came later, as what others were told.",
+        ]
     return "\n".join(lines)
 
 

@@ -90,7 +90,9 @@ def _badly(incident: Incident, rules: Rules) -> Iterator[str]:
     for one in incident.outbox.values():
         if one.way is not Way.SENT:
             about = f"The message to {one.queued.to} ({one.queued.about})"
-            yield f"{about} was never sent: {one.way.value}" + (f", {one.why}" if one.why else "")
+            # What is left may still go: the document is written as the incident is resolved.
+            never = "was not sent when this was written" if one.open else "was never sent"
+            yield f"{about} {never}: {one.way.value}" + (f", {one.why}" if one.why else "")
     for entry in incident.entries:
         event = entry.record.event
         if isinstance(event, e.EscalationNoted) and event.how and event.how != REACHED:

@@ -202,7 +202,8 @@ def told(case: Case) -> str:
         if one.way is not Way.SENT:
             to, about = case.prose(one.queued.to), case.prose(one.queued.about)
             why = f", {case.prose(one.why)}" if one.why else ""
-            lines.append(f"- Never sent, to {to} ({about}): {one.way.value}{why}")
+            never = "Not sent when this was written" if one.open else "Never sent"
+            lines.append(f"- {never}, to {to} ({about}): {one.way.value}{why}")
     return "\n".join(lines) or "Nobody was told through cockpit."
 
 

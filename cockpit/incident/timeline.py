@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from cockpit.incident import events as e
 from cockpit.incident.incident import Incident
 from cockpit.text import Safe, clean_line, shortened
@@ -44,6 +46,18 @@ def only_mitigated(event: e.IncidentReopened, incident: Incident) -> bool:
     ends = (e.IncidentResolved, e.IncidentMitigated, e.IncidentReopened)
     ended = [seq for seq, one in known.items() if seq < here and isinstance(one, ends)]
     return bool(ended) and isinstance(known[max(ended)], e.IncidentMitigated)
+
+
+def _until(event: e.Snoozed, incident: Incident) -> str:
+    """Until when, as the dialog said it: the seconds are more than were chosen before it is due."""
+    for entry in reversed(incident.entries):
+        if entry.record.event is event:
+            at = entry.record.ts
+            end = at + timedelta(seconds=event.seconds)
+            return (
+                f"until {end:%H:%M} UTC" if end.date() == at.date() else f"until {stamp(end)} UTC"
+            )
+    return f"for {in_words(event.seconds)}"
 
 
 def _because(reason: str) -> str:
@@ -107,9 +121,8 @@ def _words(event: e.Event, incident: Incident) -> str:
             named = "Update given" if about == "update" else f"Told others ({about})"
             where = f", for {', '.join(to)}" if to else ""
             return f"{named}{where}: {' '.join(text.split())}"
-        case e.Snoozed(what=what, seconds=seconds, reason=reason):
-            named = _CLOCKS.get(what, what)
-            return f"Put off for {in_words(seconds)}: {named}{_because(reason)}"
+        case e.Snoozed(what=what, reason=reason):
+            return f"Put off {_until(event, incident)}: {_CLOCKS.get(what, what)}{_because(reason)}"
         case e.PitfallTold(text=text):
             return f"Reminded: {text}"
         case e.ThresholdCrossed(words=words):
@@ -265,8 +278,8 @@ def _message_words(event: e.Event, incident: Incident) -> str:
             return f"{name}: sent{again}"
         case e.MessageFailed(why=why, ambiguous=ambiguous, final=final):
             ending = ", not tried again" if final else ""
-            doubt = "; it may have arrived" if ambiguous else ""
-            return f"{name}: not sent{ending}: {why}{doubt}"
+            known = "not known whether it arrived" if ambiguous else "not sent"
+            return f"{name}: {known}{ending}: {why}"
         case e.MessageReleased():
             return f"{name}: goes all the same"
         case e.MessageCancelled(why=why):

@@ -156,13 +156,39 @@ def test_a_cut_beside_a_secret_makes_no_second_secret_of_it() -> None:
     redact = Redactor(b"ab" * 16)
     for lead in range(30):
         head = "x" * lead
-        for secret in ("Authorization: Bearer sk_live_4eC39HqLyjWDarjtT1zdp7dc", "API_KEY=a1b2c3d4"):
+        for secret in (
+            "Authorization: Bearer sk_live_4eC39HqLyjWDarjtT1zdp7dc",
+            "API_KEY=a1b2c3d4",
+        ):
             command = redact(f'{head} "{secret}"; sleep 5; echo done; {"y" * 30}')
             text = report(told(asked(command), finished()), lambda run: b"")
             ended = next(row for row in text.split("\n") if " on prod-1: exit 0" in row)
             assert ended.count("`") == 2
             assert len(set(re.findall(r":([0-9a-f]{6})\]", text))) == 1, text
             assert redact(ended) == ended
+
+
+def test_the_timeline_says_until_when_a_clock_was_put_off_and_no_length_nobody_chose() -> None:
+    off = e.Snoozed(what="ladder", seconds=3660.0, reason="Kim is looking")
+    said = line(off, told(e.IncidentStarted(), off))
+    assert said == (
+        "Put off until 2026-11-22 00:56 UTC: the answer of whom was called: Kim is looking"
+    )
+    soon = e.Snoozed(what="update", seconds=60.0, reason="on the phone")
+    said = line(soon, told(soon))
+    assert said == "Put off until 23:51 UTC: the next update: on the phone"
+
+
+def test_a_message_that_may_have_arrived_is_not_said_to_be_unsent() -> None:
+    queued = e.MessageQueued(message="m1", to="slack", about="update", text="One.")
+    lost = e.MessageFailed(message="m1", why="no answer", ambiguous=True)
+    assert line(lost, told(queued, lost)) == (
+        "Message to slack (update): not known whether it arrived: no answer"
+    )
+    refused = e.MessageFailed(message="m1", why="403", final=True)
+    assert line(refused, told(queued, refused)) == (
+        "Message to slack (update): not sent, not tried again: 403"
+    )
 
 
 def test_pinned_lines_stand_below_where_they_are_from() -> None:

@@ -83,7 +83,10 @@ def test_what_the_journal_knows_is_filled_in(night: Incident) -> None:
     assert (
         "The longest time without an update was 27 min 0 s; 15 min is the limit for a P0." in badly
     )
-    assert "The message to slack (acknowledged) was never sent: failed, 403" in badly
+    assert (
+        "The message to slack (acknowledged) was not sent when this was written: failed, 403"
+        in badly
+    )
     assert "Kim was called at 00:15 UTC: no answer." in badly
     assert "not a day" in part(text, "Where we were lucky")
 
@@ -137,6 +140,24 @@ def test_what_was_done_blindly_or_without_proof_is_said() -> None:
     assert "changed before any diagnosis. The reason given: it is on fire" in badly
     assert "Opened again at 00:20 UTC: it came back" in badly
     assert "held to be: c" in part(text, "Root cause")
+
+
+def test_what_may_still_be_sent_is_not_called_never_sent() -> None:
+    begun = [
+        (0.0, e.IncidentStarted()),
+        (1.0, e.MessageQueued(message="m1", to="slack", about="update", text="One.")),
+        (1.0, e.MessageQueued(message="m2", to="hook", about="update", text="Two.")),
+        (2.0, e.MessageFailed(message="m1", why="403", final=True)),
+        (3.0, e.MessageCancelled(message="m2", why="not needed")),
+        (4.0, e.IncidentResolved(cause="c", fix="f")),
+    ]
+    text = review(told(*begun), rules=Rules())
+    assert "The journal's last entry then was of 2026-11-21 23:54." in text
+    others = part(text, "What others were told")
+    assert "Not sent when this was written, to slack (update): failed, 403" in others
+    assert "Never sent, to hook (update): cancelled" in others
+    later = [(5.0, e.MessageReleased(message="m1")), (5.0, e.MessageSent(message="m1"))]
+    assert "slack" not in part(review(told(*begun, *later), rules=Rules()), "What others were told")
 
 
 def test_what_nobody_wrote_is_asked_for_in_every_form() -> None:
