@@ -45,6 +45,8 @@ _LABEL = re.compile(
     r"(?:^|[.;|]\s|\s{2,8})\W{0,4}(?P<label>[^\W\d_][\w /'()-]{0,40}?)\W{0,3}:[*_]*\s*\W{0,2}\Z"
 )
 
+_GREETED = re.compile(r"(?i)\b(?:hi|hello|hey|dear)[\s@*]{1,4}\Z")
+
 _MEANINGS = tuple(
     (name, re.compile(rf"(?i)\b(?:{words})"))
     for name, words in (
@@ -134,6 +136,8 @@ def _meaning(words: str, before: str) -> tuple[str, str]:
         return "severity", words
     if re.search(r"(?i)\bby\W*\Z", before) and not re.search(r"(?i)update", before):
         return "who", words
+    if _GREETED.search(before) and (not words or _known(words) in ("who", "called")):
+        return "called", words
     found = _LABEL.search(before)
     label = found["label"].strip() if found else ""
     name = _known(label)
