@@ -253,8 +253,9 @@ class Responder:
         next_at: when the message promises the next one. In a training nothing is sent.
         """
         from cockpit.incident.records import ulid
+        from cockpit.outbox.kinds import signal
 
-        words = self.log.clean(text)
+        words, known = self.log.clean(text), self.config.outbox
         self.log.append(e.UpdateSent(text=words, about=about, next_at=next_at, to=tuple(to)))
         for name in to:
             message = ulid(clock.now())
@@ -267,6 +268,7 @@ class Responder:
                     title=str(self.incident.title),
                     severity=self.incident.severity.value if self.incident.severity else "",
                     service=str(self.incident.service),
+                    signal=name in known and bool(signal(known[name].kind, about)),
                 )
             )
             if self.log.training:

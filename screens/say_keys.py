@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from textual import work
 
 from cockpit import clock
+from cockpit.incident.outgoing import opened
 from cockpit.text import Safe, clean_line
 from screens.asking import Asking
 from screens.dialogs.form import Field, Form
@@ -30,11 +31,6 @@ _MORE = {
     "update": "how it stands, and when you speak next",
     "escalation": "you need help; E also says whom to call",
     "resolved": "cause, fix, downtime, what follows",
-}
-
-_CLOSES = {
-    "acknowledged": "acknowledges what cockpit opened there",
-    "resolved": "resolves what cockpit opened there",
 }
 
 
@@ -181,8 +177,11 @@ class SayKeys(Asking):
         self.say(where + (f" You promised the next one at {due:%H:%M} UTC." if due else ""))
 
     def _places(self, about: str) -> list[Place]:
-        outbox = self.responder.config.outbox
-        return [_place(name, one.kind, about) for name, one in outbox.items()]
+        sent = self.responder.incident.outbox
+        return [
+            _place(name, one.kind, about, opened=opened(sent, name))
+            for name, one in self.responder.config.outbox.items()
+        ]
 
     async def _copied(self, text: Safe) -> Safe:
         """Copies a message, and keeps it in a file for where the terminal takes nothing."""
@@ -203,12 +202,20 @@ def _is_unwell(one: Container) -> bool:
     return one.health == "unhealthy" or one.state in ("restarting", "dead")
 
 
-def _place(name: str, kind: str, about: str) -> Place:
-    """What a message does at a destination; nobody is called up unless that is ticked."""
+def _place(name: str, kind: str, about: str, *, opened: bool) -> Place:
+    """What a message does at a destination; nobody is called up unless that is ticked.
+
+    opened: an alert of ours is there.
+    """
+    from cockpit.outbox.kinds import signal
     from screens.dialogs.say import Place
 
     if kind != "pagerduty":
         return Place(name, kind)
-    if about in _CLOSES:
-        return Place(name, kind, _CLOSES[about])
+    action = signal(kind, about)
+    if action and not opened:
+        why = f"cockpit has opened nothing in {name}: {action} the alert in PagerDuty itself."
+        return Place(name, kind, "not opened by cockpit", ticked=False, never=clean_line(why))
+    if action:
+        return Place(name, kind, f"{action}s what cockpit opened there")
     return Place(name, kind, "calls whoever is on call there", ticked=False)

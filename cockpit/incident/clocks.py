@@ -101,7 +101,8 @@ class Update:
 class Unsent:
     """What others are told in messages of which none has been sent yet.
 
-    promised: as in `Update`. update: whether it answers the clock. messages: by their ids.
+    promised: as in `Update`. update: whether it answers the clock. messages: by their ids, of those
+    whose text people read.
     """
 
     at: Recorded
@@ -219,7 +220,7 @@ def after(times: Times, record: Record) -> Times:
             if not to or times.training:
                 return _told(times, said)
             return replace(times, unsent=(*times.unsent, said))
-        case e.MessageQueued(message=message) if times.unsent:
+        case e.MessageQueued(message=message, signal=False) if times.unsent:
             # They follow what they tell, with nothing in between.
             last = times.unsent[-1]
             last = replace(last, messages=last.messages | {message})
@@ -442,7 +443,7 @@ def _update(times: Times, rules: Rules, now: Moment) -> _Clock | None:
             words = f"Tell others how it stands: every {in_words(pace)}, also with nothing new."
             clocks.append(_Clock("update", "update", words, _UPDATE, since, pace))
     first = min(clocks, key=lambda one: one.seconds - between(one.since, now), default=None)
-    unsent = [one for one in times.unsent if one.update and _still(times, one.at)]
+    unsent = [one for one in times.unsent if one.update and one.messages and _still(times, one.at)]
     if first is None or not unsent:
         return first
     last = unsent[-1].at

@@ -150,8 +150,8 @@ class UpdateSent(Event, tag="update.noted", frozen=True):
 class MessageQueued(Event, tag="message.queued", frozen=True):
     """A message waits to be sent to one destination of the outbox.
 
-    message: its id, which stays the same over all attempts. The rest is for destinations that want
-    it apart from the text.
+    message: its id, which stays the same over all attempts. signal: it changes a state there, and
+    its text reaches nobody. The rest is for destinations that want it apart from the text.
     """
 
     message: str
@@ -161,6 +161,7 @@ class MessageQueued(Event, tag="message.queued", frozen=True):
     title: str = ""
     severity: str = ""
     service: str = ""
+    signal: bool = False
 
 
 class MessageAttempted(Event, tag="message.attempted", frozen=True):

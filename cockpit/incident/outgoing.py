@@ -32,6 +32,9 @@ class Way(StrEnum):
     CANCELLED = "cancelled"
 
 
+_ON_ITS_WAY: Final = (Way.WAITING, Way.SENDING, Way.SENT)
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """One message to one destination.
@@ -125,6 +128,19 @@ def _moment(record: e.Record) -> Moment:
     return Moment(record.ts, record.mono, record.boot)
 
 
+def opened(outbox: Mapping[str, Outgoing], to: str) -> bool:
+    """Whether there is, or may be, an alert at a destination that an earlier message opened."""
+    there = False
+    for one in outbox.values():
+        if one.queued.to != to or not (one.way in _ON_ITS_WAY or one.ambiguous):
+            continue
+        if not one.queued.signal:
+            there = True
+        elif one.queued.about == "resolved":
+            there = False
+    return there
+
+
 # What is out of date
 
 
@@ -133,15 +149,26 @@ def stale(one: Outgoing, incident: Incident, now: Moment) -> str:
 
     One that is stale waits for the responder's word, and holds back none of those behind it.
     """
-    if not one.waits or one.released:
+    return "" if not one.waits or one.released else _outdated(one, incident, now)
+
+
+def late_to_send(one: Outgoing, incident: Incident, now: Moment) -> str:
+    """Why a message that failed may no longer be true, in a clause; empty where it may go."""
+    if one.way is not Way.FAILED:
         return ""
+    if _newer(one, incident, (Way.SENT,)):
+        return f"a newer message of this kind ({one.queued.about}) was sent"
+    return _outdated(one, incident, now)
+
+
+def _outdated(one: Outgoing, incident: Incident, now: Moment) -> str:
     about, waited = one.queued.about, between(one.written, now)
     if about in OVERTAKEN and incident.resolved and _since(one, incident, e.IncidentResolved):
         return f"the incident was resolved at {incident.resolved:%H:%M} UTC, after it was written"
     if about == "resolved":
         reopened = _since(one, incident, e.IncidentReopened)
         return "the incident was opened again after it was written" if reopened else ""
-    if about == "update" and waited > LATE and _overtaken(one, incident):
+    if about == "update" and waited > LATE and _newer(one, incident, _ON_ITS_WAY):
         return "there is a newer update"
     if waited > OLD:
         return "it was written more than an hour ago"
@@ -157,12 +184,13 @@ def _since(one: Outgoing, incident: Incident, kind: type[e.Event]) -> bool:
     return False
 
 
-def _overtaken(one: Outgoing, incident: Incident) -> bool:
+def _newer(one: Outgoing, incident: Incident, ways: tuple[Way, ...]) -> bool:
+    """Whether a later message of the same kind to the same destination stands in one of `ways`."""
     to, about = one.queued.to, one.queued.about
     return any(
         (other.queued.to, other.queued.about) == (to, about) and other.seq > one.seq
         for other in incident.outbox.values()
-        if other.way not in (Way.FAILED, Way.CANCELLED)
+        if other.way in ways
     )
 
 

@@ -20,6 +20,9 @@ class Kind:
     since: str
 
 
+SIGNALS: Final = {"pagerduty": {"acknowledged": "acknowledge", "resolved": "resolve"}}
+"""What a kind does with some messages instead of telling anybody: its text does not go along."""
+
 KINDS: Final = {
     "slack": Kind((_SECRET,), (), "the URL of its webhook is a secret"),
     "pagerduty": Kind((_SECRET,), ("url",), "its integration key is a secret"),
@@ -32,6 +35,11 @@ KINDS: Final = {
     ),
     "apprise": Kind((_SECRET,), (), "its URL is a secret"),
 }
+
+
+def signal(kind: str, about: str) -> str:
+    """What such a message does there instead of being read; empty where people read it."""
+    return SIGNALS.get(kind, {}).get(about, "")
 
 
 def mistakes(one: Destination) -> list[str]:

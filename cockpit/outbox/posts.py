@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from cockpit.config import Destination
+from cockpit.outbox.kinds import signal
 from cockpit.outbox.letter import Letter
 from cockpit.outbox.secret import pieces
 
@@ -20,7 +21,6 @@ _SUMMARY_MAX: Final = 1_000
 _CUT: Final = "\n… (cut here; the rest is in the incident log)"
 _URGENCY: Final = {"P0": 5, "P1": 4, "P2": 3, "P3": 2}
 _SEVERITY: Final = {"P0": "critical", "P1": "error", "P2": "warning", "P3": "info"}
-_ACTION: Final = {"acknowledged": "acknowledge", "resolved": "resolve"}
 
 
 class Unfit(Exception):
@@ -113,7 +113,7 @@ def _slack(letter: Letter) -> dict[str, Any]:
 
 
 def _pagerduty(letter: Letter, key: str) -> dict[str, Any]:
-    action = _ACTION.get(letter.about, "trigger")
+    action = signal("pagerduty", letter.about) or "trigger"
     event: dict[str, Any] = {
         "routing_key": key,
         "event_action": action,

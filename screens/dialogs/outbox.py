@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from cockpit import clock
-from cockpit.incident.outgoing import Outgoing, Way, stale
+from cockpit.incident.outgoing import Outgoing, Way, late_to_send, stale
 from cockpit.responder import Responder
 from cockpit.text import Safe, clean, clean_line
 from screens import clipboard, paint
@@ -38,6 +38,12 @@ _ORDER = (Way.FAILED, Way.SENDING, Way.WAITING, Way.SENT, Way.CANCELLED)
 
 class _Messages(Drawn):
     """Two rows and more a message."""
+
+    def moved(self) -> None:
+        screen = self.screen
+        if isinstance(screen, OutboxScreen):
+            screen.forget()
+        super().moved()
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "screen.send", "send", id="outbox.send",
@@ -64,6 +70,7 @@ class OutboxScreen(Screen[None]):
         self._ready_at: float | None = None
         self._said = Safe("")
         self._followed: Outgoing | None = None
+        self._warned_of = ""
 
     def compose(self) -> ComposeResult:
         yield Static("", markup=False, id="title", classes="bar")
@@ -158,6 +165,12 @@ class OutboxScreen(Screen[None]):
 
     # What the keys do
 
+    def forget(self) -> None:
+        """What was asked of the message that the cursor has left is not answered by a key here."""
+        if self._warned_of:
+            self._warned_of = ""
+            self._say("")
+
     def _here(self) -> Outgoing | None:
         at = self.query_one(_Messages).at
         return self.responder.incident.outbox.get(str(at))
@@ -176,6 +189,13 @@ class OutboxScreen(Screen[None]):
         ready = self._ready_at is not None and time.monotonic() >= self._ready_at
         if one is None or not ready or not self._may_change():
             return
+        old = late_to_send(one, self.responder.incident, clock.moment())
+        if old and self._warned_of != one.id:
+            # No word for it is the same press, held.
+            self._warned_of, self._ready_at = one.id, time.monotonic() + HELD
+            self._say(f"Out of date: {old}. s again sends it all the same, x cancels it.")
+            return
+        self._warned_of = ""
         if one.way is Way.FAILED or self._asks(one):
             self._ready_at = time.monotonic() + HELD
             self.responder.release(one.id)

@@ -137,12 +137,16 @@ class Write(ModalScreen[Written]):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A destination of the outbox. note: what such a message does there. ticked: unless changed."""
+    """A destination of the outbox. note: what such a message does there. ticked: unless changed.
+
+    never: why such a message is of no use there, in a sentence; empty where it is.
+    """
 
     name: str
     kind: str
     note: str = ""
     ticked: bool = True
+    never: Safe = Safe("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +231,7 @@ class Where(ModalScreen[Going | None]):
     def _row(self, place: Place) -> paint.Row:
         rows = self.query_one(_Places)
         at = rows.at if rows.at is not None else self.places[0].name
-        tick = "[x] " if place.name in self.ticked else "[ ] "
+        tick = "[x] " if place.name in self.ticked else "[-] " if place.never else "[ ] "
         name = clean(place.name)
         gap = Safe(" " * max(2, 16 - cell_len(name)))
         more = Safe(f"{place.kind}: {place.note}" if place.note else place.kind)
@@ -243,8 +247,12 @@ class Where(ModalScreen[Going | None]):
 
     def action_tick(self) -> None:
         at = self.query_one(_Places).at
-        if any(place.name == at for place in self.places):
-            self.ticked ^= {str(at)}
+        place = next((place for place in self.places if place.name == at), None)
+        if place is None:
+            return
+        self._say(place.never, "warn")
+        if not place.never:
+            self.ticked ^= {place.name}
             self._draw()
 
     def _say(self, words: Safe, look: str = "") -> None:

@@ -239,6 +239,27 @@ def test_an_update_counts_once_one_of_its_messages_was_sent_from_when_it_was_wri
     assert here.incident.times.told is not None
 
 
+def test_a_destination_that_carries_no_text_to_people_is_no_update() -> None:
+    signal = e.MessageQueued(message="p", to="pager", about="update", text="t", signal=True)
+    here = world(P0, ACK).at(10, *queued("a", 25), signal)
+    here.at(11, e.MessageFailed(message="a-slack", why="403", final=True))
+    here.at(11, e.MessageFailed(message="a-mail", why="403", final=True))
+    here.at(12, e.MessageSent(message="p"))
+    assert here.left("update", 12) == pytest.approx(3)
+    assert here.incident.times.told is None
+    (due,) = [one for one in here.due(12) if one.name == "update"]
+    assert "your message of 03:10 UTC has not been sent yet" in due.words
+    alone = world(P0, ACK).at(10, replace_to(told(25), "pager"), signal)
+    alone.at(11, e.MessageSent(message="p"))
+    assert alone.left("update", 12) == pytest.approx(3)
+    (due,) = [one for one in alone.due(12) if one.name == "update"]
+    assert "not been sent" not in due.words, "there is nothing more to send"
+
+
+def replace_to(said: e.UpdateSent, *to: str) -> e.UpdateSent:
+    return msgspec.structs.replace(said, to=to)
+
+
 def test_what_was_written_before_takes_nothing_back_and_by_hand_counts_at_once() -> None:
     here = world(P0, ACK).at(5, *queued("a", 8)).at(9, *queued("b")).at(10, *queued("c"))
     here.at(11, e.MessageSent(message="b-mail")).at(12, e.MessageSent(message="a-mail"))

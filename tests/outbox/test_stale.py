@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from cockpit.clock import Moment
 from cockpit.incident import events as e
 from cockpit.incident.incident import Incident, fold
-from cockpit.incident.outgoing import Way, asking, stale
+from cockpit.incident.outgoing import Way, asking, late_to_send, opened, stale
 from cockpit.text import Safe
 from screens.status import unsent
 
@@ -96,6 +97,41 @@ def test_what_is_said_of_it() -> None:
     gone = told((0, queued("a")), (1, e.MessageFailed(message="a", why="gone", final=True)))
     assert unsent(gone, at(6), Safe("O")) == "1 NOT SENT"
     assert unsent(told(), at(6), Safe("O")) == ""
+
+
+def test_one_that_failed_is_out_of_date_once_resolved_or_a_newer_one_was_sent() -> None:
+    def late(*then: e.Event) -> str:
+        gone = e.MessageFailed(message="a", why="gone", final=True)
+        incident = told((0, queued("a")), (1, gone), *((2, event) for event in then))
+        return late_to_send(incident.outbox["a"], incident, at(3))
+
+    assert not late()
+    assert late(queued("b")) == "there is a newer update"
+    assert "a newer message of this kind (update) was sent" in late(
+        queued("b"), e.MessageSent(message="b")
+    )
+    assert not late(queued("b", to="y"), e.MessageSent(message="b"))
+    assert not late(queued("b", "escalation"), e.MessageSent(message="b"))
+    assert late(RESOLVED).startswith("the incident was resolved at 03:02 UTC")
+    assert not late(e.MessageReleased(message="a")), "it waits again"
+
+
+def test_an_alert_is_there_once_a_message_may_have_opened_it_until_it_is_resolved() -> None:
+    def there(*happened: e.Event) -> bool:
+        return opened(told(*((n, event) for n, event in enumerate(happened))).outbox, "x")
+
+    ack = msgspec.structs.replace(queued("k", "acknowledged"), signal=True)
+    done = msgspec.structs.replace(queued("r", "resolved"), signal=True)
+    sent = [e.MessageSent(message=id) for id in ("a", "k", "r")]
+    refused = e.MessageFailed(message="a", why="gone", final=True)
+    assert not there()
+    assert not there(ack, sent[1]), "an acknowledgement opens nothing"
+    assert not there(queued("a", to="y"), sent[0])
+    assert there(queued("a"), sent[0], ack)
+    assert there(queued("a")), "it goes before what is written now"
+    assert not there(queued("a"), refused)
+    assert there(queued("a"), msgspec.structs.replace(refused, ambiguous=True))
+    assert not there(queued("a"), sent[0], done, sent[2])
 
 
 # The fold

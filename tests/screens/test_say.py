@@ -359,6 +359,37 @@ async def test_messages_wait_in_the_outbox_until_they_are_sent_or_cancelled(
         await until(pilot, lambda: pilot.app.screen is main)
 
 
+async def test_a_pager_acknowledges_only_what_was_opened_there(tmp_path: Path) -> None:
+    outbox = {
+        "team": Destination(kind="slack", env="NO_SUCH_SLACK"),
+        "pager": Destination(kind="pagerduty", env="NO_SUCH_KEY"),
+    }
+    async with opened(tmp_path, outbox=outbox) as (pilot, responder, main):
+        await choose(pilot, "ackn")
+        await answer(pilot, "")
+        await to_where(pilot)
+        places = pilot.app.screen.query_one("#places")
+        assert "[-] pager           pagerduty: not opened by cockpit" in shown(places)  # type: ignore[arg-type]
+        await press(pilot, "j", "space")
+        await until(
+            pilot, lambda: "cockpit has opened nothing in pager: acknowledge" in said(pilot)
+        )
+        assert "> [-] pager" in shown(places)  # type: ignore[arg-type]
+        await press(pilot, "enter")
+        await until(pilot, lambda: pilot.app.screen is main)
+        assert told(responder)[-1].to == ("team",)
+        responder.tell("Nobody can pay", "escalation", to=("pager",))
+        await choose(pilot, "ackn")
+        await answer(pilot, "")
+        await to_where(pilot)
+        places = pilot.app.screen.query_one("#places")
+        assert "[x] pager           pagerduty: acknowledges what cockpit" in shown(places)  # type: ignore[arg-type]
+        await press(pilot, "enter")
+        await until(pilot, lambda: pilot.app.screen is main)
+        signals = [(one.queued.to, one.queued.signal) for one in responder.incident.outbox.values()]
+        assert signals == [("team", False), ("pager", False), ("team", False), ("pager", True)]
+
+
 async def test_what_arrives_is_what_was_shown(tmp_path: Path, mailbox: Mailbox) -> None:
     outbox = {"team": Destination(kind="webhook", url=mailbox.url)}
     async with opened(tmp_path, outbox=outbox) as (pilot, responder, _):
@@ -408,6 +439,37 @@ async def test_a_message_that_is_out_of_date_waits_for_a_word(tmp_path: Path) ->
             pilot, lambda: [one.released for one in responder.incident.outbox.values()] == [True]
         )
         await until(pilot, lambda: "WAITS FOR YOU" not in shown(lines))  # type: ignore[arg-type]
+
+
+async def test_one_that_failed_and_is_out_of_date_asks_before_it_goes(tmp_path: Path) -> None:
+    statuses = [404]
+    with Flaky(lambda path, body: (statuses.pop() if statuses else 200, {}, b"")) as server:
+        outbox = {"team": Destination(kind="webhook", url=server.url)}
+        async with opened(tmp_path, outbox=outbox) as (pilot, responder, _):
+            responder.tell("It is slow", "update", to=("team",))
+            await until(
+                pilot,
+                lambda: [one.way for one in responder.incident.outbox.values()] == [Way.FAILED],
+            )
+            responder.resolve("a log", "rotated")
+            await press(pilot, "O")
+            await dialog(pilot, OutboxScreen)
+            screen = pilot.app.screen
+            assert isinstance(screen, OutboxScreen)
+            await until(pilot, lambda: screen._ready_at is not None)
+            await press(pilot, "s")
+            below = screen.query_one("#said", Static)
+            asks = "Out of date: the incident was resolved at"
+            await until(pilot, lambda: asks in str(below.render()))
+            assert "s again sends it all the same" in " ".join(str(below.render()).split())
+            (one,) = responder.incident.outbox.values()
+            assert not one.released and one.way is Way.FAILED
+            await pilot.pause(HELD)
+            await press(pilot, "s")
+            await until(
+                pilot, lambda: [one.way for one in responder.incident.outbox.values()] == [Way.SENT]
+            )
+            assert len(server.got) == 2
 
 
 async def test_a_training_says_that_nothing_leaves(tmp_path: Path) -> None:
