@@ -40,8 +40,10 @@ def outbox_list(as_json: bool) -> None:
 def outbox_send(config: Path | None) -> None:
     """Send what waits, once; an incident that is open elsewhere is left to that cockpit.
 
-    Exit status: 0 when nothing waits any more; 1 when something still waits, asks first or was
-    refused; 2 for a mistake in what was given; 3 when it could not be written down.
+    What has failed before is named, and goes only by `release`.
+
+    Exit status: 0 when nothing waits any more; 1 when something still waits, asks first or has
+    failed, also before; 2 for a mistake in what was given; 3 when it could not be written down.
     """
     from cockpit.outbox import boxes
 

@@ -12,7 +12,7 @@ from cockpit import clock, paths
 from cockpit.config import Config
 from cockpit.incident.history import read
 from cockpit.incident.incident import Incident, fold
-from cockpit.incident.outgoing import Outgoing, Way, stale
+from cockpit.incident.outgoing import Outgoing, Way, late_to_send, stale
 from cockpit.incident.segments import MAIN, Busy, elsewhere_too
 from cockpit.incident.summary import folders
 from cockpit.text import Safe, clean_line
@@ -28,11 +28,15 @@ class NoSuchMessage(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A message that is not sent, and the incident that it belongs to. asks: as in `stale`."""
+    """A message that is not sent, and the incident that it belongs to.
+
+    asks: as in `stale`. old: as in `late_to_send`.
+    """
 
     folder: Path
     one: Outgoing
     asks: str
+    old: str = ""
 
     @property
     def short(self) -> str:
@@ -46,7 +50,8 @@ class Held:
         if self.asks:
             return clean_line(f"asks first: {self.asks}")
         name = {Way.FAILED: "failed", Way.SENDING: _OPEN_END}.get(one.way, "waits")
-        return clean_line(f"{name}: {one.why}" if one.why else name)
+        old = f" (out of date: {self.old})" if self.old else ""
+        return clean_line(f"{name}: {one.why}{old}" if one.why else name)
 
     def record(self) -> dict[str, object]:
         """As JSON data."""
@@ -87,7 +92,8 @@ def _held(folder: Path, incident: Incident) -> Iterator[Held]:
     now = clock.moment()
     for one in incident.outbox.values():
         if one.open:
-            yield Held(folder, one, stale(one, incident, now))
+            old = late_to_send(one, incident, now)
+            yield Held(folder, one, stale(one, incident, now), old)
 
 
 def _incidents() -> Iterator[tuple[Path, Incident]]:
@@ -114,7 +120,20 @@ def table(found: Sequence[Held]) -> list[Safe]:
         queued = each.one.queued
         at = f"{each.one.at:%Y-%m-%d %H:%M}"
         rows.append((each.short, queued.to, queued.about, at, each.folder.name, each.state))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head) - 1)]
+    return [*_columns(rows), *_what_now(found)]
+
+
+def _what_now(found: Sequence[Held]) -> list[Safe]:
+    """What somebody has to do for those that do not go by themselves."""
+    for each in found:
+        if each.asks or each.one.way is Way.FAILED:
+            words = "What failed or asks first goes by a word alone: cockpit outbox release ID;"
+            return [Safe(f"{words} else: cockpit outbox cancel ID")]
+    return []
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[Safe]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     return [
         clean_line(
             "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True))
@@ -129,11 +148,15 @@ def table(found: Sequence[Held]) -> list[Safe]:
 def send(config: Config, who: str, say: Callable[[str], None]) -> int:
     """Sends what can be sent now, of all incidents; says what became of each message.
 
-    Returns SENT where nothing waits any more, WAITS where something does or was refused, UNSAVED
-    where it could not be written down.
+    Returns SENT where nothing waits any more, WAITS where something does or has failed, also
+    before, UNSAVED where it could not be written down.
     """
-    status = SENT
-    waits = [each for each in held() if each.one.waits]
+    found = held()
+    waits = [each for each in found if each.one.waits]
+    failed = [each for each in found if not each.one.waits]
+    for each in failed:
+        say(_outcome(each.folder, each.one, each.asks, each.old))
+    status = WAITS if failed else SENT
     for folder in dict.fromkeys(each.folder for each in waits):
         there = [each for each in waits if each.folder == folder]
         if all(each.asks for each in there):  # nothing to open the incident for
@@ -187,7 +210,7 @@ async def _send(
     return SENT if all(one.way in (Way.SENT, Way.CANCELLED) for one in told) else WAITS
 
 
-def _outcome(folder: Path, one: Outgoing, asks: str) -> str:
+def _outcome(folder: Path, one: Outgoing, asks: str, old: str = "") -> str:
     name = f"{folder.name}: {one.id[-SHORT:]} to {one.queued.to} ({one.queued.about})"
     if one.way is Way.SENT:
         return f"{name}: sent{one.marked}"
@@ -197,8 +220,18 @@ def _outcome(folder: Path, one: Outgoing, asks: str) -> str:
             f"{name}: not sent, {asks}. To send it all the same: cockpit outbox release {id};"
             f" else: cockpit outbox cancel {id}"
         )
-    why = one.why or "those before it go first"
-    return f"{name}: {'failed' if one.way is Way.FAILED else 'waits'}: {why}"
+    if one.way is Way.FAILED:
+        late = f"It is out of date: {old}. " if old else ""
+        return f"{name}: failed: {one.why.rstrip('.')}. {late}{_by_word(one)}"
+    return f"{name}: waits: {one.why or 'those before it go first'}"
+
+
+def _by_word(one: Outgoing) -> str:
+    id = one.id[-SHORT:]
+    return (
+        f"It is not tried again by itself. To send it: cockpit outbox release {id};"
+        f" else: cockpit outbox cancel {id}"
+    )
 
 
 async def _cancel(each: Held, why: str, who: str, say: Callable[[str], None]) -> int:

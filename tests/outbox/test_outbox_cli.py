@@ -146,6 +146,27 @@ def test_what_cannot_be_sent_says_why_and_waits() -> None:
     assert "failed: 127.0.0.1" in call("list").output
 
 
+def test_what_has_failed_before_is_named_with_how_to_get_it_off() -> None:
+    incident("one", "two")
+    with Flaky(lambda path, body: (403, {}, b"")) as server:
+        configured(server.url)
+        assert call("send").exit_code == 1
+    with Flaky() as server:
+        configured(server.url)
+        again, listed = call("send"), call("list").output
+        assert again.exit_code == 1 and not server.got
+        assert "000000 to hook (update): failed: 127.0.0.1 answered 403" in again.output
+        for id in ("000000", "000001"):
+            assert f"To send it: cockpit outbox release {id};" in again.output
+        assert "goes by a word alone: cockpit outbox release ID; else:" in listed.splitlines()[-1]
+        assert call("release", "000001").exit_code == 0
+        late = "out of date: a newer message of this kind (update) was sent"
+        assert late in call("send").output and late in call("list").output
+        assert call("cancel", "000000").exit_code == 0
+        done = call("send")
+        assert (done.exit_code, done.output, len(server.got)) == (0, "", 1)
+
+
 def test_what_is_out_of_date_asks_and_goes_by_a_word() -> None:
     incident("one", "two", then=resolve)
     with Flaky() as server:
