@@ -10,6 +10,7 @@ from pathlib import Path
 from cockpit.clock import Moment, between
 from cockpit.incident import events as e
 from cockpit.incident.clocks import REACHED
+from cockpit.incident.clocks import Call as Unanswered
 from cockpit.incident.incident import Incident
 from cockpit.oncall import contacts, phone
 from cockpit.oncall.model import Contact, Handbook, Level
@@ -85,7 +86,7 @@ def calls(incident: Incident) -> tuple[Call, ...]:
 def climb(handbook: Handbook, incident: Incident, who: str, now: Moment) -> Ladder:
     """The ladder as it stands. who: the responder, who is not told to call themselves."""
     made = calls(incident)
-    waits = incident.times.unanswered
+    waits = _unanswered(handbook, incident)
     left = None
     if waits is not None:
         within = waits.within or handbook.rules.answers_within(waits.level)
@@ -104,6 +105,22 @@ def climb(handbook: Handbook, incident: Incident, who: str, now: Moment) -> Ladd
     )
     own = _own(rungs, who)
     return replace(_proposed(handbook, incident, rungs, own, now), own=own)
+
+
+def _unanswered(handbook: Handbook, incident: Incident) -> Unanswered | None:
+    """As `Times.unanswered`; who was only written to is waited for only where nobody else is."""
+    phoned = {level.number for level in handbook.levels if any(one.phone for one in level.contacts)}
+
+    def rank(call: Unanswered) -> tuple[bool, int]:
+        return call.level in phoned, call.level
+
+    waiting: Unanswered | None = None
+    for call in incident.times.made:
+        if call.level and call.how == REACHED:
+            waiting = None
+        elif call.level and (waiting is None or rank(call) > rank(waiting)):
+            waiting = call
+    return waiting
 
 
 def warm(handbook: Handbook, now: datetime) -> None:
@@ -142,27 +159,50 @@ def _proposed(
     tried = [rung for rung in rungs if rung.calls]
     if not tried:
         rung, passed = _first(rungs, own, own)
-        return Ladder(rungs, rung, 0.0, Safe(f"Call {_named(rung)}.{passed}"))
+        return Ladder(rungs, rung, 0.0, Safe(f"{_turn_to(rung, first=True)}.{passed}"))
     late = [rung for rung in tried if rung.left is not None]
     if not late:
         last = max(tried, key=lambda rung: rung.calls[-1].at)
         rung, passed = _first(rungs, max(rung.level.number for rung in tried), own)
         how = f"was {REACHED}" if last.how == REACHED else "was called"
-        said = f"{last.name} {how} at {last.calls[-1].at:%H:%M} UTC. If that is not enough, call"
-        return Ladder(rungs, rung, 0.0, Safe(f"{said} {_named(rung)}.{passed}"))
+        said = f"{last.name} {how} at {last.calls[-1].at:%H:%M} UTC. If that is not enough,"
+        return Ladder(rungs, rung, 0.0, Safe(f"{said} {_turn_to(rung)}.{passed}"))
     number, left = late[0].level.number, late[0].left or 0.0
     for rung in rungs:
         untried = rung.level.number == number and not rung.calls
-        if untried and rung.contact.reachable and rung.answers is not False:
+        if untried and rung.contact.phone and rung.answers is not False:
             said = f"{late[0].name}: {late[0].how}. Call {_named(rung)}."
             return Ladder(rungs, rung, 0.0, Safe(said))
     rung, passed = _first(rungs, number, own)
-    if left > 0:
+    # Whoever was only written to is not waited for while somebody can be phoned.
+    phoned = any(one.contact.phone for one in late)
+    if left > 0 and (phoned or rung.calls or not rung.contact.phone):
         until = now.ts + timedelta(seconds=left)
-        said = f"Level {number} has until {until:%H:%M} UTC to answer. Go on meanwhile, then call"
-        return Ladder(rungs, rung, left, Safe(f"{said} {_named(rung)}.{passed}"))
-    said = f"The time in which level {number} answers is over. Call {_named(rung)}.{passed}"
+        said = f"Level {number} has until {until:%H:%M} UTC to answer. Go on meanwhile, then"
+        return Ladder(rungs, rung, left, Safe(f"{said} {_turn_to(rung)}.{passed}"))
+    if left > 0:
+        said = f"{late[0].name}: {late[0].how}, and has no number."
+    else:
+        said = f"The time in which level {number} answers is over."
+    said = f"{said} {_turn_to(rung, first=True)}.{passed}"
     return Ladder(rungs, rung, 0.0, Safe(said))
+
+
+def _turn_to(rung: Rung, *, first: bool = False) -> str:
+    """What to do with whoever is next: call them, or write to who has no number.
+
+    first: a sentence begins with it.
+    """
+    if rung.contact.phone:
+        return f"{'Call' if first else 'call'} {_named(rung)}"
+    return f"{'Write' if first else 'write'} to {_named(rung)}: {_at(rung)}"
+
+
+def _at(rung: Rung) -> str:
+    """Where somebody without a number is written to."""
+    if rung.contact.slack:
+        return f"{rung.contact.slack} on Slack"
+    return str(rung.contact.email)
 
 
 def _named(rung: Rung) -> str:
@@ -173,23 +213,45 @@ def _named(rung: Rung) -> str:
 def _first(rungs: Sequence[Rung], above: int, own: int) -> tuple[Rung, str]:
     """Whom to call above a level, and in sentences whom that passes over.
 
-    Where there is nobody above it, it is who was not called yet, else the longest ago.
+    Where nobody above it has a number, it is who else has one and was not called yet; then who
+    above it can be written to; then who was not called, else the longest ago. Who has no number is
+    nobody's next while another number is left, but is named.
     """
     higher = [rung for rung in rungs if rung.level.number > above]
-    can = [rung for rung in higher if rung.contact.reachable]
-    if not can:
-        everybody = [rung for rung in rungs if rung.contact.reachable]
-        others = [rung for rung in everybody if rung.level.number != own] or everybody
-        again = min(others, key=_called_before)
-        return again, f" Nobody above level {above} can be called."
-    chosen = next((rung for rung in can if rung.answers is not False), can[0])
+    can = [rung for rung in higher if rung.contact.phone]
+    write = [rung for rung in higher if rung.contact.reachable and not rung.contact.phone]
+    write = [rung for rung in write if not rung.calls]
+    if can:
+        chosen = next((rung for rung in can if rung.answers is not False), can[0])
+        return chosen, _passed(higher, chosen.level.number)
+    others = [rung for rung in rungs if rung.level.number != own]
+    fresh = [rung for rung in others if rung.contact.phone and not rung.calls]
+    if write and fresh:
+        return min(fresh, key=_called_before), _passed(higher)
+    if write:
+        return write[0], ""
+    everybody = [rung for rung in rungs if rung.contact.reachable]
+    others = [rung for rung in everybody if rung.level.number != own] or everybody
+    again = min(fresh or others, key=_called_before)
+    return again, f" Nobody above level {above} can be called."
+
+
+def _passed(higher: Sequence[Rung], below: int | None = None) -> str:
+    """In sentences, who above the level in hand is passed over; below: up to that level."""
     said = ""
     for number in sorted({rung.level.number for rung in higher}):
-        if number < chosen.level.number:
-            names = " and ".join(rung.name for rung in can if rung.level.number == number)
-            away = f" {names}, level {number}, cannot be expected at this hour."
-            said += away if names else f" Nobody has filled in level {number}."
-    return chosen, said
+        if below is not None and number >= below:
+            continue
+        there = [rung for rung in higher if rung.level.number == number and rung.contact.reachable]
+        names = " and ".join(rung.name for rung in there if rung.contact.phone)
+        if names:
+            said += f" {names}, level {number}, cannot be expected at this hour."
+        for rung in there:
+            if not rung.contact.phone and not rung.calls:
+                said += f" {rung.name}, level {number}, has no number: write to {_at(rung)}."
+        if not there:
+            said += f" Nobody has filled in level {number}."
+    return said
 
 
 def _called_before(rung: Rung) -> tuple[bool, bool, float]:
@@ -208,7 +270,8 @@ def _top(
         return None
     lasts = between(since, now)
     for rung in rungs:
-        at_top = rung.level.number == rules.top_level and rung.contact.reachable
+        # Who can only be written to is proposed in turn: others may have a number.
+        at_top = rung.level.number == rules.top_level and rung.contact.phone
         if at_top and lasts >= rules.top_after:
             said = f"A P0 for {in_words(lasts)}: call {_named(rung)}."
             return Ladder(rungs, rung, 0.0, Safe(said))

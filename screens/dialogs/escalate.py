@@ -259,6 +259,9 @@ class Escalate(Screen[None]):
             name, level = rung.contact.name, rung.level.number
             lacks = f"{name} has no number" if name else f"Nobody is filled in for level {level}"
             self._say(f"{lacks}: w notes whom you called.")
+        elif rung is not None and not rung.contact.phone and how == NO_ANSWER:
+            # Their time would run although nobody can have called them.
+            self._say(f"{rung.name} has no number: l notes that you wrote, w a call elsewhere.")
         elif rung is not None:
             level = rung.level.number
             ticked = [one.words for one, on in self.reasons(level) if on]
@@ -370,6 +373,9 @@ def _who(rung: Rung, *, mine: bool) -> Part:
     if not rung.contact.reachable:
         name = rung.contact.name
         return Safe(f"{name}: no number" if name else "nobody filled in"), "bad"
+    if not rung.contact.phone:
+        name = rung.contact.name
+        return Safe(f"{name}: no number" if name else "no number"), "warn"
     return (rung.contact.name, "") if rung.contact.name else (Safe("no name"), "warn")
 
 

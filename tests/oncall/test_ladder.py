@@ -91,9 +91,58 @@ def test_a_level_that_nobody_filled_in_is_named_and_passed_over() -> None:
     assert line <= empty.contact.line <= line + 2
     assert not mend(found.rungs[1], TEAM)
     no_phone = handbook.parse(BOOK.replace("+34 612 345 678", "____\n- **Slack:** @ana"))
-    ana = ladder(world(P0), no_phone).next
-    assert ana is not None and ana.name == "Ana Ruiz"
+    ana = ladder(world(P0), no_phone).rungs[1]
+    assert ana.name == "Ana Ruiz"
     assert mend(ana, no_phone).startswith("Fill in phone: ON_CALL.md, line ")
+
+
+WRITTEN = handbook.parse(
+    BOOK.replace("Chris Okafor\n- **Phone:** +44 7700 900123", "[CTO NAME]\n- **Slack:** @cto")
+)
+CTO = ("CTO", 4)
+KIM = ("Kim Moss", 3)
+FOUR = handbook.parse(
+    BOOK.replace("UPDATE THIS!", "Kim Moss", 1)
+    .replace("UPDATE THIS!", "+49 30 901822")
+    .replace("Chris Okafor\n- **Phone:** +44 7700 900123", "[CTO NAME]\n- **Slack:** @cto")
+)
+
+
+def test_who_has_no_number_is_not_next_while_another_number_is_left() -> None:
+    for how in (REACHED, NO_ANSWER):
+        found = ladder(world(P0).at(1, called(KIM, how)), FOUR)
+        assert found.next is not None and found.next.name == "Ana Ruiz"
+        assert "call Ana Ruiz, level 2. CTO, level 4, has no number: write to @cto on Slack." in (
+            found.said
+        )
+    first = handbook.parse(BOOK.replace("+34 612 345 678", "____\n- **Slack:** @ana"))
+    assert ladder(world(P0), first).said == (
+        "Call Chris Okafor, level 4. Ana Ruiz, level 2, has no number: write to @ana on Slack."
+        " Nobody has filled in level 3."
+    )
+
+
+def test_who_was_only_written_to_is_not_waited_for_while_another_number_is_left() -> None:
+    now = world(P0).at(1, called(KIM, REACHED)).at(5, called(CTO, LEFT_MESSAGE))
+    found = ladder(now, FOUR)
+    assert (found.next and found.next.name, found.wait) == ("Ana Ruiz", 0.0)
+    assert found.said.startswith("CTO: left message, and has no number. Call Ana Ruiz, level 2.")
+    found = ladder(now.at(9, called(ANA, NO_ANSWER)).at(10), FOUR)
+    assert (found.next and found.next.name, found.wait) == ("Kim Moss", 14 * 60)
+    assert "Level 2 has until 03:24 UTC to answer" in found.said
+    after = ladder(world(P0).at(1, called(KIM, NO_ANSWER)).at(2, called(CTO, LEFT_MESSAGE)), FOUR)
+    assert (after.next and after.next.name, after.wait) == ("Ana Ruiz", 14 * 60)
+    assert "write to" not in after.said, "they were"
+
+
+def test_who_has_no_number_is_written_to_in_the_end() -> None:
+    found = ladder(world(P0).at(1, called(ANA, REACHED)), WRITTEN)
+    assert found.next is not None and found.next.name == "CTO"
+    assert found.said.endswith("If that is not enough, write to CTO, level 4: @cto on Slack.")
+    late = ladder(world(P0).at(1, called(ANA, REACHED)).at(130), WRITTEN)
+    assert late.said == found.said
+    only = handbook.parse(BOOK.replace("**Phone:**", "**Slack:**"))
+    assert ladder(world(P0), only).said.startswith("Write to Ana Ruiz, level 2: +34")
 
 
 def test_the_next_level_is_proposed_when_the_time_of_this_one_is_over() -> None:

@@ -103,6 +103,18 @@ async def test_who_has_a_name_and_no_number_is_named(tmp_path: Path) -> None:
         assert not noted(responder)
 
 
+async def test_who_has_no_number_cannot_have_given_no_answer(tmp_path: Path) -> None:
+    book = BOOK.replace("Chris Okafor\n- **Phone:** +44 7700 900123", "[NAME]\n- **Slack:** @cto")
+    async with opened(tmp_path, book) as (pilot, responder, screen):
+        assert "no number" in rungs(screen)
+        await press(pilot, "j", "j", "n")
+        assert "CTO has no number: l notes that you wrote" in said(screen)
+        assert not noted(responder)
+        await press(pilot, "l")
+        assert [(one.who, one.how) for one in noted(responder)] == [("CTO", LEFT_MESSAGE)]
+        assert "CTO: left message, and has no number. Call Ana Ruiz, level 2." in said(screen)
+
+
 async def test_the_one_to_call_stands_there_with_the_number(tmp_path: Path) -> None:
     async with opened(tmp_path) as (pilot, responder, screen):
         assert said(screen) == "Call Ana Ruiz, level 2."
@@ -272,6 +284,19 @@ async def test_the_message_is_written_for_them_and_can_be_changed(tmp_path: Path
         await dialog(pilot, Escalate)
 
 
+async def test_the_message_greets_whoever_is_under_the_cursor(tmp_path: Path) -> None:
+    book = (
+        f"{BOOK}\n## Message templates\n### Escalation\n"
+        "```\nHi [Name], I need help with [Title].\n```\n"
+    )
+    async with opened(tmp_path, book) as (pilot, _, _):
+        await press(pilot, "m")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Form | Write))
+        await dialog(pilot, Write)
+        text = pilot.app.screen.query_one(TextArea).text
+        assert text.startswith("Hi Ana Ruiz, I need help with API down.")
+
+
 @pytest.mark.parametrize("size", [(120, 40), (60, 20), (40, 12)])
 async def test_it_is_there_in_every_size(tmp_path: Path, size: tuple[int, int]) -> None:
     async with opened(tmp_path, size=size) as (pilot, responder, screen):
@@ -369,7 +394,8 @@ def drawn(book: str, width: int = 48, height: int = 18) -> str:
 
 
 def test_a_person_without_a_number_is_called_by_what_there_is() -> None:
-    words = drawn(BOOK.replace("+34 612 345 678", "____\n- **Slack:** @ana"))
+    book = BOOK.replace("+44 7700 900123", "____")
+    words = drawn(book.replace("+34 612 345 678", "____\n- **Slack:** @ana"))
     assert "No phone number. Fill in phone: ON_CALL.md, line" in words.replace("\n", " ")
     assert "Slack     @ana" in words
     assert "Q code" not in words
