@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from cockpit.oncall.filled import made_up
+from cockpit.oncall.filled import example, made_up
 from cockpit.oncall.hours import hours
-from cockpit.oncall.model import Contact, Handbook, Vendor
+from cockpit.oncall.model import Contact, Handbook, Unfilled, Vendor
 from cockpit.oncall.zones import zone
 from cockpit.text import Safe, clean_line
 
@@ -151,6 +151,15 @@ def faults(handbook: Handbook) -> tuple[Problem, ...]:
     return tuple(one for one in _of_levels(handbook) if handbook.levels and not one.gap)
 
 
+def unfilled(handbook: Handbook) -> Iterator[Unfilled]:
+    """Every field of people and vendors that nobody has filled in."""
+    for level in handbook.levels:
+        for contact in level.contacts:
+            yield from contact.unfilled
+    for vendor in handbook.vendors:
+        yield from vendor.unfilled
+
+
 def _of_levels(handbook: Handbook) -> Iterator[Problem]:
     if not handbook.levels:
         yield Problem(
@@ -174,10 +183,7 @@ def _of_levels(handbook: Handbook) -> Iterator[Problem]:
 def _of_contact(place: str, contact: Contact) -> Iterator[Problem]:
     who = f"{place}: {contact.name}" if contact.name else place
     line = contact.line
-    if contact.missing:
-        gaps = ", ".join(contact.missing)
-        is_ = "is" if len(contact.missing) == 1 else "are"
-        yield _problem(line, f"{who}: {gaps} {is_} not filled in.", gap=True)
+    yield from _gaps(who, contact.unfilled)
     if not contact.reachable:
         if not contact.missing:
             yield _problem(line, f"{who}: no phone, Slack or e-mail to reach them by.")
@@ -204,10 +210,20 @@ def _of_contact(place: str, contact: Contact) -> Iterator[Problem]:
 
 
 def _of_vendor(vendor: Vendor) -> Iterator[Problem]:
-    if vendor.missing:
-        gaps = ", ".join(gap.replace("_", " ") for gap in vendor.missing)
-        is_ = "is" if len(vendor.missing) == 1 else "are"
-        yield _problem(vendor.line, f"Vendor {vendor.name}: {gaps} {is_} not filled in.", gap=True)
+    yield from _gaps(f"Vendor {vendor.name}", vendor.unfilled)
+
+
+def _gaps(who: str, unfilled: Sequence[Unfilled]) -> Iterator[Problem]:
+    """What nobody has filled in of somebody, together; and each example that was left there."""
+    left = [one for one in unfilled if not example(one.said)]
+    if left:
+        gaps = ", ".join(one.key.replace("_", " ") for one in left)
+        is_ = "is" if len(left) == 1 else "are"
+        yield _problem(left[0].line, f"{who}: {gaps} {is_} not filled in.", gap=True)
+    for one in unfilled:
+        if one not in left:
+            what = f"{who}: {one.key.replace('_', ' ')} {one.said} is only an example."
+            yield _problem(one.line, what, gap=True)
 
 
 def _nobody(handbook: Handbook, now: datetime) -> Iterator[Problem]:

@@ -34,6 +34,7 @@ _INSIDE = re.compile(
     re.IGNORECASE,
 )
 _EXAMPLE_HOST = re.compile(r"(?:@|//|\.|\A)(?:example|invalid)\b", re.IGNORECASE)
+_EXAMPLES = re.compile(r"example|invalid|@(?:company|domain|email|test)\.", re.IGNORECASE)
 _PHONE = re.compile(r"\+?[\d\s().x/–-]{7,}\Z")
 _ZEROS = re.compile(r"(?:0\W*){7,}\Z|(?<!\d)(?:0\W*){6,}\Z")
 _COUNTED = re.compile(r"12345678?(?:9|90)?|0?123456789")
@@ -61,6 +62,21 @@ def filled(text: str) -> str:
     if (found := _INSIDE.search(value)) and _no_word(found[0], value):
         return ""
     return "" if _PHONE.match(value) and not could_ring(value) else value
+
+
+def example(text: str) -> bool:
+    """Whether what stands where no value does is what forms are explained with.
+
+    That is `ana@example.com` or (555) 555-0134: no empty line, and nobody's.
+    """
+    value = _MARK.sub("", text).strip(" \t,;|")
+    if nobody(value):
+        return True
+    if _WORDS.fullmatch(value) or _WHOLE.fullmatch(value):
+        return False
+    if found := _INSIDE.search(value):
+        return bool(_EXAMPLES.search(found[0]))
+    return sum(char.isdecimal() for char in value) >= 7
 
 
 def _no_word(found: str, value: str) -> bool:

@@ -15,6 +15,15 @@ from cockpit.text import Safe
 
 
 @dataclass(frozen=True, slots=True)
+class Unfilled:
+    """A field that nobody has filled in, where it stands, and what stands there instead."""
+
+    key: str
+    line: int
+    said: Safe = Safe("")
+
+
+@dataclass(frozen=True, slots=True)
 class Contact:
     """A person who can be called. timezone is a name of the tz database where it was one."""
 
@@ -27,6 +36,8 @@ class Contact:
     line: int = 0
     missing: tuple[str, ...] = ()
     """What stands in the handbook and nobody has filled in: `phone`, `name`."""
+    unfilled: tuple[Unfilled, ...] = field(default=(), compare=False)
+    """The same, with where each stands."""
 
     @property
     def reachable(self) -> bool:
@@ -72,6 +83,7 @@ class Vendor:
     facts: tuple[tuple[Safe, Safe], ...] = ()
     missing: tuple[str, ...] = ()
     line: int = 0
+    unfilled: tuple[Unfilled, ...] = field(default=(), compare=False)
 
 
 class Occasion(StrEnum):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from cockpit.oncall import oneline
 from cockpit.oncall.filled import filled
-from cockpit.oncall.model import Contact, Level
+from cockpit.oncall.model import Contact, Level, Unfilled
 from cockpit.oncall.outline import Line, Part, lines, rows, tables, without_sign
 from cockpit.oncall.spans import span
 from cockpit.text import clean_line
@@ -33,11 +33,13 @@ class _Person:
 
     line: int
     said: dict[str, str] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
 
-    def put(self, key: str, text: str) -> None:
+    def put(self, key: str, text: str, line: int) -> None:
         """Keep what is said first, but not a gap where something is said later."""
         if not filled(self.said.get(key, "")):
             self.said[key] = text
+            self.lines[key] = line
 
     def contact(self) -> Contact:
         values = {
@@ -47,7 +49,13 @@ class _Person:
         name, phone, slack, email, timezone, availability = (
             clean_line(values.get(key, ""), max_chars=200) for key in oneline.WHERE
         )
-        return Contact(name, phone, slack, email, timezone, availability, self.line, missing)
+        unfilled = tuple(
+            Unfilled(key, self.lines[key], clean_line(self.said[key], max_chars=200))
+            for key in missing
+        )
+        return Contact(
+            name, phone, slack, email, timezone, availability, self.line, missing, unfilled
+        )
 
 
 @dataclass(slots=True)
@@ -151,7 +159,7 @@ class _Reader:
         if person is None or taken:
             person = self._person = _Person(line)
             rung.people.append(person)
-        person.put(key, text)
+        person.put(key, text, line)
 
     def _line(self, line: Line, area: bool) -> None:
         text = without_sign(line.text)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from cockpit.oncall.filled import filled
-from cockpit.oncall.model import Vendor
+from cockpit.oncall.model import Unfilled, Vendor
 from cockpit.oncall.outline import Part, lines, rows, tables, without_sign
 from cockpit.text import Safe, clean_line
 
@@ -41,6 +41,9 @@ _PAIR = re.compile(
 )
 _URL = re.compile(r"https?://[^\s)>\]|,;\"']+")
 
+_Said = tuple[str, str, str, int]
+"""Key, label and text of what is said of a vendor, and its line."""
+
 
 def vendors(parts: Sequence[Part]) -> tuple[Vendor, ...]:
     """Every vendor, in the order of the file."""
@@ -56,7 +59,7 @@ def vendors(parts: Sequence[Part]) -> tuple[Vendor, ...]:
 
 
 def _of(part: Part, title: str) -> Iterator[Vendor]:
-    said: list[tuple[str, str, str]] = []
+    said: list[_Said] = []
     line = part.line
     for row_line, cells in _rows(part):
         yield _vendor("", cells, row_line)
@@ -68,7 +71,7 @@ def _of(part: Part, title: str) -> Iterator[Vendor]:
         pair = _PAIR.match(text)
         key = _key(pair["key"]) if pair else _key(text.rstrip(":")) if text[-1] == ":" else None
         if open_key and key is None and each.item and each.depth > open_depth:
-            said.append((open_key, "", text))
+            said.append((open_key, "", text, each.number))
             continue
         open_key = ""
         starts = not title and (each.depth < 2 or each.strong) and key is None
@@ -78,21 +81,21 @@ def _of(part: Part, title: str) -> Iterator[Vendor]:
             if said:
                 yield _vendor("", said, line)
             name, rest = (pair["key"], pair["value"]) if pair and key is None else (text, "")
-            said, line = [("name", "", name.rstrip(":"))], each.number
-            said += _loose(rest)
+            said, line = [("name", "", name.rstrip(":"), each.number)], each.number
+            said += _loose(rest, each.number)
         elif pair:
-            said.append((key or "", pair["key"], pair["value"]))
+            said.append((key or "", pair["key"], pair["value"], each.number))
             if key in ("have_ready", "when") and not pair["value"]:
                 open_key, open_depth = key, each.depth
         elif key in ("have_ready", "when"):
             open_key, open_depth = key, each.depth
         elif title or said:
-            said += _loose(text)
+            said += _loose(text, each.number)
     if title or said:
         yield _vendor(title, said, line)
 
 
-def _rows(part: Part) -> Iterator[tuple[int, list[tuple[str, str, str]]]]:
+def _rows(part: Part) -> Iterator[tuple[int, list[_Said]]]:
     for table in tables(part.body):
         head, *rest = rows(table)
         keys = [_key(cell) for cell in head[1]]
@@ -100,7 +103,7 @@ def _rows(part: Part) -> Iterator[tuple[int, list[tuple[str, str, str]]]]:
             keys = ["name", *keys[1:]] if any(keys[1:]) else []
         for number, row in rest if keys else ():
             cells = zip(keys, head[1], row, strict=False)
-            yield number, [(key or "", label, cell) for key, label, cell in cells]
+            yield number, [(key or "", label, cell, number) for key, label, cell in cells]
 
 
 def _key(text: str) -> str | None:
@@ -109,30 +112,29 @@ def _key(text: str) -> str | None:
     return found.lastgroup if found else None
 
 
-def _loose(text: str) -> list[tuple[str, str, str]]:
+def _loose(text: str, line: int) -> list[_Said]:
     """What a line without a label says of a vendor."""
     if url := _URL.search(text):
         key = "status" if "status" in url[0] else "dashboard"
-        return [(key if "support" not in url[0] else "support", "", url[0])]
+        return [(key if "support" not in url[0] else "support", "", url[0], line)]
     if re.search(r"[\w.+-]@\w", text):
-        return [("support", "", text)]
+        return [("support", "", text, line)]
     if re.fullmatch(r"\+?[\d\s().-]{7,}", text):
-        return [("phone", "", text)]
-    return [("", "", text)] if text.strip() else []
+        return [("phone", "", text, line)]
+    return [("", "", text, line)] if text.strip() else []
 
 
-def _vendor(title: str, said: Sequence[tuple[str, str, str]], line: int) -> Vendor:
-    """key, label and text of each thing said -> Vendor."""
+def _vendor(title: str, said: Sequence[_Said], line: int) -> Vendor:
     values: dict[str, Safe] = {}
-    missing: dict[str, None] = {}
+    missing: dict[str, Unfilled] = {}
     ready: list[Safe] = []
     facts: list[tuple[Safe, Safe]] = []
-    for key, label, text in said:
+    for key, label, text, number in said:
         told = filled(text)
         if key in ("dashboard", "status") and told and (url := _URL.search(told)):
             told = url[0].rstrip(".")
         if key and not told:
-            missing[key] = None
+            missing.setdefault(key, Unfilled(key, number, clean_line(text, max_chars=200)))
         elif key == "have_ready":
             ready += [clean_line(one) for one in re.split(r"\s*[,;]\s+", told) if one]
         elif key in values or not key:
@@ -156,4 +158,5 @@ def _vendor(title: str, said: Sequence[tuple[str, str, str]], line: int) -> Vend
         tuple(facts),
         gone,
         line,
+        tuple(missing[key] for key in gone),
     )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cockpit.oncall import contacts, handbook
 from cockpit.oncall.model import Contact
-from cockpit.runbook.lint import lint
+from cockpit.runbook.lint import Level, lint
 from cockpit.text import Safe
 
 NOW = datetime(2026, 11, 18, 2, 12, tzinfo=UTC)  # a Wednesday
@@ -188,12 +188,12 @@ def test_what_is_wrong_with_a_list_of_contacts() -> None:
         "7: Level 1 (Desk): Ada Moss: ada at moss is no e-mail address.",
         "7: Level 1 (Desk): Ada Moss: the time zone Berln is not known; write Europe/Berlin "
         "or UTC+2.",
-        "14: Level 2 (Lead): Ben Ash: slack is not filled in.",
+        "16: Level 2 (Lead): Ben Ash: slack is not filled in.",
         "18: Level 2 (Lead): Cy Orr has the number of Ben Ash.",
         "23: Level 3 (Head): Di Poe: no phone, Slack or e-mail to reach them by.",
         "26: Level 3 (Head): Ed Roy: no phone. A chat message wakes nobody.",
         "29: Level 4 (Board): nobody is named.",
-        "33: Vendor DNS: support is not filled in.",
+        "35: Vendor DNS: support is not filled in.",
     ]
 
 
@@ -228,7 +228,8 @@ def test_what_somebody_wrote_is_shown_and_what_stands_in_every_form_is_not() -> 
         "4: Level 1 (Level 1): Ada Moss: +1 212 555 8877 looks made up. Is it theirs?",
         "8: Level 2 (Level 2): Ben Ash: 030 / 12 34 56 lacks the country's code: write it with +, "
         "as in +49 30 901820.",
-        "12: Level 3 (Level 3): name, phone are not filled in.",
+        "12: Level 3 (Level 3): name Max Mustermann is only an example.",
+        "13: Level 3 (Level 3): phone 030 / 0000000 (mobile) is only an example.",
         "17: Level 4 (Level 4): #incidents is a channel. Name somebody who can be called.",
     ]
 
@@ -272,6 +273,43 @@ def test_the_handbook_that_ships_lacks_everything_and_says_so() -> None:
         "are not filled in."
     )
     assert len(told) == 4 + 3
+
+
+def test_an_example_is_called_one_on_its_line_and_is_no_gap() -> None:
+    assert problems(
+        "## Contacts\n\n### Level 1\n- Name: Ada\n- Phone: (555) 555-0134 ext. 12\n"
+        "- Email: ada@example.com\n- Slack: [HANDLE]\n- Timezone: ____\n\n"
+        "## Vendors\n\n### DNS\n- Status: https://status.example.com\n- Account: [ACCOUNT]\n"
+    ) == [
+        "5: Level 1 (Level 1): Ada: phone (555) 555-0134 ext. 12 is only an example.",
+        "6: Level 1 (Level 1): Ada: email ada@example.com is only an example.",
+        "7: Level 1 (Level 1): Ada: slack, timezone are not filled in.",
+        "13: Vendor DNS: status https://status.example.com is only an example.",
+        "14: Vendor DNS: account is not filled in.",
+    ]
+
+
+def test_lint_tells_every_gap_of_people_and_vendors_once_and_in_code_blocks_too(
+    tmp_path: Path,
+) -> None:
+    book = tmp_path / "ON_CALL.md"
+    book.write_text(
+        "# On-call\n\n## Contacts\n\n### Level 4: CTO\n\n```\nName: [CTO NAME]\n"
+        "Phone: [PHONE NUMBER]\nEmail: [UPDATE THIS]\nSlack: none\nTimezone: UTC\n```\n\n"
+        "### Level 1\n\n- Name: Ada\n- Phone: +49 30 901820\n- Email: ada@example.com\n"
+        "- Slack: TBD\n\n## Vendors\n\n### AWS Support\n\n- Account number: [AWS ACCOUNT]\n"
+    )
+    assert [(one.line, one.rule, one.level, one.what) for one in lint([book])] == [
+        (8, "placeholder", Level.ERROR, "Name: [CTO NAME] is not filled in"),
+        (9, "placeholder", Level.ERROR, "Phone: [PHONE NUMBER] is not filled in"),
+        (10, "placeholder", Level.ERROR, "Email: UPDATE THIS is not filled in"),
+        (19, "placeholder", Level.ERROR, "Email: ada@example.com is only an example"),
+        (20, "todo", Level.WARNING, "TBD is left here"),
+        (26, "placeholder", Level.ERROR, "Account: [AWS ACCOUNT] is not filled in"),
+    ]
+    runbook = tmp_path / "01_aws.md"
+    book.rename(runbook)
+    assert [one.line for one in lint([runbook]) if one.rule == "placeholder"] == [10]
 
 
 def test_lint_tells_what_is_wrong_with_people_and_leaves_gaps_to_the_rule_that_has_them(

@@ -44,7 +44,7 @@ _TODO = re.compile(
     r"|(?<![\w/.-])(?:TODO|TBD|FIXME)(?=\s*[:)\]|]|\s*$)"
     r"|(?P<mail>\b(?:xxx+|your(?:name|email)?|foo|changeme)@[\w.-]+)",
 )
-_ASKS = "write what belongs there; at 3am nobody knows it"
+ASKS = "write what belongs there; at 3am nobody knows it"
 
 
 def gaps(page: Page) -> Iterator[Finding]:
@@ -61,7 +61,7 @@ def gaps(page: Page) -> Iterator[Finding]:
                 yield page.find(number, Level.WARNING, "placeholder", what, mend)
             else:
                 what = f"{found} is not filled in"
-                yield page.find(number, Level.ERROR, "placeholder", what, _ASKS)
+                yield page.find(number, Level.ERROR, "placeholder", what, ASKS)
     searched = {
         number
         for block in page.blocks
