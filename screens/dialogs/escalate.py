@@ -162,11 +162,15 @@ class Escalate(Screen[None]):
             rungs.show_rows(rows or [paint.row((Safe(" Nobody is on it."), "warn"))])
         rungs.reveal()
         card.show_rows(self._card(ladder, max(20, card.size.width - 1), card.size.height))
-        after = keys_line(_AFTER, self.size.width)
+        somebody = rungs.place() is not None
+        after = keys_line(_AFTER, self.size.width) if somebody else Safe("")
         self.query_one("#after-the-call", Words).say((after, "strong"))
         keys = ["j k", "c why", "m message", "v vendors", "y copy", "Q code"]
         if self.at_vendors:
-            keys = ["j k", "y copy", "Q code", "v ladder"]
+            keys = ["j k", "y copy", "Q code", "v ladder"] if somebody else ["v ladder"]
+        elif not somebody:
+            others = self.handbook.vendors or self.handbook.dashboards
+            keys = ["m message", "v vendors"] if others else ["m message"]
         words = keys_line([*keys, "w other", "esc back"], self.size.width)
         self.query_one("#keys-here", Words).say((words, "faint"))
 
@@ -267,6 +271,8 @@ class Escalate(Screen[None]):
             ticked = [one.words for one, on in self.reasons(level) if on]
             self.responder.escalate(rung.name, level=level, how=how, criteria=ticked)
             self._say(f"Noted: {rung.name}, {how}.")
+        else:
+            self._say("Nobody is under the cursor: w notes whom you called.")
 
     def _may_write(self) -> bool:
         if why := self.responder.log.reading:

@@ -84,6 +84,11 @@ def rungs(screen: Escalate) -> str:
     return shown(screen.query_one("#rungs", Lines))
 
 
+def keys_named(screen: Escalate) -> tuple[str, ...]:
+    bars = ("#after-the-call", "#keys-here")
+    return tuple(str(screen.query_one(bar, Static).render()) for bar in bars)
+
+
 def card(screen: Escalate) -> str:
     return shown(screen.query_one("#card", Lines))
 
@@ -198,6 +203,12 @@ async def test_a_handbook_that_cannot_be_read_says_so_at_the_start_and_in_the_la
         assert isinstance(screen, Escalate)
         await pilot.pause()
         assert f"{why} w notes whom you called." in said(screen)
+        assert keys_named(screen) == ("", " v ladder · w other · esc back")
+        await press(pilot, "v")
+        assert keys_named(screen) == ("", " m message · w other · esc back")
+        await press(pilot, "r")
+        assert "Nobody is under the cursor: w notes whom you called." in said(screen)
+        await press(pilot, "v")
         assert "is a directory" in " ".join(rungs(screen).split())
     await responder.close()
 
