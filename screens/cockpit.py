@@ -230,7 +230,9 @@ class CockpitScreen(
         banner.display = bool(words)
         # A link that is down says what to type, and that comes last.
         down = link.state is LinkState.DOWN
-        banner.styles.max_height = max(3, self.size.height // 2) if down else 3
+        # So does a journal that cannot be written: where it goes on.
+        grows = down or bool(self.responder.log.trouble)
+        banner.styles.max_height = max(3, self.size.height // 2) if grows else 3
         if words != self._bannered:  # each update lays the whole screen out again
             self._bannered = words
             banner.update(paint.text((words, "bad")))

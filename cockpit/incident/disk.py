@@ -15,6 +15,7 @@ from cockpit.incident.events import SegmentOpened
 from cockpit.incident.history import File
 from cockpit.incident.records import START
 from cockpit.incident.segments import (
+    BALLAST_BYTES,
     MAIN,
     DiskFull,
     Segment,
@@ -116,6 +117,7 @@ class Disk:
         """Puts lines on disk, somewhere; returns how many of them, 0 when no place takes any."""
         if not self._made and not self.found(self.folder.name):
             return 0
+        short = bool(self._reserve)  # already before: what is said once is seen
         while self._segment is not None:
             batch = bodies[:1] if self._single else bodies
             try:
@@ -132,8 +134,20 @@ class Disk:
             else:
                 self._tip, self._lost = self._segment.tip, ""
                 self._single = self._single and len(bodies) > 1
+                if short:
+                    self._refill()
                 return len(batch)
         return self._move(bodies, full=False)
+
+    def _refill(self) -> None:
+        """Takes the reserve back where there is space again beside it, and says no more of it."""
+        try:
+            found = os.statvfs(self.folder)
+        except OSError:
+            return
+        # Twice as much as it takes: on a disk that is all but full it would come and go.
+        if found.f_bavail * found.f_frsize >= 2 * BALLAST_BYTES and fill_ballast(self.folder):
+            self._reserve = ""
 
     def close(self) -> None:
         """Lets go of the files and of the incident."""
@@ -179,7 +193,7 @@ class Disk:
             self._segment.close()
             why = self._no_space()
         self.opened = SegmentOpened(why=why, previous=str(self._latest))
-        self._moved = f"{why} The journal goes on in {segment.path}."
+        self._moved = f"The journal goes on in {segment.path}. {why}"
         self._reserve = self._lost = ""
         self._at, self._segment = at, segment
         self._tip, self._latest = segment.tip, segment.path

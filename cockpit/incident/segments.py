@@ -186,8 +186,8 @@ def sync_directory(directory: Path) -> None:
         os.close(fd)
 
 
-def fill_ballast(folder: Path) -> None:
-    """Puts space aside for a full disk; where there is none to spare, none is taken."""
+def fill_ballast(folder: Path) -> bool:
+    """Puts space aside for a full disk; True when there is some now, else none is taken."""
     path = folder / BALLAST
     with contextlib.suppress(OSError):
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -197,6 +197,7 @@ def fill_ballast(folder: Path) -> None:
             path.unlink()
         finally:
             os.close(fd)
+    return path.exists()
 
 
 def release_ballast(folder: Path) -> bool:

@@ -223,17 +223,19 @@ def test_a_write_that_fails_goes_elsewhere(folder: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize("error", ["ENOSPC", "EDQUOT"])
 def test_a_full_disk_gives_up_its_ballast_first(folder: Path, tmp_path: Path, error: str) -> None:
     main = folder / "journal.jsonl"
-    saved, trouble, left, status = run(
-        failing(f"write:error={error}:when=3", tmp_path / "strace", only=main), FIVE, folder, 30
+    hear = "heard = []\njournal.on_trouble = heard.append\nsaved = []"
+    script = FIVE.replace("saved = []", hear).replace("say(journal.trouble)", "say(heard)")
+    saved, heard, left, status = run(
+        failing(f"write:error={error}:when=3", tmp_path / "strace", only=main), script, folder, 30
     )
     assert (saved, left, status) == ([True] * 5, 0, 0)
-    assert "The reserve is in use" in trouble
-    assert not (folder / "ballast").exists()
+    assert len(heard) == 2
+    assert "The reserve is in use" in heard[0]
+    assert heard[1] == "", "there is space again, and it is still warned"
+    assert (folder / "ballast").stat().st_size == 64 * 1024
     assert list(tmp_path.rglob("*.0002.jsonl")) == []
     assert texts(read(folder)) == NOTES
     assert verify(folder) == ()
-    Journal.open(folder, who="anna").close()
-    assert (folder / "ballast").stat().st_size == 64 * 1024
 
 
 @needs_strace
@@ -349,6 +351,49 @@ say([path.name for path in home.rglob("*.0002.jsonl")])
     assert 1 <= still <= 9
     saved, trouble, left, complete, after, others, status = end
     assert (saved, trouble, left, complete, after, others, status) == (True, "", 0, True, [], [], 0)
+
+
+@pytest.mark.root
+@needs_mount
+def test_once_there_is_space_again_the_reserve_is_back_and_nothing_more_is_said(
+    tmp_path: Path,
+) -> None:
+    """Twice, and the note that found no space is there each time, as all others."""
+    script = (
+        FILL
+        + r"""
+home = Path(os.environ["COCKPIT_HOME"])
+journal = Journal.create(paths.incidents(), slug="full", who="anna")
+assert journal.wait_saved(1, 30)
+count, heard = 0, []
+def note():
+    global count
+    count += 1
+    record = journal.append(NoteAdded(text=f"note {count} " + "x" * 900))
+    assert journal.wait_saved(record.seq, 30)
+for _ in range(2):
+    fill(home)
+    while not journal.trouble:
+        note()
+    # Written with what the reserve gave: the note at which the space ended.
+    say([journal.trouble.split(". ")[1], (journal.folder / "ballast").exists()])
+    say([text.split()[1] for text in texts(journal.folder)] == [str(n + 1) for n in range(count)])
+    note()
+    heard.append(bool(journal.trouble))
+    (home / "filler").unlink()
+    note()
+    say([journal.trouble, (journal.folder / "ballast").stat().st_size])
+say(heard)
+note()
+say([journal.close(), damage(journal.folder), [path.name for path in home.rglob("*.0002.jsonl")]])
+say([text.split()[1] for text in texts(journal.folder)] == [str(n + 1) for n in range(count)])
+"""
+    )
+    told = run(mounted(tmp_path / "home", "512k"), script)
+    full, back = ["The reserve is in use: free some space.", False], ["", 64 * 1024]
+    assert told == [
+        *(full, True, back), *(full, True, back), [True, True], [0, [], []], True, 0
+    ]  # fmt: skip
 
 
 @pytest.mark.root
