@@ -78,11 +78,12 @@ def shift_start(until: str, config: Path | None) -> None:
     with _pen(folder) as pen:
         if mine is None or ending or (handed and not mine.goes_on):
             pen.write(ShiftStarted(until=ending))
-        listed = pen.open_lists(handbook.checklists, Occasion.BEFORE)
+        listed = pen.open_lists(handbook, Occasion.BEFORE)
         begun = pen.shift
         end = f", until {stamp(begun.until)}" if begun.until else ""
         goes_on = " goes on" if folder else ""
         click.echo(f"The shift of {begun.who}{goes_on}: from {stamp(begun.started)}{end} UTC.")
+        click.echo(desk.handbook_used(handbook))
         if handed:
             click.echo(f"Handed off {stamp(begun.handed_at)} UTC, but nobody has received it:"
                        " it is yours still.")  # fmt: skip
@@ -146,8 +147,9 @@ def shift_handoff(
     }
     with _pen(folder) as pen:
         whole = True
+        click.echo(desk.handbook_used(handbook))
         try:
-            desk.walk(pen, pen.open_lists(handbook.checklists, Occasion.HANDOFF))
+            desk.walk(pen, pen.open_lists(handbook, Occasion.HANDOFF))
             if desk.asks():
                 so_far = _period(pen.shift.started or now, now, handbook, settings.timezone)
                 desk.already_noted(so_far)

@@ -25,6 +25,20 @@ _DONE = ("y", "yes", "done")
 _LATER = ("", "n", "no", "later")
 
 
+def handbook_used(handbook: Handbook) -> str:
+    """Whose rules and checklists these are."""
+    from cockpit.text import clean_line
+
+    if handbook.unread:
+        return str(handbook.unread)
+    if not handbook.shipped:
+        return str(clean_line(f"Handbook: {handbook.path}"))
+    return (
+        "Handbook: the one that comes with cockpit, as there is no ON_CALL.md here.\n"
+        "Yours is elsewhere? Start there, or name it in cockpit.yaml, as handbook: ON_CALL.md"
+    )
+
+
 def handed_over(folder: Path, left: Shift) -> bool:
     """Shows what the last shift handed over; whether that needs somebody still."""
     from cockpit.words import stamp

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,7 +13,7 @@ from cockpit.incident import events as e
 from cockpit.incident.journal import Journal, read
 from cockpit.incident.notes import Kind
 from cockpit.incident.summary import folders
-from cockpit.oncall.model import Checklist, Occasion
+from cockpit.oncall.model import Handbook, Occasion
 from cockpit.text import Redactor, Safe, clean, clean_line
 
 
@@ -99,7 +99,8 @@ def _after(shift: Shift, record: e.Record) -> Shift:
             old = [one for one in shift.lists if _same(one, opened)]
             ticked = frozenset(item for one in old for item in one.ticked)
             others = tuple(one for one in shift.lists if not _same(one, opened))
-            return replace(shift, lists=(*others, replace(opened, ticked=ticked)))
+            kept = (replace(opened, ticked=ticked),) if items else ()  # without items: it is void
+            return replace(shift, lists=(*others, *kept))
         case e.ItemTicked(title=title, occasion=occasion, item=item):
             lists = tuple(
                 replace(one, ticked=one.ticked | {str(clean_line(item))})
@@ -160,9 +161,21 @@ class Pen:
         """Puts an event in the journal; it is on disk when the pen is put down at the latest."""
         self._journal.append(event)
 
-    def open_lists(self, lists: Sequence[Checklist], occasion: Occasion) -> list[Listed]:
-        """The checklists for an occasion, so that the journal knows what there was to tick."""
-        wanted = [one for one in lists if one.occasion is occasion]
+    def open_lists(self, handbook: Handbook, occasion: Occasion) -> list[Listed]:
+        """The checklists for an occasion, so that the journal knows what there was to tick.
+
+        Those of the handbook that ships only stand in for a team's own: they take the place of
+        none, and give way where nothing of them is ticked.
+        """
+        wanted = [one for one in handbook.checklists if one.occasion is occasion]
+        opened = [one for one in self.shift.lists if one.occasion == occasion.value]
+        if handbook.shipped and opened:
+            return opened
+        titles = {clean_line(self.clean(one.title)) for one in wanted}
+        for old in opened if wanted else ():
+            if old.title not in titles and not old.ticked:
+                title = str(old.title)
+                self.write(e.ChecklistOpened(title=title, occasion=old.occasion, items=()))
         for one in wanted:
             title, items = self.clean(one.title), tuple(self.clean(item) for item, _ in one.items)
             there = self.shift.listed(title, occasion)

@@ -20,7 +20,7 @@ from cockpit.incident import events as e
 from cockpit.incident.journal import Journal
 from cockpit.oncall import checks, kept, result
 from cockpit.oncall import shift as shifts
-from cockpit.oncall.model import Checklist, Occasion
+from cockpit.oncall.model import Checklist, Handbook, Occasion
 from cockpit.oncall.shift import Shift
 from cockpit.text import Safe
 from tests.incident.journals import NIGHT, SECRET, write
@@ -85,6 +85,36 @@ def test_what_was_ticked_in_the_check_is_not_asked_again(home: Path) -> None:
     assert "Before Your Shift (1 of 2 done)" in said
     assert "[x] Phone: charged" in said and "[ ] Laptop: charged" in said
     assert newest().lists[0].left == ("Laptop: charged",)
+
+
+def test_the_handbook_that_ships_is_named_and_gives_way_to_the_teams_own(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "elsewhere").mkdir()
+    monkeypatch.chdir(home / "elsewhere")
+    begun = told("start").output
+    assert "Handbook: the one that comes with cockpit, as there is no ON_CALL.md here." in begun
+    assert len(newest().lists[0].items) > 2
+    monkeypatch.chdir(home)
+    (home / "ON_CALL.md").write_text(HANDBOOK.replace("## Before Your Shift", "## Pre-shift"))
+    again = told("start").output
+    assert "Handbook: ON_CALL.md" in again and "comes with cockpit" not in again
+    assert "Pre-shift (0 of 2 done)" in again and "Before Your Shift" not in again
+    monkeypatch.chdir(home / "elsewhere")
+    told("start")
+    assert [str(one.title) for one in newest().lists] == ["Pre-shift"]
+    assert "Every contact above" not in told("report").output
+
+
+def test_what_was_ticked_of_a_list_that_the_handbook_no_longer_has_is_kept(home: Path) -> None:
+    old, new = (
+        Handbook(checklists=(Checklist(Safe(title), Occasion.BEFORE, ((Safe(title), 1),)),))
+        for title in ("Old", "New")
+    )
+    with shifts.writing(None, "sam") as pen:
+        (listed,) = pen.open_lists(old, Occasion.BEFORE)
+        pen.tick(listed, Safe("Old"))
+        assert [one.title for one in pen.open_lists(new, Occasion.BEFORE)] == ["Old", "New"]
 
 
 @pytest.mark.usefixtures("all_well")
@@ -421,11 +451,11 @@ def test_a_checklist_that_was_edited_keeps_the_ticks_that_are_still_in_it(home: 
     other = Checklist(Safe("Before"), Occasion.BEFORE, ((Safe("phone"), 3), (Safe("hotspot"), 4)))
     with shifts.writing(None, "sam") as pen:
         pen.write(e.ShiftStarted())
-        (listed,) = pen.open_lists([first], Occasion.BEFORE)
+        (listed,) = pen.open_lists(Handbook(checklists=(first,)), Occasion.BEFORE)
         pen.tick(listed, Safe("phone"))
-        (again,) = pen.open_lists([first], Occasion.BEFORE)
+        (again,) = pen.open_lists(Handbook(checklists=(first,)), Occasion.BEFORE)
         assert again.left == ("laptop",)
-        (edited,) = pen.open_lists([other], Occasion.BEFORE)
+        (edited,) = pen.open_lists(Handbook(checklists=(other,)), Occasion.BEFORE)
         assert edited.left == ("hotspot",)
         count = len(pen.shift.lists)
     assert count == 1
