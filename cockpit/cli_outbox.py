@@ -31,6 +31,8 @@ def outbox_list(as_json: bool) -> None:
         click.echo(json.dumps([each.record() for each in found], indent=1))
     elif found:
         click.echo("\n".join(boxes.table(found)))
+        if words := boxes.what_now(found):
+            click.echo(words, err=True)  # no row of the table
     else:
         click.echo("Nothing waits to be sent.")
 

@@ -474,7 +474,8 @@ def what_the_plain_commands_say(desk: Desk, alone: tuple[str, ...]) -> None:
         assert fact in report, report
     status, listed = desk.call("outbox", "list", before=alone)
     assert status == 0
-    rows = listed.strip().split("\n")[1:]
+    _, *rows, how = listed.strip().split("\n")
+    assert "cockpit outbox release ID; else: cockpit outbox cancel ID" in how
     assert [row.split()[2] for row in rows] == ["acknowledged", "update", "Customers", "resolved"]
     assert ["asks first: the incident was resolved" in row for row in rows] == [
         True, True, False, False,

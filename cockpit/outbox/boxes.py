@@ -120,26 +120,23 @@ def table(found: Sequence[Held]) -> list[Safe]:
         queued = each.one.queued
         at = f"{each.one.at:%Y-%m-%d %H:%M}"
         rows.append((each.short, queued.to, queued.about, at, each.folder.name, each.state))
-    return [*_columns(rows), *_what_now(found)]
-
-
-def _what_now(found: Sequence[Held]) -> list[Safe]:
-    """What somebody has to do for those that do not go by themselves."""
-    for each in found:
-        if each.asks or each.one.way is Way.FAILED:
-            words = "What failed or asks first goes by a word alone: cockpit outbox release ID;"
-            return [Safe(f"{words} else: cockpit outbox cancel ID")]
-    return []
-
-
-def _columns(rows: Sequence[tuple[str, ...]]) -> list[Safe]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head) - 1)]
     return [
         clean_line(
             "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True))
         )
         for row in rows
     ]
+
+
+def what_now(found: Sequence[Held]) -> Safe:
+    """What somebody has to do for those that do not go by themselves; empty where all do."""
+    if not any(each.asks or each.one.way is Way.FAILED for each in found):
+        return Safe("")
+    return Safe(
+        "What failed or asks first goes by a word alone: cockpit outbox release ID;"
+        " else: cockpit outbox cancel ID"
+    )
 
 
 # From a prompt
