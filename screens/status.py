@@ -91,7 +91,7 @@ def unsent(incident: Incident, now: Moment, key: Safe) -> str:
     parts = (
         f"{waits} to send" if waits else "",
         f"{asks} {'waits' if asks == 1 else 'wait'} for you: {key}" if asks else "",
-        f"{failed} NOT SENT" if failed else "",
+        f"{failed} NOT SENT{'' if asks else f': {key}'}" if failed else "",
     )
     return ", ".join(part for part in parts if part)
 
@@ -118,14 +118,18 @@ def _tail(responder: Responder, now: Moment, mono: float, less: int) -> list[Par
         parts.append((Safe(f" · {running} running"), "warn"))
     if incident.prepared:
         parts.append((Safe(f" · {len(incident.prepared)} prepared"), "warn"))
-    parts.append((Safe(" · "), ""))
-    parts.append(link(responder.target.name, responder.target.link, mono, wide=less < 5))
+    waits = unsent(incident, now, key)
+    # Where it is tight, a link that is as it should be gives way to what nobody has heard yet.
+    calm = responder.target.link.state is LinkState.UP
+    if not (waits and less >= 4 and calm):
+        parts.append((Safe(" · "), ""))
+        parts.append(link(responder.target.name, responder.target.link, mono, wide=less < 5))
     # Where it is tight, what is on its way to the disk for a moment gives way to what is due.
     unwritten = bool(responder.log.unsaved) and less < 5
     if less >= 4 and not (responder.log.trouble or responder.log.reading or unwritten):
-        # Of a resolved incident it is all that is left to do.
-        left = "" if incident.open else unsent(incident, now, key)
-        return [*parts, (Safe(f" · {left}"), "warn")] if left else parts
+        # While it is open, what is due stands before them where the link is not as it should be.
+        told = waits and (calm or less < 5 or not incident.open)
+        return [*parts, (Safe(f" · {waits}"), "warn")] if told else parts
     parts.append((Safe(" · "), ""))
     if responder.log.trouble:
         unsaved = responder.log.unsaved
@@ -136,7 +140,7 @@ def _tail(responder: Responder, now: Moment, mono: float, less: int) -> list[Par
         parts.append((Safe("reading along"), "warn"))
     else:
         parts.append((Safe("saved" if responder.folder else "nothing to save"), "faint"))
-    if waits := unsent(incident, now, key):
+    if waits:
         parts.append((Safe(f" · {waits}"), "warn"))
     if wide:
         parts.append((Safe(f" · {now.ts:%H:%M} UTC"), "faint"))

@@ -95,7 +95,7 @@ def test_what_is_said_of_it() -> None:
     assert [one.id for one, _ in asking(incident, at(6))] == ["a"]
     assert unsent(incident, at(6), Safe("O")) == "1 to send, 1 waits for you: O"
     gone = told((0, queued("a")), (1, e.MessageFailed(message="a", why="gone", final=True)))
-    assert unsent(gone, at(6), Safe("O")) == "1 NOT SENT"
+    assert unsent(gone, at(6), Safe("O")) == "1 NOT SENT: O"
     assert unsent(told(), at(6), Safe("O")) == ""
 
 

@@ -15,6 +15,7 @@ from textual import events
 from textual.pilot import Pilot
 from textual.screen import Screen
 
+from cockpit import clock
 from cockpit.config import Config
 from cockpit.containers.container import Container
 from cockpit.containers.watch import Containers
@@ -25,6 +26,7 @@ from cockpit.logs.line import Line, Stream
 from cockpit.logs.view import Query, pattern
 from cockpit.responder import Responder
 from cockpit.target import hosts
+from cockpit.target.target import Link, LinkState
 from cockpit.text import Safe, clean_line
 from screens.app import CockpitApp, Opening
 from screens.cockpit import CockpitScreen
@@ -35,6 +37,7 @@ from screens.dialogs.host_rows import HostRows
 from screens.dialogs.reader import Reader
 from screens.lines import Lines
 from screens.panes.run_rows import verdict
+from screens.status import words
 from tests.screens.logs import begin, come
 
 pytestmark = pytest.mark.anyio
@@ -349,6 +352,31 @@ async def test_logs_follow_hold_search_and_go_on_the_timeline(tmp_path: Path) ->
             and entry.record.event.source == "log of kamiyo"
             for entry in responder.incident.entries
         )
+
+
+async def test_what_was_not_sent_has_its_key_also_where_there_is_little_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    responder = Responder(tmp_path / "incidents", "sam", Config())
+    responder.declare("The checkout of all shops is down", Severity.P0)
+    responder.acknowledge()
+    for id in ("a", "b", "c"):
+        queued = e.MessageQueued(message=id, to=f"hook-{id}", about="acknowledged", text="x")
+        responder.log.append(queued)
+        responder.log.append(e.MessageFailed(message=id, why="403", final=True))
+
+    def line(width: int) -> str:
+        return "".join(part for part, _ in words(responder, clock.moment(), 0.0, width))
+
+    assert responder.target.link.state is LinkState.UP
+    for width in (40, 60, 80, 100, 120, 160):
+        assert "3 NOT SENT: O" in line(width), width
+        assert len(line(width)) <= width
+    assert "breathe" in line(60), "what is due gave way"
+    assert "this machine up" in line(160)
+    monkeypatch.setattr(type(responder.target), "link", Link(LinkState.LOST, "", 0.0))
+    assert "LOST" in line(60)
+    await responder.close()
 
 
 async def test_quitting_leaves_the_incident_open(tmp_path: Path) -> None:
