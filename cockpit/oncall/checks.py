@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -151,11 +152,14 @@ async def _log(ground: Ground, host: Host, name: str) -> Found:
 def _of_access(ground: Ground, handbook: Handbook) -> Iterator[Check]:
     """The handbook's access verification; what stands in the one that ships is nobody's."""
     turns: dict[str, asyncio.Lock] = {}  # one after the other: they may build on one another
+    titles = Counter(quick.command.title for quick in handbook.access)
     for quick in () if handbook.shipped else handbook.access:
         host = ground.hosts.to(_host_for(ground.config, quick))
         text = clean_line(quick.command.text, max_chars=60)
         shared = len(quick.step.commands) > 1
         title = quick.command.title or (text if shared else quick.step.title or text)
+        if titles[quick.command.title] > 1 and title != text:
+            title = clean_line(f"{title.rstrip(':')}: {text}")  # several below one comment
         turn = turns.setdefault(host.name, asyncio.Lock())
         name = f"{host.name}: {redacted(title)}"
         yield ground.check(name, host, partial(_access, host, handbook, quick, turn))
@@ -196,7 +200,8 @@ async def _access(host: Host, handbook: Handbook, quick: Quick, turn: asyncio.Lo
         return ok(tried.why)
     end = tried.output.strip().rsplit("\n", 1)[-1]
     said = f"{tried.why}; it says: {end}" if end else tried.why
-    return bad(f"{said}.", f"By hand: {tried.text}")
+    stop = "" if said.endswith((".", "?", "!")) else "."
+    return bad(f"{said}{stop}", f"By hand: {tried.text}")
 
 
 def _of_dashboards(ground: Ground, handbook: Handbook) -> Iterator[Check]:
@@ -236,13 +241,15 @@ def _somebodys(host: str) -> bool:
 async def _dashboard(url: str, web: Web) -> Found:
     """Any answer that is no failure of theirs will do: a login is for a browser."""
     shown = redacted(url)
-    if _GAP.search(url) or not _somebodys(_named(url)) or loopback(url):
+    here = _named(url) != "" and loopback(url)  # such as the end of a tunnel
+    if _GAP.search(url) or not (here or _somebodys(_named(url))):
         return warn(f"missing: {shown} is nobody's address.", "Fill it in, in the handbook.")
-    if offline():
+    if offline() and not here:
         return warn("not asked: no network.", "Connect this machine, then check again.")
     status = await web.status(url)
     if isinstance(status, str):
-        return warn(f"{shown} cannot be reached: {status}.", "Open it in a browser.")
+        mend = "It is on this machine: is its tunnel open?" if here else "Open it in a browser."
+        return warn(f"{shown} cannot be reached: {status}.", mend)
     if status >= 500:
         return warn(f"{shown} answers {status}.", "See whether they have trouble themselves.")
     return ok(f"answers {status}")

@@ -258,6 +258,33 @@ async def test_addresses_that_are_none_are_told_and_end_nothing(home: Path) -> N
     assert {one.mark for one in told} == {Mark.WARN}
 
 
+async def test_a_dashboard_at_the_end_of_a_tunnel_is_asked(home: Path) -> None:
+    async with serving("200 OK") as well:
+        items = f"- [ ] Traces: {well}\n- [ ] Kibana: http://127.0.0.1:9/\n"
+        found = await asked(Config(), handbook(f"# On-call\n\n## Pre-shift checklist\n\n{items}"))
+    assert (found["Traces"].mark, found["Traces"].said) == (Mark.OK, "answers 200")
+    assert found["Kibana"].mark is Mark.WARN
+    assert "http://127.0.0.1:9/ cannot be reached: connection refused." in found["Kibana"].line
+    assert "is its tunnel open?" in found["Kibana"].line
+
+
+async def test_commands_below_one_comment_are_told_apart(home: Path) -> None:
+    fence = "```bash\n# host\nuptime\ndf -h /\n# Who am I?\nwhoami\n```\n"
+    text = f"# On-call\n\n## Access Verification\n\n{fence}"
+    found = await asked(Config(), handbook(text, "ON_CALL.md", ""))
+    names = [name for name in found if name.startswith("this machine: ")]
+    assert names == [
+        "this machine: host: uptime", "this machine: host: df -h /", "this machine: Who am I?",
+    ]  # fmt: skip
+
+
+async def test_what_a_command_asks_at_its_end_gets_no_full_stop(home: Path) -> None:
+    fence = "```bash\necho 'Is the daemon running?'; false\n```\n"
+    found = await asked(Config(), handbook(f"# On-call\n\n## Access Verification\n\n{fence}"))
+    (failed,) = [one for name, one in found.items() if name.startswith("this machine: ")]
+    assert failed.said.endswith("it says: Is the daemon running?"), failed.said
+
+
 async def test_what_the_handbook_has_verified_is_run_where_it_only_reads(home: Path) -> None:
     found = await asked(Config(), handbook(HANDBOOK, "ON_CALL.md", ""))
     access = {name: one for name, one in found.items() if name.startswith("this machine: ")}
