@@ -110,7 +110,8 @@ class Lines(ScrollView, can_focus=True):
         else:
             top = min(max(top, last - height + 1), first)
         if top != round(self.scroll_y):
-            self.scroll_to(y=top, animate=False, immediate=True)
+            # force: where rows have just become more than fit, there is no scrollbar yet.
+            self.scroll_to(y=top, animate=False, immediate=True, force=True)
 
     @property
     def room(self) -> int:

@@ -38,7 +38,8 @@ class _Rows(Drawn):
 class Actions(ModalScreen[Action | None]):
     """The actions, one a row; the chosen one, None when the responder leaves.
 
-    Takes no key that was pressed before it was drawn.
+    What changes something takes no key that was pressed before it was drawn; what only reads may
+    be typed ahead.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -109,8 +110,11 @@ class Actions(ModalScreen[Action | None]):
         chosen = next((one for one in self.actions if one.key == event.character), None)
         if chosen is not None:
             event.stop()
-            if self._ready_at is not None and event.time >= self._ready_at:
+            seen = self._ready_at is not None and event.time >= self._ready_at
+            if seen or not chosen.command:
                 self._take(chosen)
+            else:
+                self._say(f"Too fast: {chosen.key} again does it ({chosen.words}).", "warn")
 
     def action_take(self) -> None:
         at = self.query_one(_Rows).at

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
@@ -71,12 +74,43 @@ PERCENT: Final = 5
 """Cells of the memory column while it has room for a percentage alone."""
 
 
-def columns(width: int, rows: Sequence[Container], hosts: int, *, placed: bool = False) -> Columns:
+# Of a task of a swarm: service.slot.id
+_TASK: Final = re.compile(r"(.+\.(?:\d+|[a-z0-9]{25}))\.([a-z0-9]{25})")
+
+
+def short_names(rows: Iterable[Container]) -> Mapping[At, Safe]:
+    """Of tasks of a swarm that are over, names without their id; with its beginning where two
+    would be called the same. Others keep their names: those are typed into commands.
+    """
+    found: dict[At, tuple[Safe, str, str]] = {}
+    taken: Counter[tuple[Safe, str]] = Counter()
+    for row in rows:
+        # Not a search in each of thousands of names.
+        if not row.live and len(row.name) > 27 and (task := _TASK.fullmatch(row.name)):
+            found[row.host, row.id] = (row.host, task[1], task[2])
+            taken[row.host, task[1]] += 1
+    return {
+        at: Safe(slot if taken[host, slot] == 1 else f"{slot}.{id[:5]}")
+        for at, (host, slot, id) in found.items()
+    }
+
+
+def columns(
+    width: int,
+    rows: Sequence[Container],
+    hosts: int,
+    *,
+    placed: bool = False,
+    names: Mapping[At, Safe] = MappingProxyType({}),
+) -> Columns:
     """The columns that fit in so many cells.
 
     hosts: of how many hosts there are rows. placed: they are ordered by project, so it is seen.
+    names: of those that are not called by their own name.
     """
-    longest = max((cell_len(row.name) for row in rows), default=SHORTEST)
+    longest = max(
+        (cell_len(names.get((row.host, row.id), row.name)) for row in rows), default=SHORTEST
+    )
     wish = max(SHORTEST, min(LONGEST, longest))
     need = {
         "host": 1 + min(16, max((len(row.host) for row in rows), default=0)),
@@ -195,14 +229,15 @@ def row(
     here: bool,
     marked: bool,
     rank: Rank,
+    name: Safe | None = None,
 ) -> Row:
-    """A container in its columns. here: the cursor is on it."""
+    """A container in its columns. here: the cursor is on it. name: instead of its own."""
     at: At = (container.host, container.id)
     words, look = said(container, facts)
     lead = Safe(f"{'>' if here else ' '}*") if marked else pointer(here)
     parts: list[Part] = [
         (lead, "key"),
-        (paint.fit(container.name, widths.name), "" if rank < Rank.ENDED else "faint"),
+        (paint.fit(name or container.name, widths.name), "" if rank < Rank.ENDED else "faint"),
         (paint.fit(Safe(f" {words}"), widths.state), look),
     ]
     if facts.as_of:

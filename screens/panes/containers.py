@@ -91,6 +91,7 @@ class ContainersPane(Lines):
         self._steady = Steady()
         self._listed: list[Ranked] = []
         self._index: dict[object, int] = {}
+        self._names: Mapping[At, Safe] = {}
         self._stood: tuple[int, Safe, Safe] = (0, Safe(""), Safe(""))
         self._facts: dict[Safe, Facts] = {}
         self._columns = Columns(container_rows.SHORTEST)
@@ -100,6 +101,7 @@ class ContainersPane(Lines):
         self._as_of: dict[Safe, tuple[float, Safe]] = {}
         self._shape: object = None
         self._drawn_at = float("-inf")
+        self._laid_for = self.size
 
     # What it shows
 
@@ -169,6 +171,7 @@ class ContainersPane(Lines):
         self.wanted = words
         self._terms = terms(words)
         self.refill()
+        self.reveal()
 
     # Keys
 
@@ -180,6 +183,7 @@ class ContainersPane(Lines):
     def action_stopped(self) -> None:
         self.all = not self.all
         self.refill()
+        self.reveal()
 
     def action_mark(self) -> None:
         here = self.container()
@@ -211,6 +215,24 @@ class ContainersPane(Lines):
         return max(1, self.size.height - len(self._foot))
 
     def refill(self) -> None:
+        # Whatever comes in above it, the cursor does not leave the screen: keys act on its row.
+        seen = self._seen() or self.size != self._laid_for
+        self._laid_for = self.size
+        self._lay_out()
+        if seen:
+            self.reveal()
+
+    def reveal(self) -> None:
+        if self.size.height:
+            super().reveal()
+
+    def _seen(self) -> bool:
+        """Whether the row under the cursor is in sight."""
+        under = self.span(self.at)
+        top = round(self.scroll_y)
+        return under is not None and top <= under[0] < top + self.room
+
+    def _lay_out(self) -> None:
         self._drawn_at = now = time.monotonic()
         title = Safe("1 Containers")
         self._listed, self._index, self._foot = [], {}, []
@@ -236,8 +258,13 @@ class ContainersPane(Lines):
         hidden = len(fitting) - len(self._listed)
         self._title(title, len(rows), len(fitting), hidden)
         some = [one.row for one in self._listed[:MEASURED]]
+        self._names = container_rows.short_names(one.row for one in self._listed)
         self._columns = container_rows.columns(
-            self._width, some, len(self.hosts), placed=self.order is Order.PLACE
+            self._width,
+            some,
+            len(self.hosts),
+            placed=self.order is Order.PLACE,
+            names=self._names,
         )
         self._top = [*self._troubles(), *self._disks()]
         if self._listed:
@@ -325,6 +352,7 @@ class ContainersPane(Lines):
             here=one.at == self.at,
             marked=one.at in self.marked,
             rank=one.rank,
+            name=self._names.get(one.at),
         )
         self._fresh.add(y)
         old, self.rows[y] = self.rows[y], new
@@ -351,15 +379,16 @@ class ContainersPane(Lines):
             parts[0] += f", {wrong} wrong"
         if self.wanted:
             parts.append(f"{fitting} with {self.wanted}, esc clears")
+        # The end is cut off in a narrow pane.
+        if self.marked:
+            parts.append(f"{len(self.marked)} marked")
         parts.append(order)
+        if self.beside:
+            parts.append(self.beside)
         if hidden:
             parts.append(f"{hidden} stopped (a)")
         elif self.all:
             parts.append("stopped too")
-        if self.marked:
-            parts.append(f"{len(self.marked)} marked")
-        if self.beside:
-            parts.append(self.beside)
         self.border_title = paint.text(Safe(" · ".join(parts)))
 
     def _troubles(self) -> list[Row]:

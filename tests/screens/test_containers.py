@@ -15,7 +15,9 @@ import pytest
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
+from textual.widgets import Static
 
+from cockpit.containers.actions import Action
 from cockpit.containers.container import Container
 from cockpit.containers.history import History
 from cockpit.containers.limits import MEMORY, Key, Over
@@ -23,6 +25,7 @@ from cockpit.containers.order import At
 from cockpit.containers.stats import Sample
 from cockpit.containers.watch import Containers
 from cockpit.text import Safe
+from screens.dialogs.actions import Actions
 from screens.panes.container_rows import SPAN_S, Steady, ago, columns, size, trend
 from screens.panes.containers import ContainersPane
 from tests.screens.test_cockpit import opened, press, until
@@ -34,7 +37,7 @@ HUNG = "Docker at prod-1 does not answer, though it takes connections."
 pytestmark = pytest.mark.anyio
 
 
-class PaneApp(App[None]):
+class PaneApp(App[int]):
     CSS_PATH = STYLE
 
     def __init__(self) -> None:
@@ -48,7 +51,7 @@ class PaneApp(App[None]):
 @asynccontextmanager
 async def pane(
     width: int = 80, height: int = 20
-) -> AsyncIterator[tuple[Pilot[None], ContainersPane]]:
+) -> AsyncIterator[tuple[Pilot[int], ContainersPane]]:
     app = PaneApp()
     async with app.run_test(size=(width, height)) as pilot:
         yield pilot, app.pane
@@ -254,6 +257,80 @@ async def test_the_last_rows_can_be_reached_above_the_sentence() -> None:
         for _ in range(29):
             await pilot.press("k")
         assert line_of(shown, "web-00").startswith("> ")
+
+
+def cursor(pane: ContainersPane) -> str:
+    """The name on the row with the cursor, "" where it is out of sight."""
+    return next((line[2:].split()[0] for line in drawn(pane) if line.startswith("> ")), "")
+
+
+async def test_the_cursor_stays_in_sight_when_the_rows_around_it_change() -> None:
+    async with pane(height=12) as (pilot, shown):
+        rows = [container(f"web-{n:02}") for n in range(20)]
+        ended = [replace(done(), id=f"a{n}", name=Safe(f"a-{n:02}")) for n in range(20)]
+        show(shown, known(*rows, *ended))
+        shown.focus()
+        shown.filter(Safe("web-17"))
+        assert cursor(shown) == "web-17"
+        await pilot.press("escape")
+        assert cursor(shown) == "web-17"
+        await pilot.press("o", "a")
+        assert cursor(shown) == "web-17", "those that ended stand above it by name"
+        await pilot.resize_terminal(80, 6)
+        await until(pilot, lambda: shown.size.height < 7)
+        await until(pilot, lambda: cursor(shown) == "web-17")
+        await pilot.resize_terminal(80, 12)
+        await until(pilot, lambda: shown.size.height > 7)
+        await pilot.press("a", *"ooooo", "G")
+        assert cursor(shown) == "web-19"
+        failed = [replace(sick(), id=f"{n}", name=Safe(f"sick-{n}")) for n in range(12)]
+        show(shown, known(*rows, *failed))
+        assert cursor(shown) == "web-19", "what fails comes in above it"
+
+
+async def test_a_narrow_title_says_what_a_swarm_lacks_and_what_is_marked_before_the_rest() -> None:
+    async with pane() as (pilot, shown):
+        shown.beside = Safe("swarm: 1 short (s)")
+        show(shown, known(sick(), done()))
+        shown.focus()
+        assert title(shown) == (
+            "1 Containers 2 · 1 wrong first · swarm: 1 short (s) · 1 stopped (a)"
+        )
+        await pilot.press("space")
+        assert title(shown).startswith("1 Containers 2 · 1 marked · 1 wrong first · swarm")
+
+
+async def test_tasks_that_are_over_are_called_by_their_slot_as_long_as_that_is_one() -> None:
+    def task(slot: int, id: str, **other: object) -> Container:
+        return container(f"shop_api.{slot}.{id}", **other)
+
+    over: dict[str, object] = {
+        "state": "exited", "exit_code": 1, "sample": None, "finished_at": datetime.now(UTC),
+    }  # fmt: skip
+    one, two, three, four = "0jshktky5jmal54q" * 2, "1" * 25, "2" * 25, "3" * 25
+    async with pane() as (_, shown):
+        show(shown, known(task(1, one[:25], **over)))
+        assert names(shown) == ["shop_api.1"]
+        assert shown.container().name == f"shop_api.1.{one[:25]}"  # type: ignore[union-attr]
+        show(shown, known(task(2, two, **over), task(2, three, **over), task(3, four)))
+        assert sorted(names(shown))[:2] == ["shop_api.2.11111", "shop_api.2.22222"]
+        assert "shop_api.3.33333333" in "\n".join(drawn(shown)), "commands name it by that"
+
+
+async def test_reading_may_be_typed_ahead_and_a_change_says_that_it_was_too_fast() -> None:
+    read = Action("t", Safe("top"), Safe("its processes"))
+    change = Action("r", Safe("restart"), Safe("changes it"), "docker restart web")
+    async with pane() as (pilot, _):
+        chosen: list[Action | None] = []
+        menu = Actions(Safe("What to do with web?"), (change, read))
+        pilot.app.push_screen(menu, chosen.append)
+        await until(pilot, lambda: menu._ready_at is not None)
+        menu._ready_at = None  # as before the terminal has shown it
+        await pilot.press("r")
+        said = str(menu.query_one("#said", Static).render())
+        assert "Too fast: r again" in said and pilot.app.screen is menu
+        await pilot.press("t")
+        await until(pilot, lambda: chosen == [read])
 
 
 @pytest.mark.parametrize("width", [120, 54])
