@@ -104,7 +104,14 @@ class Limits:
             return
         if self._known is None:
             before = self._from(incident, now)
-            self._known = Known(over={key: one for key, one in before.items() if key[1] in _SHORT})
+            # Not measured yet by this cockpit, and perhaps never again: a log may not be followed.
+            self._known = Known(
+                over={
+                    key: replace(one, words=Safe(f"{one.words}, when cockpit ran last"))
+                    for key, one in before.items()
+                    if key[1] in _SHORT
+                }
+            )
             self._sure_ns = engines_ns
         if engines_ns - self._sure_ns <= WINDOW * 10**9:
             self._sure_ns = engines_ns

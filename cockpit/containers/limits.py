@@ -42,10 +42,14 @@ class Over:
 
 @dataclass(frozen=True, slots=True)
 class Restarts:
-    """A container's count when it was last seen, and when restarts were seen, one entry each."""
+    """A container's count when it was last seen, and when restarts were seen, one entry each.
+
+    since: when the count was known first; of what was before that, nobody knows when.
+    """
 
     count: int
     seen: tuple[float, ...] = ()
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,9 @@ def _restless(row: Container, restarts: Restarts, limits: Thresholds, now: float
         words = many(number, "restart")
         # Those from before it was watched count for no limit, but stand in the table.
         ever = f", {row.restarts} in all" if row.restarts and row.restarts > number else ""
-        whole = f"{row.name}: {words} in 10 minutes (limit {limits.restarts}){ever}"
+        watched = now - restarts.since
+        span = "10 minutes" if watched >= WINDOW else f"the {lasted(watched)} it is watched"
+        whole = f"{row.name}: {words} in {span} (limit {limits.restarts}){ever}"
         return Safe(words.upper()), Safe(whole)
 
     near = bool(number) and now - restarts.seen[-1] < 1.0
@@ -185,9 +191,16 @@ def _failing(row: Container, limits: Thresholds, errors: Mapping[str, int]) -> _
 
     def said() -> tuple[Safe, Safe]:
         whole = f"{row.name}: {rate} errors in its log in a minute (limit {limits.errors})"
-        return Safe(f"{min(rate, 9999)} ERR/MIN"), Safe(whole)
+        return Safe(f"{_short(rate)} ERR/MIN"), Safe(whole)
 
     return _Sign(rate >= limits.errors, rate * 2 >= limits.errors, said)
+
+
+def _short(count: int) -> str:
+    """A count in what is left of the column of states: `999`, `28k`, `3M`."""
+    if count < 1000:
+        return str(count)
+    return f"{count // 1000}k" if count < 10**6 else f"{count // 10**6}M"
 
 
 def full(
@@ -244,11 +257,12 @@ def _counted(row: Container, before: Restarts | None, now: float) -> Restarts:
     if row.restarts is None:
         return before or Restarts(-1)
     if before is None or before.count < 0:
-        return Restarts(row.restarts)
+        return Restarts(row.restarts, since=now)
     if before.count == row.restarts and not before.seen:
         return before
     recent = tuple(at for at in before.seen if now - at < WINDOW)
-    return Restarts(row.restarts, recent + (now,) * min(100, row.restarts - before.count))
+    new = (now,) * min(100, row.restarts - before.count)
+    return Restarts(row.restarts, recent + new, before.since)
 
 
 def _unknown(key: Key, rows: list[Container], now: float, was: Over) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cockpit.config import Thresholds
 from cockpit.containers import disks
 from cockpit.containers.container import Container
@@ -19,6 +21,7 @@ from cockpit.containers.limits import (
 )
 from cockpit.containers.stats import Sample
 from cockpit.containers.watch import Containers
+from cockpit.incident.events import ThresholdCrossed
 from cockpit.incident.incident import Incident
 from cockpit.limits import Limits
 from cockpit.text import Safe
@@ -112,7 +115,35 @@ def test_a_container_made_anew_and_one_that_was_not_asked_yet_begin_at_nothing()
     known, said = told(known, 2.0, row(restarts=0))
     assert said == []
     known, said = told(known, 3.0, row(restarts=5))
-    assert said == [(RESTARTS, False, "web: 5 restarts in 10 minutes (limit 3)")]
+    assert said == [(RESTARTS, False, "web: 5 restarts in the 2 s it is watched (limit 3)")]
+
+
+def test_one_that_is_watched_for_less_than_ten_minutes_is_told_so() -> None:
+    known, _ = told(Known(), 0.0, row(restarts=11))
+    known, said = told(known, 250.0, row(restarts=14))
+    words = "web: 3 restarts in the 4 min it is watched (limit 3), 14 in all"
+    assert said == [(RESTARTS, False, words)]
+
+
+def test_what_was_told_by_an_earlier_cockpit_is_not_shown_as_measured_now() -> None:
+    words = "web: 30 errors in its log in a minute (limit 10)"
+    before = ThresholdCrossed(host="prod-1", what=ERRORS, words=words, container="web")
+    incident = Incident(crossed={("prod-1", "web", ERRORS): before})
+    limits = Limits("prod-1", LIMITS)
+    known = Containers((row(),), 5.0, Safe(""), "", Safe(""), Safe("prod-1"), {})
+    limits.look(known, incident, 5.0, MINUTE)
+    assert limits.over["web", ERRORS].words == f"{words}, when cockpit ran last"
+    limits.heard({"web": [(MINUTE, 12)]})
+    limits.look(known, incident, 6.0, MINUTE + 10**9)
+    assert limits.over["web", ERRORS].words == "web: 12 errors in its log in a minute (limit 10)"
+
+
+@pytest.mark.parametrize(
+    ("errors", "short"), [(999, "999"), (1000, "1k"), (27700, "27k"), (3_200_000, "3M")]
+)
+def test_the_errors_of_a_flood_fit_the_row(errors: int, short: str) -> None:
+    known, _ = told(Known(), 0.0, row(), errors=errors)
+    assert known.over["web", ERRORS].short == f"{short} ERR/MIN"
 
 
 def test_old_numbers_and_stopped_containers_tell_nothing_new() -> None:
@@ -135,7 +166,7 @@ def test_of_a_flood_the_errors_that_were_left_out_count_too_and_no_log_that_is_l
     limits.heard({"web": [(second, 2), (2 * second, 8400)], "db": [(second, 3)]})
     known = Containers((row(),), 5.0, Safe(""), "", Safe(""), Safe("prod-1"), {})
     limits.look(known, Incident(), 5.0, 5 * second)
-    assert limits.over["web", ERRORS].short == "8402 ERR/MIN"
+    assert limits.over["web", ERRORS].short == "8k ERR/MIN"
     limits.heard({"db": []})
     limits.look(known, Incident(), 70.0, 6 * second)
     assert ("web", ERRORS) not in limits.over
@@ -158,7 +189,7 @@ def test_what_happened_while_nobody_looked_is_not_of_the_last_minutes() -> None:
     look(70.0, 9 * hour + MINUTE, 8)
     look(90.0, 9 * hour + MINUTE, 10)
     assert [one.words for one in limits.over.values()] == [
-        "web: 3 restarts in 10 minutes (limit 3), 10 in all"
+        "web: 3 restarts in the 30 s it is watched (limit 3), 10 in all"
     ]
 
 
