@@ -71,7 +71,9 @@ def compare(said: str, service: str, about: About, image: Image | None) -> Compa
         if not isinstance(wanted, dict) or not isinstance(volumes, dict):
             raise TypeError
     except (msgspec.DecodeError, KeyError, TypeError, ValueError) as wrong:
-        words = without_secrets(clean_line(said.strip().replace("\n", " ")))
+        # It was asked twice, and says twice why not.
+        lines = dict.fromkeys(line.strip() for line in said.splitlines() if line.strip())
+        words = without_secrets(clean_line(" ".join(lines)))
         raise Unread(words or "nothing") from wrong
     hashes = dict(_SAID.findall(said))
     there = hashes.get(service)

@@ -165,8 +165,8 @@ class Way:
         if isinstance(refused, FileNotFoundError) or look.socket == "absent":
             return (
                 f"No Docker at {where}: {path} is not there. Start it (sudo systemctl start "
-                "docker), or, if its socket is elsewhere (rootless: /run/user/1000/docker.sock), "
-                "set docker: in cockpit.yaml."
+                "docker), or, if its socket is elsewhere (rootless: /run/user/<uid>/docker.sock, "
+                "`id -u` of its user says the uid), set docker: in cockpit.yaml."
             )
         if isinstance(refused, ConnectionRefusedError):
             return (

@@ -111,8 +111,9 @@ async def test_what_is_no_answer_of_compose_is_said_as_it_came(
     with pytest.raises(differing.Unread, match="yaml"):
         await shop.compare()
     shop.file.unlink()
-    with pytest.raises(differing.Unread, match="no such file"):
+    with pytest.raises(differing.Unread, match="no such file") as twice:
         await shop.compare()
+    assert str(twice.value).count("no such file") == 1, "it is asked twice, and said once"
     found = await shop.look()
     await shop.engine.close()
     assert found.about.value
