@@ -16,6 +16,11 @@ from cockpit.text import Safe, clean, clean_line
 
 Fact = Safe | datetime | timedelta
 
+
+class UntilMitigated(timedelta):
+    """How long it hurt, where it was over before the incident was."""
+
+
 _LOOKS = (Phase.SYMPTOMS.value, Phase.DIAGNOSIS.value)
 _NO_DEED = (*_LOOKS, Phase.PREREQUISITES.value, Phase.VERIFICATION.value)
 _MOST = 4
@@ -150,7 +155,9 @@ def _newest(said: list[tuple[datetime, str]]) -> Safe:
 def _downtime(incident: Incident, now: datetime) -> timedelta | None:
     if incident.started is None:
         return None
-    return (incident.hurt_until or now) - incident.started
+    hurt = (incident.hurt_until or now) - incident.started
+    over = (incident.resolved or now) - incident.started
+    return UntilMitigated(seconds=hurt.total_seconds()) if hurt < over else hurt
 
 
 def _cut_off(incident: Incident) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from cockpit.oncall.facts import Fact
+from cockpit.oncall.facts import Fact, UntilMitigated
 from cockpit.words import lasted
 
 _TIMES = ("started", "acknowledged", "mitigated", "resolved", "now", "next_update")
@@ -19,7 +19,10 @@ def put(name: str, fact: Fact, before: str, after: str, now: datetime) -> tuple[
     if isinstance(fact, timedelta):
         minutes = re.match(r"\s*min", after)
         seconds = max(0, round(fact.total_seconds()))
-        return (str(round(seconds / 60)) if minutes else lasted(seconds)), 0
+        # A line of its own is read beside when it began and when it was resolved.
+        alone = isinstance(fact, UntilMitigated) and not line.strip()
+        words = lasted(seconds) + (" (until mitigated)" if alone else "")
+        return (str(round(seconds / 60)) if minutes else words), 0
     if isinstance(fact, datetime):
         if name == "next_update" and re.match(r"\s*min", after):
             return str(max(1, -int((now - fact).total_seconds() // 60))), 0

@@ -108,6 +108,15 @@ def test_what_is_known_is_filled_in_as_the_team_writes_it() -> None:
     ]
 
 
+def test_a_duration_that_ended_before_the_incident_did_says_so_on_its_own_line() -> None:
+    mitigated, resolved = AT + timedelta(minutes=5), AT + timedelta(minutes=7)
+    both = replace(SLOW, mitigated=mitigated, resolved=resolved)
+    assert "Duration: 5 min (until mitigated)\n" in said("Duration: [X minutes]\nEnd", both)
+    assert "down for 5 min." in said("It was down for {downtime}.", both)
+    only = replace(SLOW, resolved=resolved)
+    assert "Duration: 7 min\n" in said("Duration: [X minutes]\nEnd", only)
+
+
 def test_every_update_states_the_next_one_in_whole_minutes() -> None:
     draft = messages.draft("update", None, SLOW, None, who="sam", now=NOW, given={})
     assert draft.text.endswith("Next update: 03:50 UTC.")
