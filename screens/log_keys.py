@@ -55,7 +55,7 @@ class LogKeys(LogLineKeys):
             return
         self._follow_compose()
         lowest = logs.take()
-        self.logs.not_loaded = logs.not_loaded
+        self.logs.not_loaded, self.logs.begun = logs.not_loaded, logs.begun
         self.logs.news(lowest, rate=logs.rate, note=logs.note)
 
     def action_show_logs(self) -> None:
@@ -229,7 +229,7 @@ class LogKeys(LogLineKeys):
         finally:
             self._loading = False
             if pane.window is window:
-                pane.not_loaded = logs.not_loaded
+                pane.not_loaded, pane.begun = logs.not_loaded, logs.begun
                 pane.loaded_older(said)
 
     def action_log_since(self) -> None:
@@ -296,7 +296,7 @@ class LogKeys(LogLineKeys):
             self.say(str(trouble), bad=True)
         if pane.window is not window:
             return
-        pane.not_loaded = logs.not_loaded
+        pane.not_loaded, pane.begun = logs.not_loaded, logs.begun
         pane.loaded_older(said)
         pane.go_to_time(nanoseconds)
         if not len(pane.view):
@@ -308,7 +308,7 @@ def _only_from(later: Sequence[Later], at: datetime, *, several: bool) -> str:
     said = []
     for log in later:
         first = f"{datetime.fromtimestamp(log.at // 10**9, UTC):%H:%M:%S}"
-        why = "no older line is held there" if log.begins else "k at the first line loads more"
+        why = "it has no older line" if log.begins else "k at the first line loads more"
         said.append(f"{f'{log.source.name} ' if several else ''}only from {first} on ({why})")
     more = f", and {len(said) - 3} more" if len(said) > 3 else ""
     return f"Not since {at:%H:%M:%S}, UTC: {', '.join(said[:3])}{more}."

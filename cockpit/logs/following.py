@@ -49,6 +49,7 @@ class Following:
         self.sources: tuple[LogSource, ...] = ()
         self.skipped = 0
         self._oldest: dict[int, int] = {}
+        self._written: set[int] = set()
         self._at_start: set[int] = set()
         self._left_out: list[tuple[int, int]] = []
         self._trouble: LogTrouble | None = None
@@ -75,8 +76,12 @@ class Following:
 
         What is known to be missing amid its lines is not told here: a line there says so.
         """
-        begun = [(0, at) for o, at in self._oldest.items() if o not in self._at_start]
-        return (*sorted(begun), *self._left_out)
+        return (*sorted((0, at) for at in self.begun.values()), *self._left_out)
+
+    @property
+    def begun(self) -> dict[int, int]:
+        """From when on each log is held, nanoseconds UTC, where it may have older lines."""
+        return {o: at for o, at in self._oldest.items() if o not in self._at_start}
 
     def lacks(self, at: int) -> bool:
         """Whether a log may have lines from that moment on that are not loaded."""
@@ -110,6 +115,7 @@ class Following:
             if origin is not None:
                 kept.setdefault(origin, []).append(held.line)
         self._oldest = {origin: lines[0].at for origin, lines in kept.items()}
+        self._written = set(kept)
         self._at_start, self._left_out, self.skipped = set(), [], 0
         self.window.clear()
         for origin, lines in kept.items():
@@ -125,6 +131,7 @@ class Following:
             errors: list[tuple[int, int]] = []
             if batch.lines:
                 self._oldest.setdefault(origin, batch.lines[0].at)
+                self._written.add(origin)
                 lowest = min(lowest, self.window.add(origin, batch.lines))
                 errors = [(at, 1) for at in self.window.new_errors]
             if batch.errors:
@@ -177,7 +184,9 @@ class Following:
                 words = Safe(f"… {MOST:,} lines are loaded from then on; more were written after")
                 new.append(Line(new[-1].at, Stream.GAP, words))
             older += self._inside(origin, new)
-            first = min(held, lines[0].at if lines else LATER)
+            # Of a log without a line, what is held begins where it was asked for, and not there.
+            own = held if origin in self._written else LATER
+            first = min(own, lines[0].at if lines else LATER)
             if at + SOON < first < LATER:
                 late.append(origin)
             else:
@@ -255,6 +264,7 @@ class Following:
             window.prepend((), room=_size(inside))  # as these were asked for
             window.add(origin, inside, late=True)
         if lines:
+            self._written.add(origin)
             self._oldest[origin] = min(lines[0].at, self._oldest.get(origin, LATER))
         return [(origin, line) for line in lines if line.at <= begins]
 

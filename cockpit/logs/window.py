@@ -70,6 +70,8 @@ class Window:
 
     def __init__(self, keep: int = KEPT_BYTES) -> None:
         self._keep = keep
+        self.put_in = 0
+        """How many lines that were asked for came amid those held: what is after them moved up."""
         self._changes = 0
         self._blocks: list[Block] = []
         self._numbers: list[int] = []
@@ -151,6 +153,8 @@ class Window:
         if on_time:
             lowest = min(lowest, self._insert(rows[:on_time]))
         self._append(rows[on_time:])
+        if late:
+            self.put_in += self._end - before
         self._drop()
         lowest = min(lowest, before)
         self._change(lowest)

@@ -246,7 +246,8 @@ def histogram(
     """Errors over the time that is loaded, in one row; none of them make no row but an empty one.
 
     errors: by minute, Unix time // 60. first, last: the minutes that are loaded. not_loaded: from
-    when to when, nanoseconds, not all is: without an error there, a minute has a ? and no dot.
+    when to when, nanoseconds, not all is: without an error there, a minute has a ? and no dot;
+    bars that may be too low for it are faint, with a ? behind the last of them.
     """
     if not errors:
         return paint.row()
@@ -263,7 +264,7 @@ def histogram(
 
     span = f"{at(first)}–{at(last)}"
     total = sum(errors.values())
-    room = width - len(f"errors/min  {span}   {total:,} in all") - 2
+    room = width - len(f"errors/min  {span}   {total:,} in all") - (4 if not_loaded else 2)
     room = max(_LEAST_BARS, room)
     minutes = last - first + 1
     step = next((step for step in _STEPS if minutes <= step * room), -(-minutes // room))
@@ -273,16 +274,23 @@ def histogram(
     most = max(counts)
     size = step * _MINUTE
 
-    def bar(at: int, count: int) -> str:
-        if count:
-            return _BARS[count * 7 // most]
+    def lacks(at: int) -> bool:
         begun = first * _MINUTE + at * size
-        return "?" if any(a < begun + size and b > begun for a, b in not_loaded) else "·"
+        return any(a < begun + size and b > begun for a, b in not_loaded)
 
-    bars = "".join(bar(at, count) for at, count in enumerate(counts))
+    bars = [_BARS[count * 7 // most] if count else "·" for count in counts]
+    low = [place for place in range(len(counts)) if lacks(place)]
+    for place in low:
+        if not counts[place]:
+            bars[place] = "?"
+    # That the first minute may lack lines is so of any log, and no sign of another.
+    begins = low[-1] + 1 if low and low[-1] and counts[low[-1]] else 0
     per = "min" if step == 1 else f"{step} min" if step < 60 else f"{step // 60} h"
+    after = f"{''.join(bars[begins:])} {total:,}{'+' if begins else ''} in all"
     return paint.row(
-        (Safe(f"errors/{per} {span} "), "faint"), (Safe(f"{bars} {total:,} in all"), "bad")
+        (Safe(f"errors/{per} {span} "), "faint"),
+        *([(Safe("".join(bars[:begins]) + "?"), "faint")] if begins else []),
+        (Safe(after), "bad"),
     )
 
 

@@ -107,6 +107,7 @@ class LogsPane(Lines):
         self._how = Layout(80)
         self._titled = Safe("")
         self.not_loaded: tuple[tuple[int, int], ...] = ()
+        self.begun: dict[int, int] = {}
         self._bars = paint.row()
         self._barred: tuple[object, ...] = ()
         self._started = time.monotonic()
@@ -139,6 +140,7 @@ class LogsPane(Lines):
         self.missing = LOADING if names else NONE
         self._started = time.monotonic()
         self.not_loaded = ()
+        self.begun = {}
         self.following = True
         self.at = None
         self._side = 0
@@ -335,7 +337,7 @@ class LogsPane(Lines):
         """Stops following, with the cursor there."""
         if self.following:
             self.following = False
-            self._held_at = self.window.end
+            self._held_at = self.window.end - self.window.put_in
         self.at = number
         self._reveal()
         self.draw()
@@ -371,7 +373,7 @@ class LogsPane(Lines):
         if not self._sight.read_on(self.view.place(number), by, self._room()):
             return False
         if self.following:
-            self.following, self._held_at = False, self.window.end
+            self.following, self._held_at = False, self.window.end - self.window.put_in
         self.draw()
         return True
 
@@ -547,7 +549,24 @@ class LogsPane(Lines):
             return []  # dropped, and the view has not looked yet
         here = number == self.at and not self.following and self.has_focus
         chosen = self.range_from is not None and self._in_range(number)
-        return rows(self.window[number], self._how, number, here=here, chosen=chosen)
+        laid = rows(self.window[number], self._how, number, here=here, chosen=chosen)
+        return [*self._begins(place), *laid]
+
+    def _begins(self, place: int) -> list[Row]:
+        """Above a line amid others: whose lines are loaded only from there on, as no silence."""
+        if not place or len(self.names) < 2:
+            return []
+        window, only = self.window, self.shown.query.origins
+        before, number = self.view[place - 1], self.view[place]
+        names = [
+            Safe(f"{tag(origin)} {self.name_of(origin)}")
+            for origin, at in sorted(self.begun.items())
+            if (only is None or origin in only) and before < window.near(at) <= number
+        ]
+        if not names:
+            return []
+        words = Safe(f"── nothing older is loaded (k at the top) of {', '.join(names)} ")
+        return [paint.row((words, "faint"))]
 
     def _in_range(self, number: int) -> bool:
         if self.range_from is None or not isinstance(self.at, int):
@@ -635,7 +654,8 @@ class LogsPane(Lines):
         return "waiting, see below" if self._note and len(self.names) < 2 else "following"
 
     def _held(self) -> str:
-        new = len(self.view) - self.view.place(self._held_at)
+        # Older lines that were loaded amid those held have moved the end, and are not new.
+        new = len(self.view) - self.view.place(self._held_at + self.window.put_in)
         if not new:
             return "paused (f follows)"
         return f"paused · {new:,} new {'line' if new == 1 else 'lines'}, f"

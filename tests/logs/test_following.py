@@ -147,6 +147,17 @@ async def test_a_log_that_was_silent_is_not_taken_for_one_that_begins_later() ->
     await following.close()
 
 
+async def test_a_log_that_wrote_nothing_is_not_said_to_begin_where_it_was_asked_for() -> None:
+    second = 10**9
+    web = Log("web", [100 * second, 500 * second, 900 * second], shown=1)
+    following = Following()
+    following.follow([web, Log("worker", [])])
+    following.take()
+    assert await following.since(900 * second) == ()
+    assert await following.since(500 * second) == (), "what was asked before is no line of it"
+    await following.close()
+
+
 async def test_what_the_window_let_go_is_loaded_again() -> None:
     web = Log("web", range(0, 100_000, 10), shown=10_000)
     following = Following()

@@ -301,7 +301,7 @@ async def test_each_of_several_logs_is_loaded_since_then_or_it_is_said_from_when
         at = BEGAN + timedelta(seconds=300)
         await pilot.press("s", *f"{at:%Y-%m-%d %H:%M:%S}", "enter")
         first = f"{BEGAN + timedelta(seconds=500):%H:%M:%S}"
-        await until(pilot, lambda: toast(pilot, f"web only from {first} on (no older line"))
+        await until(pilot, lambda: toast(pilot, f"web only from {first} on (it has no older line"))
         assert main.logs.line() == said("db 300", 300)
         assert main.logs.window.end - main.logs.window.first == 510
         assert main.logs.not_loaded == main.responder.logs.not_loaded

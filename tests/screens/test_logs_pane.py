@@ -241,6 +241,35 @@ async def test_a_range_stays_on_its_lines_when_others_come_before_them() -> None
         assert chosen() == ["line 57", "line 58"]
 
 
+async def test_older_lines_that_come_amid_others_are_not_new() -> None:
+    async with log("db", "web") as (pilot, pane):
+        come(pane, numbered(0, 60))
+        await press(pilot, "f")
+        come(pane, numbered(60, 2))
+        assert "2 new lines, f" in title(pane)
+        pane.window.add(1, [said(f"older {n}", 20) for n in range(30)], late=True)
+        pane.loaded_older(Safe(""))
+        assert "2 new lines, f" in title(pane)
+        come(pane, numbered(62, 1))
+        assert "3 new lines, f" in title(pane)
+
+
+async def test_where_the_older_lines_of_a_log_are_not_loaded_is_told_amid_those_of_others() -> None:
+    async with log("db", "web", size=(80, 24)) as (pilot, pane):
+        pane.begun = {0: NOON * 10**9, 1: (NOON + 5) * 10**9}
+        come(pane, numbered(0, 8))
+        come(pane, [said("web began", 5)], origin=1)
+        await press(pilot, "g")
+        shown = in_sight(pane)
+        (told,) = [y for y, row in enumerate(shown) if "nothing older is loaded" in row]
+        assert shown[told].endswith("of B web")
+        assert "line 4" in shown[told - 1] and "line 5" in shown[told + 1]
+        pane.begun = {}
+        pane.draw()
+        await pilot.pause()
+        assert not any("nothing older is loaded" in row for row in in_sight(pane))
+
+
 async def test_a_line_that_comes_late_does_not_move_the_cursor_to_another() -> None:
     async with log("one", "two") as (pilot, pane):
         come(pane, numbered(0, 100))
@@ -550,6 +579,16 @@ def test_minutes_that_are_not_loaded_are_not_drawn_as_without_errors() -> None:
     until = (NOON + 150) * 10**9
     row = histogram({first + 1: 8, first + 5: 4}, first, first + 5, UTC, 53, [(0, until)])
     assert row.plain == "errors/min 12:00–12:05 ?█?··▄ 12 in all"
+
+
+def test_minutes_in_which_one_of_several_logs_is_not_loaded_may_be_too_low() -> None:
+    first, minute = NOON // 60, 60 * 10**9
+    errors = {first: 4, first + 1: 4, first + 2: 8}
+    gone = [(0, first * minute + 1), (0, (first + 2) * minute)]
+    row = histogram(errors, first, first + 2, UTC, 60, gone)
+    assert row.plain == "errors/min 12:00–12:02 ▄▄?█ 16+ in all"
+    whole = histogram(errors, first, first + 2, UTC, 60, gone[:1])
+    assert whole.plain == "errors/min 12:00–12:02 ▄▄█ 16 in all", "any log may have older lines"
 
 
 @pytest.mark.parametrize("width", [20, 40, 53])
