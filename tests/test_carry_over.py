@@ -25,6 +25,7 @@ from cockpit.responder import CannotRun, Chosen, Responder
 from cockpit.runbook import parse, placeholders
 from cockpit.target import guard
 from screens.panes.run_rows import verdict
+from tests import processes
 from tests.screens.tmux import Terminal, cockpit
 from tests.target import ground
 
@@ -429,7 +430,7 @@ def kill(tmp_path: Path) -> None:
             "grep",
             "-lsaF",
             f"COCKPIT_HOME={tmp_path / 'state'}",
-            *map(str, Path("/proc").glob("[0-9]*/environ")),
+            *map(str, processes.files("environ")),
         ],
         check=False,
         capture_output=True,

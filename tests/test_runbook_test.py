@@ -27,6 +27,7 @@ from cockpit.runbook import parse
 from cockpit.runbook.record import records
 from cockpit.target import guard
 from cockpit.text import Safe
+from tests import processes
 from tests.lab.fixtures import StartSshd
 from tests.lab.lab import Lab
 from tests.lab.proxy import Proxy
@@ -296,7 +297,7 @@ def test_a_signal_stops_what_runs_and_the_report_is_written(
 def sleeping(seconds: str) -> bool:
     """Whether a `sleep` for so many seconds runs on this machine."""
     wanted = f"sleep\0{seconds}\0".encode()
-    for place in Path("/proc").glob("[0-9]*/cmdline"):
+    for place in processes.files("cmdline"):
         try:
             if place.read_bytes() == wanted:
                 return True

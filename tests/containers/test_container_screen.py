@@ -79,7 +79,7 @@ async def test_the_detail_tells_what_happened_and_marks_moments(
         await until(pilot, lambda: "running, unhealthy" in told(pilot))
         await until(pilot, lambda: " of 24.0 MiB" in told(pilot))
         for words in ("CPU", "Network in", "Disk write", "the queue is full", "t:1", "was created"):
-            assert words in told(pilot)
+            await until(pilot, lambda words=words: words in told(pilot))  # type: ignore[misc]
         assert "▲" not in told(pilot)
 
         await press(pilot, "left", "left")

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import processes
 from tests.lab.ports import free_port
 
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
@@ -198,7 +199,7 @@ class Sshd:
 def descendants(root: int, name: str) -> list[int]:
     """Pids below root whose program is called name, or, as of OpenSSH 9.8, name-session."""
     children: dict[int, list[tuple[int, str]]] = {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
+    for entry in processes.files("stat"):
         with contextlib.suppress(OSError):
             stat = entry.read_text()
             command = stat[stat.index("(") + 1 : stat.rindex(")")]

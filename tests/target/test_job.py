@@ -14,6 +14,7 @@ import pytest
 
 from cockpit.target import job
 from cockpit.target.target import Local
+from tests import processes
 from tests.target.ground import collect, leave, run, until
 
 pytestmark = pytest.mark.anyio
@@ -320,7 +321,7 @@ async def test_a_full_disk_sends_jobs_to_the_next_root(small_home: Path) -> None
 def group(leader: int) -> list[int]:
     """The live processes of a process group."""
     found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    for stat in processes.files("stat"):
         try:
             fields = stat.read_text(errors="replace").rpartition(") ")[2].split()
         except OSError:

@@ -14,6 +14,7 @@ import pytest
 from cockpit.target import job
 from cockpit.target.job_call import library
 from cockpit.target.target import Local
+from tests.processes import files
 from tests.target.ground import collect, leave, run, until
 
 pytestmark = pytest.mark.anyio
@@ -50,7 +51,7 @@ async def test_the_command_is_in_no_process_table_and_no_file(
     await anext(news)
     await anext(news)
     for name in ("cmdline", "environ"):
-        shown = [read(path) for path in Path("/proc").glob(f"[0-9]*/{name}")]
+        shown = [read(path) for path in files(name)]
         assert any(id.encode() in each for each in shown)
         assert not [each for each in shown if secret.encode() in each]
     # Read by the shell, and removed: not for the time that it runs, nor for seven days.
@@ -230,7 +231,7 @@ def processes(id: str) -> list[int]:
     return [
         int(path.parent.name)
         for name in ("cmdline", "environ")
-        for path in Path("/proc").glob(f"[0-9]*/{name}")
+        for path in files(name)
         if id.encode() in read(path)
     ]
 

@@ -14,6 +14,7 @@ import pytest
 from cockpit.target import job
 from cockpit.target.ssh import SshTarget
 from cockpit.target.target import Local, Target
+from tests import processes
 from tests.lab.fixtures import StartSshd, not_tested
 from tests.lab.sshd import Account
 from tests.target.ground import collect, leave, until
@@ -286,7 +287,7 @@ def alive(pid: int) -> bool:
 def carrying(id: str) -> list[int]:
     """Live processes with the cookie of a job."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
+    for path in processes.files("environ"):
         try:
             if id.encode() in path.read_bytes() and alive(int(path.parent.name)):
                 found.append(int(path.parent.name))

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from cockpit.target import job, network, ssh_race
 from cockpit.target.ssh import SshTarget
 from cockpit.target.ssh_line import Line
 from cockpit.target.target import Link, LinkDown, LinkState
+from tests import processes
 from tests.lab.proxy import Proxy, Side
 from tests.target.ground import Lab, Sshd, collect, leave, run, until
 
@@ -218,7 +218,7 @@ async def test_a_host_that_no_longer_lets_us_in_is_down_until_the_old_connection
 
 def _children(pid: int) -> list[int]:
     found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
+    for path in processes.files("stat"):
         try:
             words = path.read_text().rpartition(")")[2].split()
         except OSError:

@@ -20,6 +20,7 @@ import pytest
 from cockpit.target import job
 from cockpit.target.ssh import SshTarget
 from cockpit.target.target import LinkLost, LinkState
+from tests import processes
 from tests.lab.fixtures import StartSshd, not_tested
 from tests.lab.proxy import Proxy
 from tests.target.ground import Lab, Sshd, free_port, keygen, leave, run, until
@@ -49,7 +50,7 @@ def ours() -> list[str]:
 def running(folder: str) -> list[str]:
     """Command lines of processes that name a folder."""
     found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+    for entry in processes.files("cmdline"):
         try:
             words = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
