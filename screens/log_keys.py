@@ -241,17 +241,21 @@ class LogKeys(LogLineKeys):
                 at = since(text, clock.now(), self.logs.shown_zone)
             except ValueError as error:
                 self.say(str(error), bad=True)
+                ask(text)
                 return
             self._go_to_time(at)
 
-        self.log_prompt.ask(
-            Safe("since"),
-            "",
-            taken,
-            left=lambda: self.to_pane("logs"),
-            example=HOW,
-            keys="enter goes there · esc gives up",
-        )
+        def ask(text: str) -> None:
+            self.log_prompt.ask(
+                Safe("since"),
+                text,
+                taken,
+                left=lambda: self.to_pane("logs"),
+                example=HOW,
+                keys="enter goes there · esc gives up",
+            )
+
+        ask("")
 
     def action_logs_then(self) -> None:
         """To the lines of the moment of a timeline entry; of a pinned line, to that line."""

@@ -290,6 +290,11 @@ async def test_since_a_time_loads_what_is_missing(tmp_path: Path) -> None:
         await pilot.press("s", *"some time", "enter")
         await until(pilot, lambda: any("Such as: 15m" in one.message
                                        for one in pilot.app._notifications))  # fmt: skip
+        assert main.log_prompt.display and main.log_prompt.line.value == "some time"
+        again = BEGAN + timedelta(seconds=500)
+        await pilot.press(*f"{again:%Y-%m-%d %H:%M:%S}", "enter")
+        await until(pilot, lambda: main.logs.line() == said("line 500", 500))
+        assert not main.log_prompt.display
 
 
 async def test_each_of_several_logs_is_loaded_since_then_or_it_is_said_from_when(
