@@ -565,7 +565,7 @@ class LogsPane(Lines):
         ]
         if not names:
             return []
-        words = Safe(f"── nothing older is loaded (k at the top) of {', '.join(names)} ")
+        words = Safe(f"── {', '.join(names)}: older not loaded (k at the top)")
         return [paint.row((words, "faint"))]
 
     def _in_range(self, number: int) -> bool:
