@@ -24,7 +24,6 @@ from cockpit.config import Config
 from cockpit.incident.timeline import going_on
 from cockpit.responder import Responder
 from cockpit.text import Safe, clean_line
-from screens import ahead
 from screens.cockpit import CockpitScreen
 from screens.driver import driver_class, driver_of
 from screens.lines import Lines
@@ -115,6 +114,8 @@ class CockpitApp(App[int]):
         self.main.redraw()
         await self._read_check()
         await self._read_handbook()
+        from screens import ahead
+
         await ahead.load()
 
     async def _open_all(self) -> None:

@@ -20,7 +20,6 @@ from cockpit.words import duration
 from screens.asking import Asking
 from screens.dialogs.form import Field, Form
 from screens.panes.checklist import Checklist
-from screens.panes.run_rows import stands
 
 if TYPE_CHECKING:
     from cockpit.runbook.model import Placeholder
@@ -130,6 +129,7 @@ class StepKeys(Asking):
     async def run_and_read(self, command: str, apart: Apart | None = None) -> None:
         """Runs a command of no runbook, through the gate, and shows its output."""
         from screens.dialogs.reader import Reader
+        from screens.panes.run_rows import stands
 
         job = await self.run_text(command, None, apart=apart)
         if job:
@@ -411,6 +411,7 @@ class StepKeys(Asking):
 
     def action_show_output(self) -> None:
         from screens.dialogs.reader import Reader
+        from screens.panes.run_rows import stands
 
         run = self.checklist.run_here()
         if run is None:

@@ -36,7 +36,10 @@ LATE = [
     "cockpit.logs.regex",
     "cockpit.logs.traces",
     "cockpit.rollout_plan",
+    "cockpit.runbook.expect",
     "cockpit.target.session",
+    "screens.ahead",
+    "screens.panes.run_rows",
 ]
 LOADED = f"import sys; print(*(name for name in {HEAVY + LATE} if name in sys.modules))"
 
