@@ -128,20 +128,25 @@ class StepKeys(Asking):
 
     async def run_and_read(self, command: str, apart: Apart | None = None) -> None:
         """Runs a command of no runbook, through the gate, and shows its output."""
+        job = await self.run_text(command, None, apart=apart)
+        if job:
+            self._read_output(clean_line(f" {command}"), job, grows=True)
+
+    def _read_output(self, title: Safe, job: str, *, grows: bool, file: str = "") -> None:
+        """Shows the output of a run, and above it how the run stands."""
         from screens.dialogs.reader import Reader
         from screens.panes.run_rows import stands
 
-        job = await self.run_text(command, None, apart=apart)
-        if job:
-            log = self.responder.log
-            self.app.push_screen(
-                Reader(
-                    clean_line(f" {command}"),
-                    lambda: log.output_text(job),
-                    grows=True,
-                    stands=lambda: stands(log.incident.runs.get(job)),
-                )
+        log = self.responder.log
+        self.app.push_screen(
+            Reader(
+                title,
+                lambda: log.output_text(job),
+                grows=grows,
+                file=file,
+                stands=lambda: stands(log.incident.runs.get(job)),
             )
+        )
 
     @work(exit_on_error=False)
     async def action_run_in_terminal(self) -> None:
@@ -411,7 +416,6 @@ class StepKeys(Asking):
 
     def action_show_output(self) -> None:
         from screens.dialogs.reader import Reader
-        from screens.panes.run_rows import stands
 
         run = self.checklist.run_here()
         if run is None:
@@ -423,15 +427,7 @@ class StepKeys(Asking):
         log = self.responder.log
         title = Safe(f" Output of {clean_line(run.asked.command.strip())}")
         file = str(log.place / run.asked.evidence) if log.place and run.asked.evidence else ""
-        self.app.push_screen(
-            Reader(
-                title,
-                lambda: log.output_text(run.job),
-                grows=not run.over,
-                file=file,
-                stands=lambda: stands(log.incident.runs.get(run.job)),
-            )
-        )
+        self._read_output(title, run.job, grows=not run.over, file=file)
 
     @work(exit_on_error=False)
     async def action_copy_command(self) -> None:

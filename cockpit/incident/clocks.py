@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, time, timedelta
 from types import MappingProxyType
@@ -178,11 +178,15 @@ class Times:
     def unanswered(self) -> Call | None:
         """The first call to the highest level that nobody has answered since; None where all is
         answered, or the incident was reopened after it."""
+        return self.waited_for(lambda call: (call.level,))
+
+    def waited_for(self, rank: Callable[[Call], tuple[int, ...]]) -> Call | None:
+        """As `unanswered`, of the level that has the highest rank."""
         waiting: Call | None = None
         for call in self.made:
             if call.level and call.how == REACHED:
                 waiting = None
-            elif call.level and (waiting is None or call.level > waiting.level):
+            elif call.level and (waiting is None or rank(call) > rank(waiting)):
                 waiting = call
         return waiting
 

@@ -110,17 +110,7 @@ def climb(handbook: Handbook, incident: Incident, who: str, now: Moment) -> Ladd
 def _unanswered(handbook: Handbook, incident: Incident) -> Unanswered | None:
     """As `Times.unanswered`; who was only written to is waited for only where nobody else is."""
     phoned = {level.number for level in handbook.levels if any(one.phone for one in level.contacts)}
-
-    def rank(call: Unanswered) -> tuple[bool, int]:
-        return call.level in phoned, call.level
-
-    waiting: Unanswered | None = None
-    for call in incident.times.made:
-        if call.level and call.how == REACHED:
-            waiting = None
-        elif call.level and (waiting is None or rank(call) > rank(waiting)):
-            waiting = call
-    return waiting
+    return incident.times.waited_for(lambda call: (call.level in phoned, call.level))
 
 
 def warm(handbook: Handbook, now: datetime) -> None:
