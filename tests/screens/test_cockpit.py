@@ -305,6 +305,19 @@ async def test_every_key_has_a_plain_name_in_the_palette_and_in_the_help(tmp_pat
             assert words in text
 
 
+async def test_the_help_opens_at_the_keys_of_the_pane_that_has_the_focus(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, _, _):
+        for key, group in [("1", "Containers"), ("2", "Logs"), ("3", "Runbook"), ("4", "Timeline")]:
+            await press(pilot, key, "question_mark")
+            await dialog(pilot, Reader)
+            lines = pilot.app.screen.query_one("#text", Lines)
+            await until(pilot, lambda lines=lines: bool(lines.rows))  # type: ignore[misc]
+            groups = [row for row in shown(lines).splitlines() if row and not row.startswith(" ")]
+            assert groups[0].strip() == group
+            assert len(groups) == len(set(groups)) > 6
+            await press(pilot, "escape")
+
+
 async def test_every_binding_has_an_id_and_says_what_it_does() -> None:
     from screens.panes.checklist import Checklist
     from screens.panes.containers import ContainersPane
