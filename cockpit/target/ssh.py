@@ -222,7 +222,7 @@ class SshTarget:
                 ends += [successor] if successor else []
                 await asyncio.wait(ends, timeout=tick, return_when=asyncio.FIRST_COMPLETED)
                 # Where we ourselves stood still (a stopped process), quiet proves nothing.
-                line.excuse(time.monotonic() - began - tick - 0.3)
+                self._excuse(line, time.monotonic() - began - tick - 0.3)
                 if successor is not None and successor.done():
                     try:
                         winner = successor.result()
@@ -274,6 +274,14 @@ class SshTarget:
             else:
                 left = min(left, until - now)
         return left
+
+    def _excuse(self, line: Line, stood: float) -> None:
+        line.excuse(stood)
+        if stood > 0 and self._doubt is not None:
+            # Nor is it an answer to what was asked before.
+            asked_at, until = self._doubt
+            later = min(stood, time.monotonic() - asked_at)
+            self._doubt = (asked_at + later, until + later)
 
     def _look_again(self) -> None:
         """The network may have come back, or we stood still: no time to wait for silence."""

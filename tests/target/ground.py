@@ -144,6 +144,25 @@ async def until(condition: Callable[[], object], seconds: float = 30) -> None:
             await asyncio.sleep(0.02)
 
 
+@contextlib.asynccontextmanager
+async def stopwatch() -> AsyncIterator[Callable[[], float]]:
+    """Seconds since it began, without those in which this process itself was kept from running."""
+    began, stood = time.monotonic(), 0.0
+
+    async def watch() -> None:
+        nonlocal stood
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(0.02)
+            stood += max(0.0, time.monotonic() - before - 0.05)
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield lambda: time.monotonic() - began - stood
+    finally:
+        watching.cancel()
+
+
 async def run(target: Target, place: job.Place, command: str, workdir: str = "") -> Run:
     """Order a command and follow it to its end."""
     id = job.new_id()
