@@ -10,8 +10,11 @@ STAMP := $(VENV)/.installed
 demo: $(STAMP)
 	$(BIN)/cockpit demo
 
+# Status 10: few failed, and may have come late beside the others (see tests/conftest.py).
 test: check
-	$(BIN)/python -m pytest -n 3 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup || \
+		{ test $$? -eq 10 && echo "ONCE MORE, with nothing beside it:" && \
+		$(BIN)/python -m pytest --last-failed; }
 
 check: $(STAMP)
 	$(BIN)/ruff check .
