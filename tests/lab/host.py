@@ -195,7 +195,7 @@ def start_engine(state: Path, pid: int, serve_pid: int) -> None:
             env=environment(),
             check=True,
         )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not engine_answers(state / "host/run/docker.sock"):
         if time.monotonic() > deadline:
             raise RuntimeError("dockerd did not start:\n" + log.read_text()[-3000:])
@@ -221,11 +221,11 @@ def _start_service(pid: int) -> None:
     with image_tar().open("rb") as tar:
         _inside(pid, ["docker", "import", *changes, "-", IMAGE], stdin=tar.fileno())
     _inside(pid, ["sh", "-c", f"cd {WORKDIR} && docker compose up -d & {BESIDE}"])
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     health = ["curl", "-fsS", "-o", "/dev/null", "--max-time", "2", "localhost:8000/health"]
     while subprocess.run([*enter(pid), *health], capture_output=True).returncode:
         if time.monotonic() > deadline:
-            raise RuntimeError("the service did not become healthy within 60 s")
+            raise RuntimeError("the service did not become healthy within 120 s")
         time.sleep(0.1)
 
 

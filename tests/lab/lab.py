@@ -117,7 +117,7 @@ class Lab:
     def start(cls, state: Path | None = None) -> "Lab":
         """Start a lab. Without state it lives in a temp folder and ends with this process.
 
-        Raises RuntimeError with the log when it does not come up within 180 s.
+        Raises RuntimeError with the log when it does not come up within 300 s.
         """
         attached = state is None
         if state is None:
@@ -140,7 +140,7 @@ class Lab:
                 stderr=stream,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline and process.poll() is None:
             lab = cls.find(state)
             if lab is not None:
@@ -166,10 +166,10 @@ class Lab:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.serve, signal.SIGTERM)
         if self.process is not None:
-            self.process.wait(20)
+            self.process.wait(120)  # it may wait 20 s for processes to be reaped, and removes much
             if self.process.stdin:
                 self.process.stdin.close()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not host.sweep(self.state):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"the lab's process {self.serve} does not end")
@@ -178,7 +178,7 @@ class Lab:
     # -- the host ---------------------------------------------------------------------------------
 
     def run(
-        self, command: str, *, check: bool = True, timeout: float = 60
+        self, command: str, *, check: bool = True, timeout: float = 180
     ) -> subprocess.CompletedProcess[str]:
         """Run a shell command on the host, in workdir, without SSH. check: raise on failure."""
         script = f"cd {self.workdir} && {command}"
@@ -194,7 +194,7 @@ class Lab:
             raise RuntimeError(f"{command!r} exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done
 
-    def ssh(self, command: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    def ssh(self, command: str, timeout: float = 180) -> subprocess.CompletedProcess[str]:
         """Run a command on the host through the OpenSSH client, in the user's home."""
         return subprocess.run(
             ["ssh", "-F", str(self.ssh_config), self.name, command],
@@ -242,7 +242,7 @@ class Lab:
         status = "curl -s -o /dev/null -w '%{http_code}' --max-time 3 localhost:8000/health"
         return int(self.run(status, check=False).stdout or 0)
 
-    def wait_health(self, status: int, timeout: float = 60) -> None:
+    def wait_health(self, status: int, timeout: float = 120) -> None:
         """Wait until /health answers status."""
         deadline = time.monotonic() + timeout
         while (now := self.health()) != status:
@@ -313,8 +313,17 @@ class Lab:
         self.run(f"until (set -C; : > {lock}) 2>/dev/null; do :; done; touch -d '-20 min' {lock}")
 
     def hang_aggregator(self) -> None:
-        """Stop the aggregator's process where it stands: it runs, and does nothing."""
-        self.run("docker kill -s STOP aggregator")
+        """Stop the aggregator's process where it stands: it runs, and does nothing.
+
+        Not within a round: killed there, by a restart, it would leave its lock as well.
+        """
+        runs = "grep -qs '^State:[[:space:]]*[RSD]' /proc/$p/task/*/status"
+        stop = f"kill -STOP $p && while {runs}; do sleep 0.01; done"
+        in_a_round = "find data -name aggregator.lock -mmin -1 | grep -q ."
+        self.run(
+            "p=$(docker inspect -f '{{.State.Pid}}' aggregator);"
+            f" while {stop}; {in_a_round}; do kill -CONT $p; sleep 0.05; done"
+        )
 
     def drop_index(self) -> None:
         """Give kamiyo many orders, and lose the index over them: /api/v1/orders gets slow."""
@@ -339,7 +348,7 @@ class Lab:
         run = "docker run -d --name batch-import --stop-timeout 1 --network host --init"
         self.run(f"{run} {host.IMAGE} python3 /app/world.py import")
 
-    def wait_rates(self, status: int, timeout: float = 60) -> None:
+    def wait_rates(self, status: int, timeout: float = 120) -> None:
         """Wait until /api/v1/rates answers status: 200 fresh, 503 too old."""
         ask = "curl -s -o /dev/null -w '%{http_code}' --max-time 3 localhost:8000/api/v1/rates"
         deadline = time.monotonic() + timeout
@@ -348,7 +357,7 @@ class Lab:
                 raise TimeoutError(f"/api/v1/rates is {now}, not {status}, after {timeout} s")
             time.sleep(0.1)
 
-    def wait_log(self, service: str, words: str, timeout: float = 60) -> None:
+    def wait_log(self, service: str, words: str, timeout: float = 120) -> None:
         """Wait until one of the last lines that a Compose service logged has these words."""
         ask = f"docker compose logs --no-color --tail 3 {service}"
         deadline = time.monotonic() + timeout

@@ -174,7 +174,7 @@ class Sshd:
             self._process.wait()
             self._process = None
 
-    def ssh(self, command: str, timeout: float = 20) -> subprocess.CompletedProcess[str]:
+    def ssh(self, command: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command through the OpenSSH client."""
         return subprocess.run(
             ["ssh", "-F", str(self.ssh_config), self.host, command],
