@@ -16,6 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.containers import details
+from cockpit.containers import engine as engines
+
 IMAGE = "t:1"
 PROGRAMS = ("dockerd", "docker", "containerd", "unshare", "ip", "busybox")
 
@@ -42,7 +45,7 @@ class Dockerd:
                 stderr=log,
                 start_new_session=True,
             )
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while self.docker("version", check=False).returncode:
             if time.monotonic() > until or self._process.poll() is not None:
                 raise RuntimeError("dockerd did not start:\n" + (d / "log").read_text()[-2000:])
@@ -54,7 +57,7 @@ class Dockerd:
         containerd = self.folder / "exec/containerd/containerd.pid"
         child = Path("/proc", containerd.read_text()) if containerd.exists() else None
         self._process.terminate()
-        self._process.wait(60)
+        self._process.wait(120)
         until = time.monotonic() + 60
         while child is not None and child.exists() and time.monotonic() < until:
             time.sleep(0.05)
@@ -209,8 +212,16 @@ class CuttingProxy:
         if self._refusing:
             writer.transport.abort()
             return
+        try:
+            up_reader, up_writer = await asyncio.open_unix_connection(str(self._target))
+        except OSError:
+            writer.transport.abort()
+            return
+        if self._refusing:  # meanwhile
+            writer.transport.abort()
+            up_writer.transport.abort()
+            return
         self._open.add(writer)
-        up_reader, up_writer = await asyncio.open_unix_connection(str(self._target))
         ways = [
             asyncio.create_task(_pass(reader, up_writer)),
             asyncio.create_task(_pass(up_reader, writer)),
@@ -250,6 +261,13 @@ def until() -> Until:
         return time.monotonic() - began
 
     return wait
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine's engine may take its time, where a test asks once and wants the answer."""
+    monkeypatch.setattr(engines, "ANSWER_WITHIN", 60.0)
+    monkeypatch.setattr(details, "WITHIN", 60.0)
 
 
 @pytest.fixture

@@ -75,6 +75,7 @@ async def log_of(engine: Engine) -> bytes:
     ],
     ids=["chunks", "a length", "the end of the connection"],
 )
+@pytest.mark.usefixtures("patient")
 async def test_a_body_ends_as_its_head_says(answer: bytes, short_folder: Path) -> None:
     async with answering(short_folder / "s", answer) as engine:
         assert await log_of(engine) == b"abc"
@@ -95,6 +96,7 @@ async def test_a_body_ends_as_its_head_says(answer: bytes, short_folder: Path) -
         CHUNKED + b"f" * 100,
     ],
 )
+@pytest.mark.usefixtures("patient")
 async def test_what_is_no_whole_answer_is_told_as_trouble(
     answer: bytes, short_folder: Path
 ) -> None:
@@ -103,6 +105,7 @@ async def test_what_is_no_whole_answer_is_told_as_trouble(
             await log_of(engine)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_refusal_is_told_in_the_engines_words(short_folder: Path) -> None:
     said = b'{"message":"No such container: web"}'
     answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n\r\n" % len(said)

@@ -107,9 +107,11 @@ def test_it_is_looked_at_again_soon_after_a_start_and_else_seldom() -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("patient")
 async def test_the_real_compose_tells_what_was_changed_in_its_file_and_what_was_built_anew(
-    dockerd: Dockerd, tmp_path: Path
+    dockerd: Dockerd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(compose, "WITHIN_S", 120.0)
     file = tmp_path / "compose.yaml"
     image = "shop/web:1"
     service = f"image: {image}\n    network_mode: none\n    command: [sleep, '600']\n"

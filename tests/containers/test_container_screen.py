@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from textual.pilot import Pilot
@@ -43,6 +45,7 @@ async def watching(
 ) -> AsyncIterator[tuple[Pilot[int], Responder, CockpitScreen]]:
     """The program on an engine, with the cursor on that container."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{dockerd.socket}")
+    monkeypatch.setattr(CockpitApp, "NOTIFICATION_TIMEOUT", 60.0)  # longer than a look takes
     responder = Responder(tmp_path / "incidents", "sam", config or Config())
     app = CockpitApp(responder, Opening())
     async with app.run_test(size=size) as pilot:
@@ -68,9 +71,10 @@ async def test_the_detail_tells_what_happened_and_marks_moments(
     dockerd: Dockerd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "data").mkdir()
+    # Each check is three of the 256 events that the engine keeps.
     dockerd.run(
         "sick", "echo begun; sleep 99",
-        *("--health-cmd", "echo the queue is full; exit 3", "--health-interval", "200ms"),
+        *("--health-cmd", "echo the queue is full; exit 3", "--health-interval", "1s"),
         *("--health-retries", "1", "-m", "24m", "-v", f"{tmp_path / 'data'}:/data"),
     )  # fmt: skip
     async with watching(dockerd, tmp_path, monkeypatch, "sick") as (pilot, responder, main):
@@ -131,7 +135,7 @@ async def test_a_moment_from_elsewhere_is_marked_or_said_to_be_too_early(
 async def test_a_secret_of_the_environment_is_shown_on_purpose_for_a_while_and_never_written(
     dockerd: Dockerd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environment, "SHOWN_FOR", 5.0)  # longer than a look takes
+    monkeypatch.setattr(environment, "SHOWN_FOR", 600.0)  # longer than a look takes
     dockerd.run("one", "sleep 99", "-e", f"DB_PASSWORD={SECRET}", "-e", "DB_HOST=db.internal")
     async with watching(dockerd, tmp_path, monkeypatch, "one") as (pilot, responder, main):
         responder.note("so that there is a journal")
@@ -144,6 +148,8 @@ async def test_a_secret_of_the_environment_is_shown_on_purpose_for_a_while_and_n
         assert SECRET not in told(pilot)
         await press(pilot, "down", "space")
         await until(pilot, lambda: SECRET in told(pilot))
+        later = SimpleNamespace(monotonic=lambda: time.monotonic() + 600.0)
+        monkeypatch.setattr(environment, "time", later)
         await until(pilot, lambda: SECRET not in told(pilot))
         await press(pilot, "escape")
 
@@ -169,6 +175,7 @@ async def test_a_change_passes_the_gate_with_its_logs_saved_also_where_it_names_
     dockerd: Dockerd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dockerd.run("one", "echo first words; sleep 99")
+    dockerd.wrote("one", "first words")
     dockerd.docker("pause", "one")
     async with watching(dockerd, tmp_path, monkeypatch, "one") as (pilot, responder, main):
         await press(pilot, "full_stop")
@@ -245,7 +252,7 @@ async def test_hosts_are_marked_and_watched_beside_and_remembered(
         await dialog(pilot, Hosts)
         await until(pilot, lambda: "[ ] prod-2" in told(pilot))
         await press(pilot, "down", "space")
-        assert "> [x] prod-2" in told(pilot)
+        await until(pilot, lambda: "> [x] prod-2" in told(pilot))
         await press(pilot, "enter")
         await until(pilot, lambda: set(responder.beside) == {"prod-2"})
         one: Container | None = main.containers.container()

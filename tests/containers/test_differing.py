@@ -19,7 +19,7 @@ from cockpit.target.target import Local
 from cockpit.text import Safe
 from tests.containers.conftest import Dockerd
 
-pytestmark = [pytest.mark.anyio, pytest.mark.docker]
+pytestmark = [pytest.mark.anyio, pytest.mark.docker, pytest.mark.usefixtures("patient")]
 
 FILE = """
 services:

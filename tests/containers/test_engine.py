@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.containers import engine as engines
 from cockpit.containers.engine import Engine, EngineTrouble, NoSuchContainer
 from cockpit.containers.stats import sample
 from cockpit.containers.wire import Stats
@@ -22,7 +23,7 @@ from cockpit.target.target import Local
 from cockpit.text import Safe
 from tests.containers.conftest import Dockerd
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("patient")]
 
 CONTAINER = "a" * 64
 
@@ -97,26 +98,29 @@ async def test_numbers_are_those_of_docker_stats(dockerd: Dockerd) -> None:
     load = "x=$(yes | head -c 3000000 | tr -d '\\n'); echo busy; while :; do :; done"
     dockerd.run("busy", load, "-m", "64m", "--cpus", "0.2")
     await asyncio.to_thread(dockerd.wrote, "busy", "busy")
-    async with engine_at(dockerd.socket) as engine:
-        samples = []
-        previous: Stats | None = None
-        async with aclosing(engine.stats_stream("busy")) as stream:
-            async for raw in stream:
-                samples.append(sample(previous, raw, time.monotonic()))
-                previous = raw
-                if len(samples) == 3:
-                    break
-        shape = "{{.CPUPerc}} {{.MemPerc}} {{.PIDs}}"
-        command = ["docker", "-H", f"unix://{dockerd.socket}", "stats", "--no-stream"]
-        process = await asyncio.create_subprocess_exec(
-            *command, "--format", shape, stdout=asyncio.subprocess.PIPE
-        )
-        cpu, memory, pids = (await process.communicate())[0].decode().split()
-    assert samples[0] is not None and samples[0].cpu_percent is None
-    last = samples[-1]
-    assert last is not None and last.cpu_percent is not None
-    assert last.cpu_percent == pytest.approx(float(cpu.rstrip("%")), abs=12)
-    assert last.cpu_percent > 5
+    shape = "{{.CPUPerc}} {{.MemPerc}} {{.PIDs}}"
+    command = ["docker", "-H", f"unix://{dockerd.socket}", "stats", "--no-stream"]
+    async with engine_at(dockerd.socket) as engine, asyncio.timeout(60):
+        while True:
+            samples = []
+            previous: Stats | None = None
+            async with aclosing(engine.stats_stream("busy")) as stream:
+                async for raw in stream:
+                    samples.append(sample(previous, raw, time.monotonic()))
+                    previous = raw
+                    if len(samples) == 3:
+                        break
+            process = await asyncio.create_subprocess_exec(
+                *command, "--format", shape, stdout=asyncio.subprocess.PIPE
+            )
+            cpu, memory, pids = (await process.communicate())[0].decode().split()
+            assert samples[0] is not None and samples[0].cpu_percent is None
+            last = samples[-1]
+            assert last is not None and last.cpu_percent is not None
+            theirs = float(cpu.rstrip("%"))
+            # Not of the same second: in one of them others may have left it nothing.
+            if last.cpu_percent > 5 and last.cpu_percent == pytest.approx(theirs, abs=12):
+                break
     assert last.memory_limit == 64 << 20
     percent = 100 * last.memory / last.memory_limit
     assert percent == pytest.approx(float(memory.rstrip("%")), abs=2)
@@ -199,15 +203,19 @@ async def test_a_socket_that_is_shut_is_reached_through_the_docker_command(
 
 
 @pytest.mark.docker
-async def test_a_hung_engine_is_not_waited_for(dockerd: Dockerd) -> None:
+async def test_a_hung_engine_is_not_waited_for(
+    dockerd: Dockerd, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with engine_at(dockerd.socket) as engine:
         await engine.version()
         dockerd.hang()
+        monkeypatch.setattr(engines, "ANSWER_WITHIN", 5.0)
         began = time.monotonic()
         said = await trouble_of(engine)
         assert "has not answered within 5 s" in said
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 40
         dockerd.resume()
+        monkeypatch.setattr(engines, "ANSWER_WITHIN", 60.0)
         assert await engine.list() == ()
 
 

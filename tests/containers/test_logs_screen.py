@@ -34,11 +34,11 @@ async def test_a_project_is_followed_with_what_it_starts_later(
         await until(pilot, lambda: "begun" in shown_log(main))
         await until(pilot, lambda: "WARN slow query" in shown_log(main))
         assert main.focused is main.logs
-        assert "A db  B web" in shown_log(main)
+        await until(pilot, lambda: "A db  B web" in shown_log(main))
 
         dockerd.run("worker", "echo from the worker; sleep 99", *PROJECT)
         await until(pilot, lambda: "from the worker" in shown_log(main))
-        assert "A db  B web  C worker" in shown_log(main)
+        await until(pilot, lambda: "A db  B web  C worker" in shown_log(main))
         assert "another project" not in shown_log(main)
 
         main.to_pane("containers")
@@ -63,7 +63,7 @@ async def test_a_service_is_followed_with_what_it_starts_later(
         dockerd.run("db", "echo from the database; sleep 99", *PROJECT)
         dockerd.run("web-3", "echo begun 3; sleep 99", *web)
         await until(pilot, lambda: "begun 3" in shown_log(main))
-        assert "A web-1  B web-2  C web-3" in shown_log(main)
+        await until(pilot, lambda: "A web-1  B web-2  C web-3" in shown_log(main))
         assert "database" not in shown_log(main)
 
 

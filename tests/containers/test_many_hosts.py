@@ -9,6 +9,7 @@ import pytest
 
 from cockpit import rollout_plan
 from cockpit.config import Config, Host
+from cockpit.containers import engine as engines
 from cockpit.incident import events as e
 from cockpit.incident.journal import read
 from cockpit.responder import Responder
@@ -19,6 +20,7 @@ from tests.lab.fixtures import StartSshd
 pytestmark = [pytest.mark.anyio, pytest.mark.docker]
 
 
+@pytest.mark.usefixtures("patient")
 async def test_logs_are_saved_on_every_host_whose_engine_answers_and_the_others_are_said(
     dockerd: Dockerd, sshd: StartSshd, tmp_path: Path
 ) -> None:
@@ -58,7 +60,11 @@ async def test_logs_are_saved_on_every_host_whose_engine_answers_and_the_others_
 
 
 async def test_a_host_whose_engine_hangs_holds_up_none_of_the_others(
-    sshd: StartSshd, short_folder: Path, tmp_path: Path, until: Until
+    sshd: StartSshd,
+    short_folder: Path,
+    tmp_path: Path,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = sshd()
     names = ("web-1", "web-2", "web-3")
@@ -79,18 +85,20 @@ async def test_a_host_whose_engine_hangs_holds_up_none_of_the_others(
             for watch in responder.watched:
                 watch.in_sight(())
             rows = await until(lambda: len(well.snapshot.rows) == 60)
-            assert well.snapshot.trouble == ""
+            await until(lambda: well.snapshot.trouble == "")
             assert {row.host for row in well.snapshot.rows} == {"web-1"}
             await until(lambda: any(row.sample for row in well.snapshot.rows))
             await until(lambda: "is not there" in none.snapshot.trouble)
             await until(lambda: "has not answered" in hung.snapshot.trouble)
-            assert (none.snapshot.at, hung.snapshot.at, well.snapshot.trouble) == (None, None, "")
+            assert (none.snapshot.at, hung.snapshot.at) == (None, None)
+            await until(lambda: well.snapshot.trouble == "")
             at = well.snapshot.at
             await until(lambda: (well.snapshot.at or 0) > (at or 0))
             hangs.how = "well"
             await until(lambda: len(hung.snapshot.rows) == 5 and not hung.snapshot.trouble)
             assert {row.host for row in hung.snapshot.rows} == {"web-2"}
             assert well.limits is not hung.limits
+            monkeypatch.setattr(engines, "ANSWER_WITHIN", 600.0)  # whoever waits, waits long
             hangs.how = "silent"
             hangs.tell(hangs.live[0], "die")
             responder.watch_beside(["web-2"])
@@ -100,4 +108,4 @@ async def test_a_host_whose_engine_hangs_holds_up_none_of_the_others(
             began = time.monotonic()
             await responder.close()
             closing = time.monotonic() - began
-    assert closing < 5.0
+    assert closing < 30.0

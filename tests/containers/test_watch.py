@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 
 import pytest
@@ -50,7 +51,12 @@ async def test_what_an_on_call_person_looks_for_is_in_the_rows(
     async with watching(dockerd.socket) as watch:
         await until(lambda: row(watch, "sick").health == "unhealthy")
         await until(lambda: row(watch, "fine").health == "healthy")
-        await until(lambda: row(watch, "hungry").oom and row(watch, "hungry").exit_code == 137)
+        # Its shim tells of the lack of memory beside the end; a busy one too late for the engine.
+        async with asyncio.timeout(60):
+            while not (row(watch, "hungry").oom and row(watch, "hungry").exit_code == 137):
+                await asyncio.to_thread(dockerd.docker, "start", "hungry", check=False)
+                await asyncio.to_thread(dockerd.docker, "wait", "hungry")
+                await asyncio.sleep(0.5)
         assert row(watch, "hungry").status == "exited (137) out of memory"
         await until(lambda: row(watch, "failed").exit_code == 3)
         await until(lambda: (row(watch, "flapping").restarts or 0) >= 2)
@@ -64,9 +70,9 @@ async def test_what_an_on_call_person_looks_for_is_in_the_rows(
         )
         assert shop.restarts == 0
         assert shop.started_at is not None and shop.started_at.tzinfo is not None
-        await until(lambda: row(watch, "shop").sample)
-        first = row(watch, "shop").sample
-        assert first is not None and not stale(first, time.monotonic())
+        await until(
+            lambda: (first := row(watch, "shop").sample) and not stale(first, time.monotonic())
+        )
         await until(lambda: watch.snapshot.trouble == "")
         assert watch.snapshot.how == "streams"
         assert watch.snapshot.engine_version.startswith("2")
@@ -116,7 +122,7 @@ async def test_a_hung_engine_is_told_with_the_age_of_the_numbers(
         dockerd.hang()
         told = await until(lambda: watch.snapshot.trouble)
         assert watch.snapshot.trouble.startswith("What is shown is ")
-        assert "does not answer" in watch.snapshot.trouble
+        assert re.search("does not answer|has not answered", watch.snapshot.trouble)
         held = row(watch, "web").sample
         assert held is not None
         await until(lambda: stale(held, time.monotonic()))
