@@ -245,7 +245,9 @@ sig() {
 gone() { if [ -n "$ss" ]; then ! sig 0; else [ ! -f "pending.$n" ]; fi; }
 if [ "$tmo" -gt 0 ]; then
   ( trap - HUP INT TERM QUIT; i=0
-    while [ $i -lt "$tmo" ]; do sleep 1; i=$((i+1)); [ -f "pending.$n" ] || exit 0; done
+    # On a host under load the command follows its claim by seconds.
+    while [ $i -lt "$tmo" ] || [ ! -L pid ]; do
+      sleep 1; i=$((i+1)); [ -f "pending.$n" ] || exit 0; done
     ln -s timeout cancel 2>/dev/null
     sig TERM
     i=0; while [ $i -lt 10 ]; do sleep 1; i=$((i+1)); gone && exit 0; done
@@ -338,14 +340,17 @@ ck_left() { # id pid -> CK_LEFT: live pids of the job: they carry its cookie in 
   done
 }
 
-ck_group() { # signal id pid -> CK_IN: how many of the job's group lived; each is signalled (0: only counted)
+ck_group() { # signal id pid -> CK_IN: how many of the job's group lived; each is signalled (0: only
+  # counted); CK_NO: one that may not be
   CK_IN=0
+  [ "$1" = 0 ] || CK_NO=
   ck_left "$2" "$3"
   for ck_q in $CK_LEFT; do
     # Without setsid(1) there is no group of its own: the cookie alone says whose it is.
     ck_proc "$ck_q" || continue
     [ "$CK_PG" = "$3" ] || [ -z "$ck_sid" ] || continue
-    CK_IN=$((CK_IN+1)); [ "$1" = 0 ] || kill "-$1" "$ck_q" 2>/dev/null
+    CK_IN=$((CK_IN+1))
+    [ "$1" = 0 ] || kill "-$1" "$ck_q" 2>/dev/null || { ck_proc "$ck_q" && CK_NO=1; }
   done
 }
 
@@ -420,8 +425,10 @@ ck_end() { # root id grace_s, and what ck_stop knows : asks it to end, waits, th
     ln -s KILL "$ck_d/killed" 2>/dev/null
     [ -z "$ck_sid" ] || kill -KILL "-$ck_p" 2>/dev/null
     ck_group KILL "$2" "$ck_p"
-    ck_i=0      # until its end is on record, and what it started meanwhile is gone too
-    while [ $ck_i -lt 20 ]; do
+    # Until its end is on record, and what it started meanwhile is gone too. Under load what was
+    # killed lives on for a while; what may not be is not waited for.
+    ck_i=0
+    while [ $ck_i -lt 20 ] || { [ -z "$CK_NO" ] && [ $ck_i -lt 200 ]; }; do
       ck_state "$ck_d"
       case $CK_S in running|orphan) ;; *)
         ck_grouped "$2" "$ck_p" || break

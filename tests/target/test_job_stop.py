@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -90,6 +91,7 @@ async def test_a_stop_that_was_cut_off_goes_on_where_it_was(host: Local, place: 
     first.cancel()
     await asyncio.wait([first])
     assert isinstance(await job.state(host, place, id), job.Running)
+    await until(lambda: b"asked" in (folder(place, id) / "out").read_bytes())
     assert (await job.stop(host, place, id, grace_s=1)).how == "killed"
     run = await collect(news)
     # Asked once: to some programs a second time means "at once".
@@ -150,9 +152,10 @@ async def test_a_time_limit_ends_what_outlives_its_command_too(local: Local) -> 
 
 async def test_without_setsid_all_of_a_job_is_found_too(bare: Local) -> None:
     place = await job.hello(bare)
-    id, news = await begun(bare, place, "(sleep 60 & sleep 61 & wait) & echo $$; sleep 62")
-    await anext(news)
-    await until(lambda: len(carrying(id)) >= 4)
+    # What is forked while they are told one by one would only be killed: all is there by then.
+    waits = "(sleep 60 & sleep 61 & echo up; wait) & sleep 62 & echo up; wait"
+    id, news = await begun(bare, place, waits)
+    await until(lambda: (folder(place, id) / "out").read_bytes() == b"up\nup\n")
     assert await job.stop(bare, place, id) == job.Stopped("gently", ())
     assert not carrying(id)
     last = (await collect(news)).last
@@ -165,7 +168,7 @@ async def test_without_setsid_all_of_a_job_is_found_too(bare: Local) -> None:
     assert not carrying(deaf)
     await news.aclose()
 
-    late, news = await begun(bare, place, "sleep 60 & sleep 61; echo not here", timeout_s=1)
+    late, news = await begun(bare, place, "sleep 60 & sleep 61; echo not here", timeout_s=4)
     end = (await collect(news)).last
     assert isinstance(end, job.Ended)
     assert (end.exit_status, end.how) == (143, "timeout")
@@ -191,11 +194,7 @@ async def test_a_command_that_follows_its_claim_by_seconds_is_stopped_gently_too
     host: Local, place: job.Place, tmp_path: Path
 ) -> None:
     """As on a host under load."""
-    slow = tmp_path / "bin" / "setsid"
-    go = tmp_path / "go"
-    waits = f"case $3 in *COCKPIT_JOB*) until [ -e {go} ]; do sleep 0.1; done;; esac"
-    slow.write_text(f'#!/bin/sh\n{waits}\nexec {shutil.which("setsid")} "$@"\n')
-    slow.chmod(0o755)
+    go = late_setsid(tmp_path)
     id = job.new_id()
     order = job.order(leave("sleep 60", host.name), id)
     news = job.follow(host, place, id, order=order, claimed=False, offset=0)
@@ -210,6 +209,33 @@ async def test_a_command_that_follows_its_claim_by_seconds_is_stopped_gently_too
     assert isinstance(last, job.Ended)
     assert (last.exit_status, last.how) == (143, "stopped")
     assert not carrying(id)
+
+
+@pytest.mark.parametrize("host", ["dash", "bash"], indirect=True)
+async def test_a_command_that_follows_its_claim_after_its_time_limit_is_asked_first_too(
+    host: Local, place: job.Place, tmp_path: Path
+) -> None:
+    go = late_setsid(tmp_path)
+    id = job.new_id()
+    order = job.order(leave("sleep 60", host.name), id, timeout_s=1)
+    news = job.follow(host, place, id, order=order, claimed=False, offset=0)
+    assert await anext(news) == job.Claimed()
+    await asyncio.sleep(3)
+    assert not (folder(place, id) / "pid").is_symlink()
+    go.touch()
+    last = (await collect(news)).last
+    assert isinstance(last, job.Ended)
+    assert (last.exit_status, last.how) == (143, "timeout")
+
+
+def late_setsid(tmp_path: Path) -> Path:
+    """Commands do not begin before that file is there."""
+    slow = tmp_path / "bin" / "setsid"
+    go = tmp_path / "go"
+    waits = f"case $3 in *COCKPIT_JOB*) until [ -e {go} ]; do sleep 0.1; done;; esac"
+    slow.write_text(f'#!/bin/sh\n{waits}\nexec {shutil.which("setsid")} "$@"\n')
+    slow.chmod(0o755)
+    return go
 
 
 @pytest.mark.root
@@ -255,8 +281,11 @@ async def test_what_sudo_started_is_not_ours_to_end_and_that_is_said(
         assert stopped.left
         assert alive(int(said.data))
         for pid in (*stopped.left, int(said.data)):
-            os.kill(pid, 9)
+            # With one of them others may go.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, 9)
         await collect(news)
+        await until(lambda: not any(map(alive, stopped.left)))
         assert (await job.stop(target, place, id)).left == ()
     finally:
         await target.close()

@@ -89,7 +89,7 @@ async def test_a_restart_is_noticed_and_nothing_is_sent_again(
     assert (await collect(news)).status == 7
     news = job.follow(host, place, id, order=orders[id], claimed=False, offset=0)
     assert await anext(news) == job.Claimed()
-    await until(side.exists)
+    await until(lambda: side.exists() and side.read_text())
     await news.aclose()
 
     machine.cut_power()
@@ -121,7 +121,7 @@ async def test_a_root_that_was_deleted_and_made_anew_is_another_one(
     order = job.order(leave(f"echo run >> {tmp_path}/side; sleep 60", host.name), id)
     news = job.follow(host, place, id, order=order, claimed=False, offset=0)
     assert await anext(news) == job.Claimed()
-    await until((tmp_path / "side").exists)
+    await until(lambda: (tmp_path / "side").exists() and (tmp_path / "side").read_text())
     pid = int(os.readlink(f"{place.root}/jobs/{id}/pid").split(":")[0])
     await news.aclose()
     shutil.rmtree(place.root)
@@ -282,7 +282,7 @@ async def test_how_long_it_took_does_not_depend_on_a_clock_that_is_set(
     assert last.ended_at is not None
     assert last.ended_at < start - 3600
     assert last.seconds is not None
-    assert 1 <= last.seconds < time.time() - start + 1
+    assert 0.98 <= last.seconds < time.time() - start + 1
 
 
 async def test_every_shell_tells_how_long_it_took(host: Local, place: job.Place) -> None:
