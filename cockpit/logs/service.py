@@ -180,17 +180,19 @@ class ServiceLog:
             self._service, follow=True, since=since, tail=None if since else first
         )
         framed, self._parts = Framed(), _Parts()
-        rested, strange = time.monotonic(), set[str]()
+        rested = time.monotonic()
         async with aclosing(stream) as chunks:
             async for chunk in until_quiet(chunks, QUIET_S):
-                for message in framed.feed(chunk):
-                    for one in self._parts.add(message):
+                came: list[_Wrote] = []
+                try:
+                    for message in framed.feed(chunk):
+                        came += self._parts.add(message)
+                finally:
+                    # Whose they are first: they may be taken while that is asked.
+                    if strange := {one.task for one in came} - self._names.slots.keys():
+                        await self._names.ask(strange)
+                    for one in came:
                         self._add(one)
-                        if one.task not in self._names.slots:
-                            strange.add(one.task)
-                if strange:
-                    await self._names.ask(strange)
-                    strange.clear()
                 if time.monotonic() - rested > RESTED:
                     await asyncio.sleep(0)
                     rested = time.monotonic()

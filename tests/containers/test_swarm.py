@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+import struct
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -139,7 +140,8 @@ async def test_the_log_of_a_service_is_whole_over_cuts(
     swarm: Dockerd, cutting: CuttingProxy, until: Until
 ) -> None:
     """Two tasks write at once, and the connection is cut again and again."""
-    script = f"for n in $(seq {LINES}); do echo line $n; usleep 30000; done; echo end; sleep 999"
+    go = "if [ $n = 40 ]; then until [ -e /go ]; do usleep 30000; done; fi; usleep 30000"
+    script = f"for n in $(seq {LINES}); do echo line $n; {go}; done; echo end; sleep 999"
     id = create(swarm, "pair", "--replicas", "2", script=script)
     got: list[Line] = []
     async with cutting.serving():
@@ -148,16 +150,26 @@ async def test_the_log_of_a_service_is_whole_over_cuts(
         log.start()
 
         def ended() -> bool:
-            cutting.cutting = cutting.cuts < 8  # of a slow engine nothing comes through for ever
+            # Of a slow engine nothing comes through for ever.
+            cutting.cutting = cutting.cuts < most
             got.extend(log.take().lines)
             return sum(line.text.endswith(" end") for line in got) == 2
 
+        def halfway() -> bool:
+            ended()
+            return cutting.cuts > 2 and sum(line.text.endswith(" line 40") for line in got) == 2
+
+        most = 8
         try:
+            await until(halfway)
+            most = cutting.cuts + 5
+            ids = swarm.docker("ps", "-q", "--filter", "name=pair").stdout.decode().split()
+            for one in ids:
+                await asyncio.to_thread(swarm.docker, "exec", one, "sh", "-c", "echo > /go")
             await until(ended)
         finally:
             await log.close()
             await engine.close()
-    assert cutting.cuts > 2
     for task in ("1@", "2@"):
         said = [line.text.split(" ", 1)[1] for line in got if line.text.startswith(task)]
         assert said == [f"line {n}" for n in range(1, LINES + 1)] + ["end"]
@@ -210,10 +222,12 @@ class Learns(Engine):
 
 
 @pytest.mark.docker
+@pytest.mark.usefixtures("patient")
 async def test_older_lines_and_those_from_a_moment_on_are_loaded(
-    swarm: Dockerd, until: Until
+    swarm: Dockerd, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     long = "head -c 40000 /dev/zero | tr '\\0' x; echo; "
+    monkeypatch.setattr(service_log, "LEARNS_S", 60.0)
     id = create(swarm, "one", script=f"{long}seq 2000; sleep 999")
     engine = Learns(Local(), str(swarm.socket))
     log = ServiceLog(engine, id, Safe("one"))
@@ -246,6 +260,49 @@ async def test_older_lines_and_those_from_a_moment_on_are_loaded(
 
 
 # Without one
+
+
+class Slow(Engine):
+    """Of a manager that takes its time to tell which tasks there are now."""
+
+    def __init__(self) -> None:
+        super().__init__(Local(), "/nowhere")
+        self.asked = 0
+        self.tells = asyncio.Event()
+
+    async def ask(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
+        if path == "/nodes":
+            return b'[{"ID":"n1","Description":{"Hostname":"node-7"}}]'
+        self.asked += 1
+        if self.asked == 1:
+            return b"[]"
+        await self.tells.wait()
+        return b'[{"ID":"t1","Slot":1,"NodeID":"n1"},{"ID":"t2","Slot":2,"NodeID":"n1"}]'
+
+    async def service_logs(
+        self, service: str, *, follow: bool, **more: Any
+    ) -> AsyncGenerator[bytes, None]:
+        whose = "com.docker.swarm.node.id=n1,com.docker.swarm.task.id=t2"
+        body = f"2026-11-22T03:12:00.000000000Z {whose} begun\n".encode()
+        yield struct.pack(">BxxxL", 1, len(body)) + body
+        await asyncio.Event().wait()
+
+
+async def test_the_first_line_of_a_new_task_has_its_name_however_long_that_takes(
+    until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_log, "QUIET_S", 600.0)
+    engine = Slow()
+    log = ServiceLog(engine, "s1", Safe("web"))
+    log.start()
+    try:
+        await until(lambda: engine.asked == 2)
+        assert not log.take().lines
+        engine.tells.set()
+        await until(lambda: log._waiting)
+        assert [line.text for line in log.take().lines] == ["2@node-7 begun"]
+    finally:
+        await log.close()
 
 
 def listed(**changes: object) -> ListedService:
@@ -366,8 +423,8 @@ async def test_garbage_is_said_and_what_was_known_stays(short_folder: Path, unti
     async with server, watching(short_folder / "sock") as watch:
         await until(lambda: watch.snapshot.said == "0 services")
         answers[b"/services"] = b'[{"ID": 3, "Spec": "\xff'
-        await until(lambda: watch.snapshot.trouble)
-        assert "answers /services with what cannot be read" in watch.snapshot.trouble
+        wanted = "answers /services with what cannot be read"
+        await until(lambda: wanted in watch.snapshot.trouble)
         assert watch.snapshot.trouble.startswith("What is shown is ")
         assert watch.snapshot.said == "0 services"
         answers[b"/services"] = b"[]"
