@@ -47,7 +47,7 @@ async def test_12_containers_live_over_one_connection(
     async with watching(server.ssh_config, server.host, dockerd.socket) as (watch, _):
         await until(lambda: len([r for r in watch.snapshot.rows if r.sample]) == 12)
         # For a while a busy machine's link may count as slow.
-        await until(lambda: watch.snapshot.how == "streams")
+        await until(lambda: watch.snapshot.how == "streams", within=240)
         await until(lambda: watch.snapshot.trouble == "")
 
 
@@ -83,7 +83,7 @@ async def test_an_sshd_that_forwards_no_sockets_is_met_with_its_docker_command(
         dockerd.run(name, "sleep 99")
     async with watching(server.ssh_config, server.host, dockerd.socket) as (watch, _):
         await until(lambda: len([r for r in watch.snapshot.rows if r.sample]) == 3)
-        assert watch.snapshot.how == "sampled there every 4 s through `docker`"
+        await until(lambda: watch.snapshot.how == "sampled there every 4 s through `docker`")
         await until(lambda: watch.snapshot.trouble == "")
 
 
@@ -99,7 +99,9 @@ async def test_an_engine_that_restarts_behind_its_docker_command_is_found_again(
         await asyncio.to_thread(dockerd.stop)
         await until(lambda: watch.snapshot.trouble and tail.note)
         await asyncio.sleep(4.0)
-        assert "lost" not in watch.snapshot.trouble + tail.note
+        # It may be, for a moment, where the whole machine stood still.
+        await until(lambda: "lost" not in watch.snapshot.trouble + tail.note)
+        assert watch.snapshot.trouble and tail.note
         await asyncio.to_thread(dockerd.start)
         await until(lambda: not watch.snapshot.trouble)
         await until(lambda: [str(line.text) for line in tail.lines] == ["up", "up"])
@@ -119,11 +121,12 @@ async def test_on_a_slow_link_the_numbers_are_taken_on_the_host(
             await until(
                 lambda: watch.snapshot.how == "sampled there every 6 s, as the link is slow"
             )
+            # Until it runs its own program a container has the threads of the one that makes it.
+            await until(lambda: (made := watch.snapshot.rows[0].sample) and made.pids == 1)
             sample = watch.snapshot.rows[0].sample
             assert sample is not None
             assert sample.memory_limit == 64 << 20
             assert 0 < sample.memory < 8 << 20
-            assert sample.pids == 1
             await until(lambda: watch.snapshot.rows[0].sample != sample)
             await until(lambda: watch.snapshot.trouble == "")
 
@@ -142,11 +145,11 @@ async def test_a_link_that_becomes_slow_is_spared_and_one_that_is_fast_again_is_
         config = server.client_config(tmp_path, proxy.port)
         async with watching(config, server.host, dockerd.socket) as (watch, _):
             await until(lambda: [r for r in watch.snapshot.rows if r.sample])
-            await until(lambda: watch.snapshot.how == "streams")
+            await until(lambda: watch.snapshot.how == "streams", within=240)
             proxy.delay(150)
             await until(lambda: watch.snapshot.how.endswith("as the link is slow"))
             sample = watch.snapshot.rows[0].sample
             await until(lambda: watch.snapshot.rows[0].sample != sample)
             proxy.delay(0)
-            await until(lambda: watch.snapshot.how == "streams")
+            await until(lambda: watch.snapshot.how == "streams", within=240)
             await until(lambda: watch.snapshot.trouble == "")
