@@ -7,8 +7,10 @@ Podman has systemd's timers, are run by hand. Networks are none, storage is vfs.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.containers import detail_texts, details
+from cockpit.containers import engine as engines
 from cockpit.containers.container import Container
 from cockpit.containers.engine import Engine
 from cockpit.containers.logs import Tail, save_logs
@@ -32,6 +35,7 @@ from tests.containers.watching import watching
 from tests.lab.fixtures import not_tested
 
 pytestmark = pytest.mark.anyio
+patient = pytest.mark.usefixtures("patient")
 
 PROGRAMS = ("podman", "conmon", "runc", "busybox", "unshare")
 SETTINGS = """
@@ -76,16 +80,33 @@ class Podman:
                 [*self._command, "system", "service", "--time", "0", f"unix://{self.socket}"],
                 env=self._environ, stdout=log, stderr=log,
             )  # fmt: skip
-        until = time.monotonic() + 30
-        while not self.socket.exists():
+        until = time.monotonic() + 120
+        while not self._answers():
             if time.monotonic() > until or self._service.poll() is not None:
                 raise RuntimeError("podman did not start: " + (self.folder / "log").read_text())
             time.sleep(0.05)
 
+    def _answers(self) -> bool:
+        """Its socket is there a moment before somebody listens."""
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as asking:
+            asking.connect(str(self.socket))
+            return True
+        return False
+
     def stop(self) -> None:
         assert self._service is not None
         self._service.terminate()
-        self._service.wait(20)
+        self._service.wait(120)
+
+    def clear(self) -> None:
+        """Remove every container; one that is just changing may refuse that."""
+        until = time.monotonic() + 60
+        while True:
+            last = time.monotonic() > until
+            self.podman("rm", "--all", "--force", "--time", "0", check=last)
+            if last or not self.podman("ps", "--all", "--quiet"):
+                return
+            time.sleep(0.2)
 
     def build_image(self) -> None:
         root = self.folder / "root"
@@ -121,7 +142,7 @@ def podman_room(request: pytest.FixtureRequest) -> Iterator[Podman]:
 @pytest.fixture
 def podman(podman_room: Podman) -> Iterator[Podman]:
     yield podman_room
-    podman_room.podman("rm", "--all", "--force", "--time", "0")
+    podman_room.clear()
 
 
 def rows(watch: Watch) -> dict[str, Container]:
@@ -154,6 +175,7 @@ async def test_rows_are_kept_true_by_podmans_events(podman: Podman, until: Until
         await until(lambda: "failing" not in rows(watch))
 
 
+@patient
 async def test_numbers_come_often_and_count_by_the_clock(podman: Podman, until: Until) -> None:
     podman.run("busy", "while :; do :; done", "--memory", "64m", "--cpus", "0.2")
     engine = Engine(Local(), str(podman.socket))
@@ -249,12 +271,13 @@ async def test_no_line_is_lost_between_the_old_ones_and_the_new(
         await engine.close()
 
 
+@patient
 async def test_evidence_is_saved(podman: Podman) -> None:
     podman.run("writer", "echo to stdout; echo to stderr >&2; sleep 999")
     engine = Engine(Local(), str(podman.socket))
     kept = bytearray()
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while b"stderr to stderr\n" not in kept or b"stdout to stdout\n" not in kept:
                 kept.clear()
                 await save_logs(engine, "writer", kept.extend)
@@ -263,7 +286,9 @@ async def test_evidence_is_saved(podman: Podman) -> None:
     assert b'"Name": "/writer"' in kept
 
 
-async def test_what_happened_is_told_whole(podman: Podman) -> None:
+@patient
+async def test_what_happened_is_told_whole(podman: Podman, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "PODMAN_QUIET", 4.0)  # a busy Podman pauses between two events
     podman.run("short", "exit 7")
     podman.podman("wait", "short")
     podman.podman("start", "short")
@@ -280,6 +305,7 @@ async def test_what_happened_is_told_whole(podman: Podman) -> None:
         await engine.close()
 
 
+@patient
 async def test_a_command_for_it_is_podmans_own_and_passes_the_gate_as_dockers(
     podman: Podman, until: Until
 ) -> None:
@@ -298,6 +324,7 @@ async def test_a_command_for_it_is_podmans_own_and_passes_the_gate_as_dockers(
         await engine.close()
 
 
+@patient
 async def test_its_detail_is_read_as_dockers(podman: Podman) -> None:
     podman.run("sick", "sleep 99", "-e", "DB_PASSWORD=hunter2", "-m", "64m",
                "--health-cmd", "echo full; exit 2", "--health-retries", "1")  # fmt: skip
