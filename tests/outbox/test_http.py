@@ -174,16 +174,21 @@ async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatc
     assert "$HTTPS_PROXY" in end.why and not end.ambiguous
 
 
-async def test_the_loop_goes_on_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "ANSWER", 0.5)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1]
-        sending = asyncio.create_task(sent(f"http://127.0.0.1:{port}"))
-        ticks = 0
-        while not sending.done():
+async def test_the_loop_goes_on_meanwhile() -> None:
+    go_on = threading.Event()
+
+    def answer(path: str, body: Any) -> None:
+        go_on.wait(60)
+
+    with Flaky(answer) as server:
+        sending = asyncio.create_task(sent(server.url))
+        async with asyncio.timeout(30):
+            while not server.arrived:
+                await asyncio.sleep(0.01)
+        for _ in range(5):
             await asyncio.sleep(0.01)
-            ticks += 1
-        assert ticks > 5
+        assert not go_on.is_set() and not sending.done()
+        go_on.set()
         assert (await sending).ambiguous
 
 
@@ -207,7 +212,7 @@ async def test_what_was_given_up_does_not_go_after_all(monkeypatch: pytest.Monke
 
     with Flaky() as server:
         end = await beside(work)
-        assert looked_up.is_set()
+        assert await asyncio.to_thread(looked_up.wait, 20)
         assert end == End("it has not answered in time"), "and nothing of it may have arrived"
         go_on.set()
         async with asyncio.timeout(20):

@@ -158,6 +158,7 @@ async def test_order_is_kept_for_a_destination_and_others_go_on(tmp_path: Path) 
         for number in range(4):
             at_work.tell(f"n{number}", to=["a", "b"])
         await until(lambda: sum(one.way is Way.SENT for one in messages(at_work)) == 4)
+        await until(lambda: any(got.path == "/a" for got in server.got))
         assert {got.body["text"] for got in server.got if got.path == "/a"} == {"n0"}
         down[0] = False
         at_work.send_now()
@@ -428,17 +429,22 @@ async def test_a_command_that_fails_is_named_and_not_quoted(
 async def test_a_command_that_asks_is_not_waited_for_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    started: list[asyncio.subprocess.Process] = []
+    start = asyncio.create_subprocess_exec
+
+    async def noted(*arguments: str, **more: Any) -> asyncio.subprocess.Process:
+        started.append(await start(*arguments, **more))
+        return started[-1]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", noted)
     monkeypatch.setattr("cockpit.outbox.secret.PATIENCE", 2.0)
-    at_work = responder(
-        tmp_path, hook("http://127.0.0.1:9", command="echo $$ >pid; exec sleep 600")
-    )
-    monkeypatch.chdir(tmp_path)
+    at_work = responder(tmp_path, hook("http://127.0.0.1:9", command="exec sleep 600"))
     at_work.tell("one", to=["hook"])
     await until(lambda: messages(at_work)[0].why)
     assert "has not ended within" in messages(at_work)[0].why
     await at_work.close()
     with pytest.raises(ProcessLookupError):
-        os.killpg(int((tmp_path / "pid").read_text()), 0)
+        os.killpg(started[0].pid, 0)
 
 
 async def test_a_destination_that_is_not_known_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
@@ -583,10 +589,10 @@ async def test_a_disk_that_takes_nothing_sends_nothing(
 async def test_leaving_waits_a_moment_for_an_answer_and_not_longer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go_on = threading.Event()
+    quick, slow = threading.Event(), threading.Event()
 
     def answer(path: str, body: Any) -> tuple[int, dict[str, str], bytes]:
-        go_on.wait(0.3 if body["text"] == "quick" else 20)
+        (quick if body["text"] == "quick" else slow).wait(30)
         return 200, {}, b""
 
     with Flaky(answer) as server:
@@ -595,6 +601,7 @@ async def test_leaving_waits_a_moment_for_an_answer_and_not_longer(
         await until(lambda: messages(at_work)[0].way is Way.SENDING)
         with monkeypatch.context() as patched:
             patched.setattr(sender, "LEAVING", 30.0)  # on a loaded machine a moment is long
+            asyncio.get_running_loop().call_later(0.3, quick.set)
             await at_work.close()
         assert messages(at_work)[0].way is Way.SENT
         again = Responder(tmp_path, "sam", hook(server.url))
@@ -604,4 +611,4 @@ async def test_leaving_waits_a_moment_for_an_answer_and_not_longer(
         await until(lambda: messages(again)[1].way is Way.SENDING)
         await again.close()
         assert messages(again)[1].way is Way.SENDING, "whether it arrived is not known"
-        go_on.set()
+        slow.set()
