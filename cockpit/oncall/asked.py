@@ -102,7 +102,8 @@ async def _connected(target: Target) -> None:
         link, now = target.link, time.monotonic()
         refused = link.state is LinkState.LOST and now - link.since > AGAIN
         if link.state is LinkState.DOWN or refused or now > until:
-            raise Unreachable(plainly(target.name, link.reason or "it does not answer"))
+            why = "" if link.state is LinkState.CONNECTING else link.reason
+            raise Unreachable(plainly(target.name, why or "it does not answer"))
         await asyncio.sleep(0.05)
 
 

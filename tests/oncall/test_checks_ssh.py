@@ -51,12 +51,12 @@ async def test_a_silent_host_an_unknown_key_and_one_that_is_well(
         proxy.stall()
         hosts = {name: Known(ssh=name) for name in ("silent", "unknown")}
         hosts["well"] = Known(ssh=server.host)
-        found = await asked(Config(hosts=hosts, ssh_config=config), 9.0)
+        found = await asked(Config(hosts=hosts, ssh_config=config), 30.0)
     assert found["well: SSH"].mark is Mark.OK, found["well: SSH"]
     assert found["well: clock"].said == "has the time of this machine"
     assert found["silent: SSH"].mark is Mark.BAD
-    assert found["silent: SSH"].said == "no answer within 9 s."
+    assert "does not answer" in found["silent: SSH"].said
     assert found["unknown: SSH"].mark is Mark.BAD
     assert "key" in found["unknown: SSH"].said and "ssh" in found["unknown: SSH"].said
     assert found["unknown: clock"].said == "not asked: unknown cannot be reached"
-    assert found["well: SSH"].seconds < 9
+    assert found["well: SSH"].seconds < found["silent: SSH"].seconds
