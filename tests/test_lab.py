@@ -39,7 +39,7 @@ def test_plain_docker_on_prod_1_reaches_its_own_engine(lab: Lab) -> None:
     beside = ["exchange-sim", "kamiyo", "kamiyo-migrate", "receipts-worker", "stripe-sim"]
     assert sorted(names) == ["aggregator", *beside]
     assert lab.ssh("cd /opt/kamiyo && docker compose ps -q").stdout.count("\n") == 2
-    assert host.engine_answers(lab.socket)
+    _wait_until("answered", lambda: host.engine_answers(lab.socket))
 
 
 def test_the_engine_can_be_reached_through_a_unix_socket_channel(lab: Lab, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_lab_that_was_killed_leaves_no_process_and_down_removes_the_rest(
     assert not other.state.exists()
     assert not _cgroups(other.serve)
     assert other.process is not None
-    other.process.wait(10)
+    other.process.wait(60)
     lab.wait_health(200)
 
 

@@ -71,7 +71,7 @@ async def run(responder: Responder, text: str, chosen: Chosen | None = None) -> 
 
 
 async def over(responder: Responder, job: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not responder.incident.runs[job].over:
             await asyncio.sleep(0.02)
 
@@ -220,7 +220,7 @@ async def test_a_second_cockpit_reads_along_and_cannot_write(responder: Responde
     reader = Responder(responder.log.home, "kim", Config())
     reader.log.read_along(folder(responder))
     responder.note("seen by both")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(reader.incident.entries) < len(responder.incident.entries):
             await asyncio.sleep(0.05)
     assert reader.incident.title == "Disk full"
@@ -263,7 +263,7 @@ async def test_an_incident_in_hand_is_not_replaced_by_another(responder: Respond
 
 async def test_open_incidents_are_found_among_resolved_ones(responder: Responder) -> None:
     responder.note('it said "kind": "incident.resolved" in the log')
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while responder.log.unsaved:
             await asyncio.sleep(0.01)
     assert [place for place, _ in open_incidents(responder.log.home, training=False)] == [

@@ -188,7 +188,7 @@ def test_a_receiver_that_fails_does_not_stop_the_saving(journal: Journal) -> Non
 
     journal.on_saved = broken
     for number in range(3):
-        assert journal.wait_saved(journal.append(note(str(number))).seq, 5)
+        assert journal.wait_saved(journal.append(note(str(number))).seq, 30)
 
 
 def test_nothing_is_taken_after_close(journal: Journal) -> None:

@@ -49,7 +49,8 @@ def test_asking_only_reads() -> None:
 
 
 @pytest.mark.anyio
-async def test_this_machine_says_what_it_has() -> None:
+async def test_this_machine_says_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cockpit.logs.offered.WITHIN", 60.0)
     here = Local()
     found = await ask(here, let(COMMAND))
     await here.close()
