@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import time
 from pathlib import Path
 
 from tests.screens.tmux import Terminal
@@ -55,16 +56,33 @@ class Attacked:
         return dict(zip(names, found.rstrip("\n").split("|"), strict=True))
 
     def mark(self) -> int:
-        """Where the output stands now."""
-        return self._written.stat().st_size if self._written.exists() else 0
+        """Where the output stands now, at the begin of a sequence."""
+        return max(0, self._output(0).rfind(b"\x1b"))
+
+    def _output(self, since: int) -> bytes:
+        """What was written to it; nothing before the process that keeps it has begun."""
+        if not self._written.exists():
+            return b""
+        with self._written.open("rb") as file:
+            file.seek(since)
+            return file.read()
 
     def is_unharmed(self, since: int = 0) -> None:
         """Asserts that it is as it was, and that only frames were written since a mark."""
         assert self.state() == self._state
         assert self.terminal.control("list-buffers") == ""
-        with self._written.open("rb") as file:
-            file.seek(since)
-            frames_alone(file.read())
+        until = time.monotonic() + 30
+        while True:
+            output = self._output(since)
+            # What keeps it may be in the middle of a frame: its last sequence has yet to end.
+            frames_alone(output[: max(0, output.rfind(b"\x1b"))])
+            try:
+                frames_alone(output)
+                return
+            except (AssertionError, UnicodeDecodeError):
+                if time.monotonic() > until:
+                    raise
+            time.sleep(0.05)
 
 
 def frames_alone(output: bytes) -> None:
