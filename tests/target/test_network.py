@@ -26,13 +26,17 @@ from cockpit.target import network
 def ip(words):
     subprocess.run(["ip", *words.split()], check=True)
 
+# A moment in which this does not run is not what is asked about.
+network._STOOD_S = 600.0
+
 async def told(words):
+    is_to_be, _, words = words.partition(": ")
     heard = asyncio.Event()
     unwatch = network.watch(heard.set)
     for each in words.split(";"):
         ip(each)
     try:
-        await asyncio.wait_for(heard.wait(), 1.5)
+        await asyncio.wait_for(heard.wait(), 30 if is_to_be == "told" else 1.5)
         print("told")
     except TimeoutError:
         print("quiet")
@@ -55,13 +59,13 @@ def test_a_network_that_comes_back_is_told_and_what_is_of_no_use_is_not(
     said = subprocess.run(
         [
             unshare, "-n", sys.executable, "-c", TELLS,
-            "link set lo up;addr add 127.0.0.9/8 dev lo",
-            "link set here up",
-            "addr add 198.51.100.1/24 dev here",
-            "route add 203.0.113.0/24 via 198.51.100.2",
-            "route del 203.0.113.0/24",
-            "link set here down",
-            "link set here up",
+            "told: link set lo up;addr add 127.0.0.9/8 dev lo",
+            "told: link set here up",
+            "told: addr add 198.51.100.1/24 dev here",
+            "told: route add 203.0.113.0/24 via 198.51.100.2",
+            "quiet: route del 203.0.113.0/24",
+            "quiet: link set here down",
+            "told: link set here up",
         ],
         cwd=ROOT,
         check=True,
@@ -131,5 +135,6 @@ async def test_a_process_that_was_stopped_looks_again(monkeypatch: pytest.Monkey
 
 
 def test_the_time_slept_only_grows_here() -> None:
-    before = network.slept()
-    assert 0 <= network.slept() - before < 1
+    # Two clocks, and this may not run for a moment in between: the most is nearest.
+    before, after = (max(network.slept() for _ in range(20)) for _ in range(2))
+    assert -0.1 < after - before < 1

@@ -17,7 +17,17 @@ from cockpit.target import job
 from cockpit.target.ssh import SshTarget
 from cockpit.target.target import LinkDown, LinkLost, LinkState
 from tests.lab.proxy import Proxy
-from tests.target.ground import Lab, Sshd, free_port, keygen, leave, run, ssh_agent, until
+from tests.target.ground import (
+    Lab,
+    Sshd,
+    free_port,
+    keygen,
+    leave,
+    run,
+    ssh_agent,
+    stopwatch,
+    until,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -81,11 +91,13 @@ async def test_the_link_tells_its_state_to_who_watches(lab: Lab, server: Sshd) -
     await target.open()
     await target.ready()
     assert target.link.rtt is not None
-    assert 0 < target.link.rtt < 5
+    assert 0 < target.link.rtt < 60
     assert target.user
     await target.close()
     await asyncio.sleep(0)
-    assert (seen[0], seen[-1]) == (LinkState.UP, LinkState.DOWN)
+    # A login that took long is called slow at first.
+    assert seen[0].usable
+    assert seen[-1] is LinkState.DOWN
 
 
 async def test_jobs_run_over_ssh(ssh: SshTarget, server: Sshd) -> None:
@@ -136,9 +148,9 @@ async def test_a_black_hole_is_noticed_and_a_job_goes_on_behind_it(
             output += item.data
         if isinstance(item, job.Claimed):
             proxy.stall()
-            began = time.monotonic()
-            await until(lambda: ssh.link.state is LinkState.LOST, 6)
-            assert time.monotonic() - began < 4.5
+            async with stopwatch() as passed:
+                await until(lambda: ssh.link.state is LinkState.LOST)
+                assert passed() < 4.5
             assert "does not answer" in ssh.link.reason
             hole = asyncio.create_task(_end_hole(proxy))
     assert hole is not None
@@ -171,9 +183,9 @@ async def test_a_slow_link_is_called_degraded(lab: Lab, server: Sshd, proxy: Pro
     async with linked(lab.config(entry(proxy.port), known=known)) as target:
         await target.ready()
         proxy.delay(600)
-        await until(lambda: target.link.state is LinkState.DEGRADED)
+        # It may have been called slow before, where the login took long.
+        await until(lambda: target.link.state is LinkState.DEGRADED and (target.link.rtt or 0) > 1)
         assert "slow" in target.link.reason
-        assert (target.link.rtt or 0) > 1
         proxy.delay(0)
         await until(lambda: target.link.state is LinkState.UP)
 
@@ -184,10 +196,10 @@ async def test_a_slow_link_is_called_degraded(lab: Lab, server: Sshd, proxy: Pro
 async def test_a_refused_port_is_tried_again(lab: Lab) -> None:
     port = free_port()
     async with linked(lab.config(entry(port))) as target:
-        await until(lambda: target.link.state is LinkState.LOST)
-        assert f"127.0.0.1:{port} refuses" in target.link.reason
-        assert target.link.retry_at is not None
-        assert 0 < target.link.retry_at - time.monotonic() <= 5
+        await until(lambda: f"127.0.0.1:{port} refuses" in target.link.reason)
+        assert target.link.state is LinkState.LOST
+        # Not while the next attempt is due just now.
+        await until(lambda: 0 < (target.link.retry_at or 0) - time.monotonic() <= 5)
         server = await asyncio.start_server(lambda r, w: w.close(), "127.0.0.1", port)
         async with server:
             target.retry_now()
@@ -196,8 +208,8 @@ async def test_a_refused_port_is_tried_again(lab: Lab) -> None:
 
 async def test_a_name_that_does_not_resolve_is_tried_again(lab: Lab) -> None:
     async with linked(lab.config("Host prod-1\n  HostName no-such-host.invalid")) as target:
-        await until(lambda: target.link.state is LinkState.LOST)
-        assert "no-such-host.invalid does not resolve" in target.link.reason
+        await until(lambda: "no-such-host.invalid does not resolve" in target.link.reason, 60)
+        assert target.link.state is LinkState.LOST
         assert target.link.retry_at is not None
 
 
@@ -311,11 +323,11 @@ async def test_a_jump_host_carries_the_link(lab: Lab, server: Sshd) -> None:
         entry(server.port, "ProxyJump bastion"),
         f"Host bastion\n  HostName 127.0.0.1\n  Port {bastion.port}",
     )
-    before = (bastion.home / "log").read_text().count("Accepted publickey")
+    assert "Accepted publickey" not in (bastion.home / "log").read_text()
     async with linked(config) as target:
         await asyncio.wait_for(target.ready(), 30)
         assert await echo(target, "echo $HOME\n") == str(server.home).encode() + b"\n"
-    assert (bastion.home / "log").read_text().count("Accepted publickey") == before + 1
+    assert "Accepted publickey" in (bastion.home / "log").read_text()
 
 
 async def test_a_jump_host_with_an_unknown_key_stops(lab: Lab, server: Sshd) -> None:
@@ -356,9 +368,9 @@ async def test_a_login_shell_that_talks_is_no_trouble(lab: Lab) -> None:
 async def test_a_host_that_runs_nothing_is_told(lab: Lab, to: int) -> None:
     closed = lab.sshd(f"ForceCommand echo This account is closed. >&{to}; exit 1")
     async with linked(lab.config(entry(closed.port))) as target:
-        await until(lambda: target.link.state is LinkState.LOST)
         said = 'runs no commands (status 1, it says "This account is closed.")'
-        assert said in target.link.reason
+        await until(lambda: said in target.link.reason)
+        assert target.link.state is LinkState.LOST
         assert target.link.retry_at is not None
 
 
