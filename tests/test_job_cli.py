@@ -35,7 +35,7 @@ async def begun(far: Ground, command: str, *options: str) -> asyncio.subprocess.
     """`cockpit run` of a command that has printed its first line."""
     process = await far.start("run", "--host", "prod-1", *options, "--", command)
     assert process.stdout
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert await process.stdout.readline()
     return process
 
@@ -123,7 +123,7 @@ async def test_stop_of_what_will_not_end_waits_for_the_link_and_kills_it(far: Fa
     await far.proxy.refuse()
     process = await far.start("job", "stop", id[:8])
     assert process.stderr
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         said = (await process.stderr.readline()).decode()
     assert said.endswith("Trying again until it is; ctrl+c gives up.\n")
     far.proxy.restore()
@@ -177,7 +177,7 @@ async def test_what_was_never_sent_is_waited_for_while_it_may_be_and_then_buried
     journal = requested(here, id, place=place)
     process = await here.start("job", "attach", id)
     assert process.stderr
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         said = await process.stderr.readline()
     assert said == b"this machine has not begun it; another cockpit may still send it.\n"
     assert isinstance(await job.state(target, place, id), job.Absent)

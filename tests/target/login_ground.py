@@ -118,12 +118,12 @@ async def linked(
         await target.close()
 
 
-async def up(target: SshTarget, seconds: float = 20) -> None:
+async def up(target: SshTarget, seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         await target.ready()
 
 
-async def down(target: SshTarget, seconds: float = 30) -> str:
+async def down(target: SshTarget, seconds: float = 60) -> str:
     """The sentence of a link that will not come by itself."""
     async with asyncio.timeout(seconds):
         while target.link.state is not LinkState.DOWN:

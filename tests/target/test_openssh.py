@@ -23,7 +23,7 @@ from cockpit.target.target import LinkLost, LinkState
 from tests import processes
 from tests.lab.fixtures import StartSshd, not_tested
 from tests.lab.proxy import Proxy
-from tests.target.ground import Lab, Sshd, free_port, keygen, leave, run, until
+from tests.target.ground import Lab, Sshd, free_port, keygen, leave, run, stopwatch, until
 from tests.target.login_ground import (
     BY_CODE,
     BY_PASSWORD,
@@ -152,9 +152,9 @@ async def test_a_job_goes_on_behind_a_black_hole(target: SshTarget, proxy: Proxy
             output += item.data
         if isinstance(item, job.Claimed):
             proxy.stall()
-            began = time.monotonic()
-            await until(lambda: target.link.state is LinkState.LOST, 6)
-            noticed = time.monotonic() - began
+            async with stopwatch() as passed:
+                await until(lambda: target.link.state is LinkState.LOST)
+                noticed = passed()
             proxy.restore()
     assert noticed < 4.5
     assert output.split() == [str(n).encode() for n in range(1, 7)]
@@ -188,7 +188,7 @@ async def test_a_host_with_few_sessions_says_so(lab: Lab) -> None:
             await target.shell()
         first.close()
         second.close()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:  # until the host has noticed that they are gone
                 try:
                     assert await says(target) == "hello\n"
@@ -210,9 +210,9 @@ async def test_a_login_shell_that_talks_is_no_trouble(lab: Lab) -> None:
 async def test_a_host_that_runs_nothing_is_told(lab: Lab) -> None:
     closed = lab.sshd("ForceCommand echo This account is closed. >&2; exit 1")
     async with linked(lab.config(entry(closed.port)), None, transport="openssh") as target:
-        await until(lambda: target.link.state is LinkState.LOST)
         said = 'runs no commands (status 1, it says "This account is closed.")'
-        assert said in target.link.reason
+        await until(lambda: said in target.link.reason)
+        assert target.link.state is LinkState.LOST
 
 
 # -- the user's own configuration ------------------------------------------------------------------
@@ -249,7 +249,7 @@ async def test_two_hops_carry_it_and_each_keeps_its_host_key(lab: Lab, server: S
         await up(target)
         assert await says(target, "echo $HOME\n") == f"{server.home}\n"
     for hop in (outer, inner):
-        assert (hop.home / "log").read_text().count("Accepted publickey") == 1
+        assert "Accepted publickey" in (hop.home / "log").read_text()
     known = outer.known_line() + server.known_line()
     path = lab.config(entry(server.port, "ProxyJump outer,inner"), *hops, known=known)
     async with linked(path, None, transport="openssh") as target:
@@ -293,13 +293,13 @@ async def test_a_wrong_user_and_an_absent_host_are_told(lab: Lab, server: Sshd) 
         assert "does not let nobody-here in: ssh was denied (publickey" in said
     port = free_port()
     async with linked(lab.config(entry(port)), None, transport="openssh") as target:
-        await until(lambda: target.link.state is LinkState.LOST)
-        assert f"127.0.0.1:{port} refuses" in target.link.reason
+        await until(lambda: f"127.0.0.1:{port} refuses" in target.link.reason)
+        assert target.link.state is LinkState.LOST
         assert target.link.retry_at is not None
     path = lab.config("Host prod-1\n  HostName no-such-host.invalid")
     async with linked(path, None, transport="openssh") as target:
-        await until(lambda: target.link.state is LinkState.LOST)
-        assert "no-such-host.invalid does not resolve" in target.link.reason
+        await until(lambda: "no-such-host.invalid does not resolve" in target.link.reason, 60)
+        assert target.link.state is LinkState.LOST
 
 
 # -- what ssh asks is asked in cockpit -------------------------------------------------------------
@@ -373,8 +373,9 @@ async def test_giving_up_ends_ssh_and_ctrl_r_asks_again(pam: StartSshd) -> None:
 @pytest.mark.root
 async def test_a_server_that_loses_patience_is_told(pam: StartSshd) -> None:
     server = pam(account=BY_CODE, extra_config=f"{ASKS}\nLoginGraceTime 2")
-    sam = Person([code(0)], delay=5)
-    async with linked(config(server, "ConnectTimeout 3"), sam, transport="openssh") as target:
+    # ssh itself learns it only from the answer that it can no longer send.
+    sam = Person([code(0)], delay=9)
+    async with linked(config(server, "ConnectTimeout 5"), sam, transport="openssh") as target:
         said = await down(target)
         assert "hung up while a question waited for its answer (LoginGraceTime there)" in said
         assert len(sam.asked) == 1
@@ -417,7 +418,7 @@ async def test_a_killed_cockpit_leaves_no_ssh_behind(
         sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert await process.stdout.readline() == b"up\n"
     if state == "stalled":
         proxy.stall()
