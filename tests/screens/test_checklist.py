@@ -266,7 +266,7 @@ async def test_of_several_references_one_is_chosen_and_backspace_returns_from_an
         offers = pilot.app.screen.query_one("#offers", Lines)
         assert "> Recovery > Option 2" in shown(offers).split("\n")[0], "what fits stands first"
         await press(pilot, "down", "enter")
-        assert "> ( ) Option 1: Restart (Most Common)" in shown(main.checklist)
+        await until(pilot, lambda: "> ( ) Option 1: Restart (Most Common)" in shown(main.checklist))
         assert "backspace: back to Diagnosis > Step 1" in str(main.checklist.border_title)
         await press(pilot, "b")
         assert "─▸ Escalation" in shown(main.checklist)
@@ -435,6 +435,8 @@ async def test_a_key_in_a_long_runbook_lays_out_only_what_changed(
 ) -> None:
     book = large(700)
     assert book.count("\n") > 3000
+    # What is imported beside would count as work for these keys.
+    monkeypatch.setattr("screens.ahead._BEGINS_AFTER_S", 3600.0)
     laid: list[str] = []
     closed = step_rows.closed
 
@@ -447,9 +449,9 @@ async def test_a_key_in_a_long_runbook_lays_out_only_what_changed(
         await press(pilot, "j", "G")
         assert "> [ ] Step 349" in shown(main.checklist)
         monkeypatch.setattr(step_rows, "closed", counted)
-        start = time.process_time()
+        start = time.thread_time()
         await press(pilot, "k", "k", "k", "j", "g", "j")
-        spent = (time.process_time() - start) / 6
+        spent = (time.thread_time() - start) / 6
         assert "> [ ] Step 0" in shown(main.checklist)
         assert not laid, "steps that were there already were laid out again"
         assert spent < 0.1, f"{spent * 1000:.0f} ms of work for one key"
@@ -504,8 +506,7 @@ async def test_of_an_open_step_all_that_fits_is_in_sight(tmp_path: Path) -> None
         assert " · B" in str(main.checklist.border_title), "its title is out of sight"
         main.checklist.scroll_to(y=0, animate=False, immediate=True)
         main.checklist.refill()
-        await pilot.pause(0.1)
-        assert "> [ ] Step 9: Count" in in_sight(main.checklist)
+        await until(pilot, lambda: "> [ ] Step 9: Count" in in_sight(main.checklist))
 
 
 def ended(state: RunState, exit_status: int | None = None) -> Run:
