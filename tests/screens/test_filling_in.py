@@ -10,6 +10,7 @@ from textual.widgets import Static
 
 from cockpit.incident.journal import list_incidents
 from cockpit.responder import Responder
+from screens.cockpit import CockpitScreen
 from screens.dialogs.form import Form
 from screens.dialogs.gate import Gate
 from tests.screens.test_cockpit import dialog, opened, press, shown, until
@@ -80,6 +81,7 @@ async def test_the_gate_says_where_it_really_runs_and_with_what(tmp_path: Path) 
         assert isinstance(gate, Gate)
         assert f" in {tmp_path} with DIR as earlier commands set it" in said(gate, "where")
         await press(pilot, "escape")
+        await dialog(pilot, CockpitScreen)
         # Left at the gate, and asked for again: the value is offered.
         await press(pilot, "enter")
         await dialog(pilot, Form)

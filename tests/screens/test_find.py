@@ -249,7 +249,7 @@ async def test_the_first_time_it_says_how_far_it_is(
 
     def slow(self: Index, told: Callable[[int, int], None], *, aside: bool) -> None:
         told(2, 5)
-        go.wait(10)
+        go.wait(60)
         real(self, told)
 
     monkeypatch.setattr(Index, "refresh", slow)

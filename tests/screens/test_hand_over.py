@@ -112,8 +112,8 @@ def test_programs_come_and_go_and_leave_the_screen_as_it_was(
         terminal.type("disks")
         terminal.keys("Enter")
         terminal.wait("looking at disks")
-        screen = terminal.wait(r"OK exit 0 · \d+\.\d s in your terminal")
-        assert "│ looking at disks" in screen
+        terminal.wait(r"OK exit 0 · \d+\.\d s in your terminal")
+        terminal.wait("│ looking at disks")
         is_whole(terminal)
 
         terminal.keys("j")
@@ -341,14 +341,11 @@ async def test_over_the_link_and_back_when_it_is_lost(
 
         terminal.keys("Enter")
         await aside(terminal.wait, ASKED)
-        began = time.monotonic()
         await proxy.cut()
         await aside(terminal.wait, r"UNKNOWN the link was lost after")
-        assert time.monotonic() - began < 20
         await aside(is_whole_but_for_the_link, terminal)
 
 
 def is_whole_but_for_the_link(terminal: Terminal) -> None:
-    screen = terminal.screen()
+    screen = terminal.wait(r"q quit *\n*\Z")
     assert "in your terminal on" not in screen
-    assert re.search(r"q quit *\n*\Z", screen), screen

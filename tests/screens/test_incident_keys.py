@@ -77,7 +77,7 @@ async def test_resolving_says_where_the_post_incident_document_is(tmp_path: Path
 async def test_a_letter_writes_the_title_and_a_digit_declares_it(tmp_path: Path) -> None:
     async with opened(tmp_path) as (pilot, responder, main):
         await press(pilot, "S")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Declare))
+        await dialog(pilot, Declare)
         assert "a letter, writes" in str(pilot.app.screen.query_one("#said", Static).render())
         await press(pilot, *"api", "2")
         assert responder.incident.severity is None

@@ -111,7 +111,7 @@ async def test_what_is_typed_is_searched_at_once_and_given_up_at_escape(tmp_path
         await press(pilot, "slash")
         await pilot.press(*"line 7", "enter", "N")
         await until(pilot, lambda: main.logs.line() == said("line 78", 78))
-        assert "line 7: 10 of 11" in title(main)
+        await until(pilot, lambda: "line 7: 10 of 11" in title(main))
         assert not main.log_prompt.display
 
 
@@ -179,6 +179,7 @@ async def test_a_line_a_trace_and_a_range_are_pinned_with_their_container_and_ti
 async def test_a_range_that_is_too_long_is_cut_and_that_is_said(tmp_path: Path) -> None:
     async with following(tmp_path, Written("web", numbered(90), 90)) as (pilot, responder, _):
         await press(pilot, "g", "v", "G", "m")
+        await until(pilot, lambda: bool(responder.incident.entries))
         event = responder.incident.entries[-1].record.event
         assert isinstance(event, e.NoteAdded)
         assert len(event.text.splitlines()) == 51
@@ -191,6 +192,7 @@ async def test_what_is_shown_is_kept_as_evidence(tmp_path: Path) -> None:
         await pilot.press("ampersand", *"!line 2", "enter")
         await until(pilot, lambda: "only" in title(main))
         await press(pilot, "W")
+        await until(pilot, lambda: toast(pilot, "Saving 3 lines …"))
         await until(
             pilot,
             lambda: any(
@@ -204,7 +206,6 @@ async def test_what_is_shown_is_kept_as_evidence(tmp_path: Path) -> None:
             if isinstance(entry.record.event, e.EvidenceSaved)
         )
         await until(pilot, lambda: toast(pilot, f"3 lines saved: {responder.folder}/{event.file}"))
-        assert toast(pilot, "Saving 3 lines …")
         assert event.what == "3 log lines of web, worker, only !line 2"
         assert responder.folder
         kept = (responder.folder / event.file).read_text()
@@ -371,10 +372,12 @@ async def test_several_logs_are_chosen_from_a_list(tmp_path: Path) -> None:
         chosen: list[Chosen | None] = []
 
         async def ask(*keys: str) -> Chosen | None:
+            before = len(chosen)
             pilot.app.push_screen(LogSources([whole, *offers], later()), chosen.append)
             await dialog(pilot, LogSources)
             await until(pilot, lambda: "/var/log/syslog" in shown(rows()))
             await pilot.press(*keys)
+            await until(pilot, lambda: len(chosen) > before)
             await until(pilot, lambda: not isinstance(pilot.app.screen, LogSources))
             return chosen[-1]
 

@@ -122,7 +122,8 @@ async def test_a_command_is_prepared_and_waits_for_the_responders_word(
         await until(pilot, lambda: not responder.incident.running())
         assert (tmp_path / "one more").exists()
         assert not responder.incident.prepared
-        gone, came = happened(responder, e.LinkChanged)
+        # It may have been lost once more on a machine that let it wait.
+        gone, *_, came = happened(responder, e.LinkChanged)
         assert line(gone, responder.incident).startswith("Link to prod-1 lost")
         assert line(came, responder.incident).startswith("Link to prod-1 up again, after ")
 

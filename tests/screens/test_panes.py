@@ -68,7 +68,9 @@ async def gate(
     async with app.run_test(size=size) as pilot:
         panel = Gate(guard.ask(asked), saving() if saved else None)
         app.push_screen(panel, given.append)
+        await until(pilot, lambda: panel._ready_at is not None and panel._saved)
         await pilot.pause(0.1)
+        await until(pilot, lambda: not panel._waits_for_end)
         yield pilot, panel, given
 
 
@@ -97,7 +99,7 @@ async def test_a_command_that_does_not_fit_runs_only_after_its_end_was_shown(
             pytest.fail("no key showed the end")
         await until(pilot, lambda: "y runs it" in drawn(pilot.app))
         await pilot.press("y")
-        await pilot.pause()
+        await until(pilot, lambda: bool(given))
         assert given[0] is not None
         assert [leave.command for leave in given[0]] == [command]
 
@@ -107,16 +109,15 @@ async def test_a_name_typed_under_half_a_command_runs_nothing(size: tuple[int, i
     asked = intent(MANY_LINES, Risk.DESTROY, skipped_diagnosis=True)
     async with gate(asked, size) as (pilot, panel, given):
         await pilot.press(*"hurry", "enter", *"prod-1", "enter")
-        await pilot.pause()
+        await until(pilot, lambda: "The down key shows the rest" in drawn(pilot.app))
         assert not given
-        assert "The down key shows the rest" in drawn(pilot.app)
         assert panel.query_one(Answer).value == "prod-1", "what was typed is gone"
         await pilot.press(*["pagedown"] * 12)
-        await pilot.pause(0.1)
-        assert "the-end" in drawn(pilot.app)
+        await until(pilot, lambda: "the-end" in drawn(pilot.app))
+        await until(pilot, lambda: panel._whole_at is not None)
         assert "Type the name: prod-1" in drawn(pilot.app)
         await pilot.press("enter")
-        await pilot.pause()
+        await until(pilot, lambda: bool(given))
         assert given[0] is not None
         assert [(one.how, one.reason) for one in given[0]] == [("typed prod-1", "hurry")]
 
@@ -127,12 +128,11 @@ async def test_a_reason_pressed_by_reflex_is_none() -> None:
     ):  # fmt: skip
         for keys in ("yyy", "y", "k", "Y y"):
             await pilot.press(*(key.replace(" ", "space") for key in keys), "enter")
-            await pilot.pause()
-            assert "That is no reason" in drawn(pilot.app)
+            await until(pilot, lambda: "That is no reason" in drawn(pilot.app))
+            await until(pilot, lambda: panel.query_one(Answer).value == "")
             assert not panel.given and not given
-            assert panel.query_one(Answer).value == ""
         await pilot.press(*"oom", "enter", "y")
-        await pilot.pause(0.1)
+        await until(pilot, lambda: bool(given))
         assert given[0] is not None and given[0][0].reason == "oom"
 
 
@@ -151,7 +151,7 @@ async def test_what_was_cut_from_the_words_around_a_command_is_below_it() -> Non
     async with gate(intent("touch x"), (40, 12), saved=long) as (pilot, _, _):
         assert "the last" not in drawn(pilot.app)
         await pilot.press(*["pagedown"] * 12)
-        assert "the last" in drawn(pilot.app)
+        await until(pilot, lambda: "the last" in drawn(pilot.app))
 
 
 @pytest.mark.tmux
@@ -200,8 +200,7 @@ async def test_space_moves_a_page_down_in_the_reader() -> None:
     async with reader(lambda: whole) as (pilot, text):
         assert in_sight(text)[0] == "0"
         await pilot.press("space")
-        await pilot.pause()
-        assert in_sight(text)[0] == str(text.size.height - 1)
+        await until(pilot, lambda: in_sight(text)[0] == str(text.size.height - 1))
 
 
 async def test_the_reader_says_that_the_middle_is_missing_and_where_it_is(tmp_path: Path) -> None:

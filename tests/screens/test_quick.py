@@ -70,6 +70,8 @@ async def take(pilot: Pilot[int], words: str) -> str:
     for letter in words:
         await pilot.press("space" if letter == " " else letter)
     choose = pilot.app.screen
+    assert isinstance(choose, Choose)
+    await until(pilot, lambda: choose.typed == words)
     rows = shown(choose.query_one("#offers", Lines))
     await press(pilot, "enter")
     return rows
@@ -109,6 +111,7 @@ async def test_one_that_changes_something_says_so_and_passes_the_gate(tmp_path: 
         await dialog(pilot, Gate)
         assert not responder.incident.runs
         await press(pilot, "escape")
+        await dialog(pilot, CockpitScreen)
         await pilot.pause(0.2)
         assert not responder.incident.runs
         assert not (tmp_path / "room").exists()

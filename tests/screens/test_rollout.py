@@ -137,7 +137,7 @@ async def test_a_read_needs_only_enter_on_the_dry_list(
         assert words(pilot, "counts").strip() == "+ 3 ok"
         assert words(pilot, "map").strip() == "+++"
         assert "It worked on every host" in words(pilot, "said")
-        assert "on web-2 at here" in rows(pilot)[1]
+        await until(pilot, lambda: "on web-2 at here" in rows(pilot)[1])
         await press(pilot, "j", "enter")
         await dialog(pilot, Reader)
         await press(pilot, "escape", "escape")
@@ -162,7 +162,7 @@ async def test_a_change_wants_the_number_and_asks_after_the_first(
         await press(pilot, "backspace", *"3", "enter")
         await dialog(pilot, RolloutScreen)
         await until(pilot, lambda: "web-1 worked" in words(pilot, "said"))
-        assert "│ touching" in rows(pilot)[1]
+        await until(pilot, lambda: "│ touching" in rows(pilot)[1])
         assert [path.name for path in tmp_path.glob("web-*")] == ["web-1"]
         (rollout,) = responder.rollouts.values()
         await until(pilot, lambda: pilot.app.screen.query_one(HostRows).ready_at is not None)

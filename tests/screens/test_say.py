@@ -188,7 +188,8 @@ async def test_resolved_is_told_once_it_is(tmp_path: Path) -> None:
     async with opened(tmp_path) as (pilot, responder, main):
         await choose(pilot, "reso")
         await until(pilot, lambda: pilot.app.screen is main)
-        assert any("R resolves it" in one.message for one in pilot.app._notifications)
+        await until(pilot, lambda: any("R resolves it" in one.message
+                                       for one in pilot.app._notifications))  # fmt: skip
         assert not told(responder)
 
 
@@ -199,8 +200,7 @@ async def test_what_is_typed_into_a_message_is_told_only_as_it_was_seen(tmp_path
         assert SECRET not in written(pilot)
         assert "1 secret taken out: it never leaves" in said(pilot)
         pilot.app.screen.query_one(TextArea).insert(" password=hunter22")
-        await pilot.pause(0.05)
-        assert "1 secret to be taken out" in said(pilot)
+        await until(pilot, lambda: "1 secret to be taken out" in said(pilot))
         await press(pilot, "ctrl+s")
         assert isinstance(pilot.app.screen, Write), "it went on with a text that nobody had seen"
         assert "hunter22" not in written(pilot)
@@ -241,7 +241,7 @@ async def test_a_text_that_is_left_is_not_lost(tmp_path: Path) -> None:
         await answer(pilot, "")
         pilot.app.screen.query_one(TextArea).insert("We think it is DNS")
         await press(pilot, ".", "escape")
-        await until(pilot, lambda: pilot.app.screen is main)
+        await until(pilot, lambda: pilot.app.screen is main and main._unsent is not None)
         assert not told(responder)
         await choose(pilot, "go on")
         await dialog(pilot, Write)
@@ -283,7 +283,7 @@ async def test_foreign_text_is_shown_and_told_harmless(tmp_path: Path) -> None:
         assert "\x1b" not in written(pilot) and "[@click=app.quit]x" in written(pilot)
         await to_where(pilot)
         await press(pilot, "h")
-        await until(pilot, lambda: pilot.app.screen is main)
+        await until(pilot, lambda: pilot.app.screen is main and bool(told(responder)))
         assert "\x1b" not in told(responder)[0].text
 
 
@@ -305,7 +305,10 @@ async def test_the_panels_fit_with_their_keys_in_sight(
         pilot.app.screen.query_one(TextArea).load_text("\n".join(map(str, range(50))))
         await pilot.pause(0.1)
         lines = [pilot.app.screen.query(Static).last(), pilot.app.screen.query_one("#of-it")]
-        assert all(line.region.bottom <= size[1] and line.size.height for line in lines)
+        await until(
+            pilot,
+            lambda: all(line.region.bottom <= size[1] and line.size.height for line in lines),
+        )
         await to_where(pilot)
         keys = pilot.app.screen.query_one("#keys-here")
         assert keys.size.height and keys.region.bottom <= size[1]
@@ -376,7 +379,7 @@ async def test_a_pager_acknowledges_only_what_was_opened_there(tmp_path: Path) -
         )
         assert "> [-] pager" in shown(places)  # type: ignore[arg-type]
         await press(pilot, "enter")
-        await until(pilot, lambda: pilot.app.screen is main)
+        await until(pilot, lambda: pilot.app.screen is main and bool(told(responder)))
         assert told(responder)[-1].to == ("team",)
         responder.tell("Nobody can pay", "escalation", to=("pager",))
         await choose(pilot, "ackn")
@@ -385,7 +388,7 @@ async def test_a_pager_acknowledges_only_what_was_opened_there(tmp_path: Path) -
         places = pilot.app.screen.query_one("#places")
         assert "[x] pager           pagerduty: acknowledges what cockpit" in shown(places)  # type: ignore[arg-type]
         await press(pilot, "enter")
-        await until(pilot, lambda: pilot.app.screen is main)
+        await until(pilot, lambda: len(responder.incident.outbox) == 4)
         signals = [(one.queued.to, one.queued.signal) for one in responder.incident.outbox.values()]
         assert signals == [("team", False), ("pager", False), ("team", False), ("pager", True)]
 
@@ -600,5 +603,6 @@ async def test_what_came_of_a_message_that_failed_is_said_below_the_others(tmp_p
             marked = "sent, marked as a possible duplicate team"
             await press(pilot, "s")
             await until(pilot, lambda: marked in " ".join(shown(lines).split()))  # type: ignore[arg-type]
-            assert "Sent to team, marked as a possible duplicate." in str(said.render())
+            went = "Sent to team, marked as a possible duplicate."
+            await until(pilot, lambda: went in str(said.render()))
             assert not pilot.app._notifications
