@@ -279,7 +279,7 @@ def test_every_command_of_database_connection_loss(service: Lab, run: Run) -> No
     book.values["BACKUP_FILE"] = book.run("ls -1t data/backups").stdout.split()[0]
     book.step("Option 3:")
     assert service.path("/opt/kamiyo/data/kamiyo.db.broken").stat().st_size > 0
-    assert service.health() == 200
+    service.wait_health(200)
 
     # The file was replaced under the service: stale, and the most common option mends it.
     service.run("cp data/kamiyo.db copy && mv copy data/kamiyo.db")
@@ -380,7 +380,7 @@ def test_every_command_of_disk_space_full(service: Lab, run: Run) -> None:
 
     # A log fills the disk: health stays green, payments are refused, emptying it is enough.
     book.section("Testing This Runbook")
-    assert service.health() == 200
+    service.wait_health(200)
     book.step("Step 1: Which Disk Is Full?", unexpected={0: "100%"})
     assert book.sent == ["Step 3: What Fills the Data Disk?"]
     book.step("Step 2: What Fails Already?", unexpected={0: "disk is full"})

@@ -209,7 +209,7 @@ def test_lines_made_to_be_slow_are_given_up_and_counted(words: str) -> None:
         pass
     assert search.passed > 0
     # Run to their end these would take hours; the bound is far above what it takes.
-    assert time.process_time() - begun < 10
+    assert time.process_time() - begun < 30
 
 
 @pytest.mark.parametrize("words", [r"\w+\d+\w+$", r"\d+\w*[0-9]+\w+$", r"\w+\d+ ok.$"])
