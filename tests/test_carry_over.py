@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -42,8 +43,8 @@ docker logs -f $POD
 ```bash
 rm -rf "$DIR"/*
 ```
-```bash {{"risk": "destroy", "timeout": "1s"}}
-sleep 30
+```bash {{"risk": "destroy", "timeout": "4s"}}
+sleep 90
 ```
 ```bash {{"host": "db-1"}}
 uptime
@@ -343,17 +344,17 @@ async def test_what_was_left_is_written_down_before_that_it_is_over(
 
 
 async def test_what_the_author_says_of_a_command_counts(responder: Responder) -> None:
-    sleep = asked(responder, "sleep 30")
+    sleep = asked(responder, "sleep 90")
     assert (sleep.intent.risk, sleep.intent.because) == ("destroy", "the runbook says so")
     assert sleep.level is guard.Level.TYPE_NAME
     start = time.monotonic()
-    await run(responder, "sleep 30")
+    await run(responder, "sleep 90")
     (last,) = responder.incident.runs.values()
     assert (last.state, last.exit_status) == (RunState.STOPPED, 143)
     assert "stopped at its time limit, exit 143" in "".join(words for words, _ in verdict(last))
     lines = [line(entry.record.event, responder.incident) for entry in responder.incident.entries]
     assert any("stopped at its time limit, exit 143" in words for words in lines)
-    assert time.monotonic() - start < 25
+    assert time.monotonic() - start < 60
     assert asked(responder, "uptime").intent.host == "db-1"
     assert responder.preview(command(responder, "uptime")).host == "db-1"
     assert responder.target.name == "this machine"
@@ -437,7 +438,20 @@ def kill(tmp_path: Path) -> None:
         text=True,
     )
     pids = [int(Path(line).parent.name) for line in found.stdout.split()]
-    ours = [pid for pid in pids if b"cockpit" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    ours = [pid for pid in pids if b"cockpit" in words(pid)]
     assert ours
     for pid in ours:
-        os.kill(pid, signal.SIGKILL)
+        # What it runs for a moment, as an ssh, may just have ended.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    until = time.monotonic() + 30
+    while any(words(pid) for pid in ours) and time.monotonic() < until:
+        time.sleep(0.02)
+
+
+def words(pid: int) -> bytes:
+    """The command line of a process; nothing once it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""

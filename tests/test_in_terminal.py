@@ -156,7 +156,7 @@ async def test_after_a_crash_it_is_unknown_and_never_run_again(
         run(responder, f"echo once >> {tmp_path}/side; sleep 60", hand(front))
     )
     async with asyncio.timeout(60):
-        while not (tmp_path / "side").exists():
+        while not ((tmp_path / "side").exists() and (tmp_path / "side").read_text()):
             await asyncio.sleep(0.02)
     assert responder.folder is not None
     crashed = tmp_path / "incidents" / "crashed"

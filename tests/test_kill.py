@@ -78,7 +78,7 @@ def test_two_hundred_kills_lose_nothing_and_run_nothing_twice(
     told = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     # Once without a kill, so that every module is imported before the first fork.
     asyncio.run(warm(tmp_path))
-    for _ in range(KILLS):
+    for number in range(KILLS):
         told_before = log.stat().st_size
         pid = child(home, side, told)
         # A fifth while it opens, the rest at work, however slow this machine is just now.
@@ -86,6 +86,11 @@ def test_two_hundred_kills_lose_nothing_and_run_nothing_twice(
             until = time.monotonic() + 20
             while log.stat().st_size == told_before and time.monotonic() < until:
                 time.sleep(0.002)
+        if number % 10 == 0:
+            # And some not before they have seen the end of a command.
+            until = time.monotonic() + 30
+            while b"\nended" not in told_since(log, told_before) and time.monotonic() < until:
+                time.sleep(0.01)
         time.sleep(rng.uniform(0.0, 0.3) if rng.random() > 0.3 else rng.uniform(0.3, 1.2))
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
@@ -124,6 +129,10 @@ def test_two_hundred_kills_lose_nothing_and_run_nothing_twice(
     assert set(states) <= {RunState.DONE, RunState.NEVER_STARTED}
 
 
+def told_since(log: Path, size: int) -> bytes:
+    return log.read_bytes()[size:]
+
+
 async def warm(tmp_path: Path) -> None:
     responder = Responder(tmp_path / "warm", "sam", Config())
     await responder.run(guard.answer(guard.ask(responder.intent("uptime"))))
@@ -136,7 +145,7 @@ async def settle(home: Path, folder: Path) -> None:
     responder = Responder(home, "sam", Config())
     responder.take_up(folder)
     responder.reattach()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while responder.incident.running():
             await asyncio.sleep(0.05)
     assert isinstance(responder.incident.entries[-1].record.event, e.Event)
