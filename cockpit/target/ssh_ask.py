@@ -64,6 +64,8 @@ class Questions:
             self._exams.discard(made)
             if made.asked:
                 self.expected = False
+            if made.has_turn:
+                self._turn.release()
 
     @property
     def was_asked(self) -> bool:
@@ -90,13 +92,24 @@ class Questions:
             return self._kept[key]
         if self._ask is None:
             raise LinkDown(f"{self.name}: {what} is asked for, and there is nobody to ask here")
-        async with self._turn:
-            if not self.expected:
-                raise self.needed(what)
-            exam.asked = True
-            again = f"Wrong, try {wrong + 1} of {TRIES}. " if wrong else ""
-            question = Question(self.name, text.clean_line(again + prompt, max_chars=400), secret)
-            answer = await self._ask(question)
+        # Until it is over: attempts that were begun before it asked would ask the same again.
+        if not exam.has_turn:
+            queued = self._turn.locked()
+            await self._turn.acquire()
+            exam.has_turn = True
+            if key in self._kept and not wrong:
+                return self._kept[key]
+            if queued and not self.expected:
+                # The one before has asked. Where it was let in, or gave up, this one is cancelled.
+                exam.has_turn = False
+                self._turn.release()
+                await asyncio.get_running_loop().create_future()
+        if not self.expected:
+            raise self.needed(what)
+        exam.asked = True
+        again = f"Wrong, try {wrong + 1} of {TRIES}. " if wrong else ""
+        question = Question(self.name, text.clean_line(again + prompt, max_chars=400), secret)
+        answer = await self._ask(question)
         if answer is None:
             self.expected = False
             raise AnswerNeeded(
@@ -126,6 +139,7 @@ class Exam:
     def __init__(self, questions: Questions) -> None:
         self.questions = questions
         self.asked = False
+        self.has_turn = False
         self.waiting = False
         self._timer: asyncio.Timeout | None = None
         self._seconds = 0.0

@@ -16,7 +16,7 @@ import pytest
 from cockpit.config import Config, Host
 from cockpit.incident.events import Severity
 from cockpit.responder import Responder
-from cockpit.target import guard
+from cockpit.target import guard, ssh_race
 from cockpit.target.target import LinkState
 from tests.lab.fixtures import StartSshd, not_tested
 from tests.lab.proxy import Proxy
@@ -305,6 +305,38 @@ async def test_no_timeout_of_ours_runs_while_a_question_waits(pam: StartSshd) ->
         await up(target)
         # Attempts are made every few seconds; while one asks, no other may ask the same.
         assert len(sam.asked) == 1
+
+
+async def test_attempts_that_were_begun_before_one_asked_do_not_ask_as_well(
+    locked: tuple[Sshd, Path], way: StartProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a link so slow that the next attempts begin before the first one asks."""
+    monkeypatch.setattr(ssh_race, "RETRY_S", (0.3, 0.3))
+    server, key = locked
+    proxy = await way(server.port)
+    proxy.delay(150)
+    sam = Person(["tell nobody", None], delay=1)
+    async with linked(config(server, f"IdentityFile {key}", port=proxy.port), sam) as target:
+        await until(lambda: sam.asked)
+        assert proxy.accepted > 1
+        await up(target)
+        assert len(sam.asked) == 1
+
+
+@pytest.mark.root
+async def test_attempts_that_were_begun_before_one_asked_want_no_second_code(
+    pam: StartSshd, way: StartProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh_race, "RETRY_S", (0.3, 0.3))
+    server = pam(account=BY_CODE, extra_config=ASKS)
+    proxy = await way(server.port)
+    proxy.delay(150)
+    sam = Person(["000000", code(0), None], delay=1)
+    async with linked(config(server, port=proxy.port), sam) as target:
+        await until(lambda: sam.asked)
+        assert proxy.accepted > 1
+        await up(target)
+        assert len(sam.asked) == 2
 
 
 @pytest.mark.root
