@@ -121,6 +121,21 @@ class Dockerd:
         command = ["docker", "-H", f"unix://{self.socket}", "import", "-", IMAGE]
         subprocess.run(command, input=tar.stdout, capture_output=True, check=True)
 
+    def swarm(self, state: str, *verb: str) -> None:
+        """A command about the swarm; a busy engine gives up on it, and goes on by itself."""
+        until = time.monotonic() + 120
+        done = self.docker("swarm", *verb, check=False)
+        while self._swarm_state() != state:
+            if time.monotonic() > until:
+                raise RuntimeError(f"swarm {verb}, not {state} in 120 s: {done.stderr.decode()}")
+            time.sleep(0.2)
+            if state == "inactive":
+                done = self.docker("swarm", *verb, check=False)
+
+    def _swarm_state(self) -> str:
+        asked = self.docker("info", "--format", "{{.Swarm.LocalNodeState}}", check=False)
+        return asked.stdout.decode().strip()
+
     def clear(self) -> None:
         """Remove every container; one that a swarm removes already refuses that meanwhile."""
         until = time.monotonic() + 60
@@ -170,9 +185,9 @@ def dockerd(engine_room: Dockerd) -> Iterator[Dockerd]:
 @pytest.fixture(scope="module")
 def swarm(engine_room: Dockerd) -> Iterator[Dockerd]:
     """The engine as the one manager of a swarm of one node."""
-    engine_room.docker("swarm", "init", "--advertise-addr", "127.0.0.1")
+    engine_room.swarm("active", "init", "--advertise-addr", "127.0.0.1")
     yield engine_room
-    engine_room.docker("swarm", "leave", "--force")
+    engine_room.swarm("inactive", "leave", "--force")
     engine_room.clear()
 
 
