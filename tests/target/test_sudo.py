@@ -72,6 +72,9 @@ async def test_a_refusal_is_recognised(output: str, refused: bool) -> None:
     assert sudo.was_refused(output) is refused
 
 
-async def test_a_host_is_asked_and_nothing_hangs(local: Local) -> None:
+async def test_a_host_is_asked_and_nothing_hangs(
+    local: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sudo, "_ANSWER_S", 30.0)  # it would hang for longer
     rights = await sudo.ask(local)
     assert rights is not None

@@ -46,7 +46,12 @@ async def host(request: pytest.FixtureRequest, sshd: StartSshd) -> AsyncIterator
 
 
 @pytest.fixture
-async def responder(tmp_path: Path, host: SshTarget) -> AsyncIterator[Responder]:
+async def responder(
+    tmp_path: Path, host: SshTarget, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Responder]:
+    # However late a busy host answers.
+    monkeypatch.setattr(sudo, "_ANSWER_S", 30.0)
+    monkeypatch.setattr(terminal, "_STATUS_S", 25.0)
     one = Responder(tmp_path / "incidents", "sam", Config())
     one.target = one.links.add(host)
     yield one

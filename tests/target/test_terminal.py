@@ -29,6 +29,12 @@ from tests.target.ground import Lab, leave, until
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture(autouse=True)
+def status_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However late a busy host tells it."""
+    monkeypatch.setattr(terminal, "_STATUS_S", 25.0)
+
+
 @pytest.fixture(params=["local", "ssh"])
 def target(request: pytest.FixtureRequest) -> Target:
     """Either kind of target."""
@@ -98,7 +104,7 @@ async def at(
             await asyncio.wait([task])
 
 
-async def ended(task: asyncio.Task[terminal.End], seconds: float = 30) -> terminal.End:
+async def ended(task: asyncio.Task[terminal.End], seconds: float = 60) -> terminal.End:
     async with asyncio.timeout(seconds):
         return await task
 
@@ -286,7 +292,10 @@ async def test_a_lost_link_gives_the_terminal_back(ssh: Target, proxy: Proxy, ho
     proxy.restore()
 
 
-async def test_a_link_that_only_hesitates_keeps_the_terminal(ssh: Target, proxy: Proxy) -> None:
+async def test_a_link_that_only_hesitates_keeps_the_terminal(
+    ssh: Target, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "LOST_S", 20.0)  # however late the host is heard again
     await ssh.ready()
     async with at(ssh, "echo go; read x; echo got $x") as (who, task, _):
         await who.sees(b"go")
