@@ -61,13 +61,13 @@ async def test_a_tail_has_every_line_once_however_the_link_is_cut(
                 tails[kind] = Tail(link.engine, f"cuts-{kind}", first=10**6, keep=10**6)
                 tails[kind].start()
                 stack.push_async_callback(tails[kind].close)
-            await until(lambda: all(tail.total > 50 for tail in tails.values()))
+            await until(lambda: all(tail.total > 50 for tail in tails.values()), within=180)
             for how in ways[:cuts]:
                 await cut(link.proxy, how, chance)
                 await asyncio.sleep(chance.choice((0.02, 0.3, 1.0, 2.0)))
             stop = "; ".join(f"docker exec cuts-{kind} sh -c 'echo > /stop'" for kind in RATES)
             await asyncio.to_thread(lab.run, stop)
-            await until(lambda: all("not run" in t.note for t in tails.values()))
+            await until(lambda: all("not run" in t.note for t in tails.values()), within=180)
     lines = 0
     for kind, tail in tails.items():
         assert [line.stream for line in tail.lines].count(Stream.GAP) == 0, kind
