@@ -64,6 +64,8 @@ class Questions:
             self._exams.discard(made)
             if made.asked:
                 self.expected = False
+                for other in self._exams:
+                    other.late = True
             if made.has_turn:
                 self._turn.release()
 
@@ -94,13 +96,12 @@ class Questions:
             raise LinkDown(f"{self.name}: {what} is asked for, and there is nobody to ask here")
         # Until it is over: attempts that were begun before it asked would ask the same again.
         if not exam.has_turn:
-            queued = self._turn.locked()
             await self._turn.acquire()
             exam.has_turn = True
             if key in self._kept and not wrong:
                 return self._kept[key]
-            if queued and not self.expected:
-                # The one before has asked. Where it was let in, or gave up, this one is cancelled.
+            if exam.late and not self.expected:
+                # Where the one that asked was let in, or gave up, this one is cancelled.
                 exam.has_turn = False
                 self._turn.release()
                 await asyncio.get_running_loop().create_future()
@@ -140,6 +141,7 @@ class Exam:
         self.questions = questions
         self.asked = False
         self.has_turn = False
+        self.late = False  # begun before one that has asked was over
         self.waiting = False
         self._timer: asyncio.Timeout | None = None
         self._seconds = 0.0

@@ -17,6 +17,7 @@ from cockpit.config import Config, Host
 from cockpit.incident.events import Severity
 from cockpit.responder import Responder
 from cockpit.target import guard, ssh_race
+from cockpit.target.ssh_ask import AnswerNeeded, Questions
 from cockpit.target.target import LinkState
 from tests.lab.fixtures import StartSshd, not_tested
 from tests.lab.proxy import Proxy
@@ -229,6 +230,23 @@ async def test_a_one_time_code_is_asked_again_only_after_ctrl_r(
         await up(target)
         assert len(sam.asked) == 3
         assert await says(target) == "hello\n"
+
+
+async def test_an_attempt_that_was_overtaken_neither_asks_nor_fails() -> None:
+    """The race cancels it, where the one that asked is let in: which may take a moment still."""
+    sam = Person(["1", "2"])
+    questions = Questions("prod-1", sam)
+    with questions.exam() as slow:
+        with questions.exam() as first:
+            assert await first.answer("Code:", what="a code") == "1"
+        overtaken = asyncio.create_task(slow.answer("Code:", what="a code"))
+        await asyncio.wait([overtaken], timeout=0.1)
+        assert not overtaken.done()
+        overtaken.cancel()
+        await asyncio.wait([overtaken])
+    with questions.exam() as next_one, pytest.raises(AnswerNeeded, match=r"Press ctrl\+r"):
+        await next_one.answer("Code:", what="a code")
+    assert len(sam.asked) == 1
 
 
 @pytest.mark.root
