@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -56,7 +57,13 @@ async def watching(
             return one is not None and one.name == name and one.started_at is not None
 
         await press(pilot, "1")
-        await until(pilot, here)
+        await until(pilot, lambda: name in shown(main.containers))
+        # What has used the CPU a moment ago stands above, and the cursor stays with it.
+        async with asyncio.timeout(60):
+            for key in itertools.cycle("gjjjj"):
+                await press(pilot, key)
+                if here():
+                    break
         yield pilot, responder, main
     await responder.close()
 
