@@ -45,8 +45,16 @@ _MOST_QUESTIONS: Final = 8
 _PATIENCE: Final = 5.0
 """Seconds without an answer after which a terminal that has answered gets the next frame."""
 
+_MOST_PATIENCE: Final = 40.0
+"""To which that doubles while nothing is typed either: on a link that stands still, frames only
+pile up."""
+
 _LITTLE_PATIENCE: Final = 1.0
-"""The same after three times without an answer: perhaps another terminal was attached."""
+"""The same after three times without an answer though somebody types: perhaps another terminal was
+attached."""
+
+_PRESENT: Final = 10.0
+"""Seconds for which who has typed something is taken to look on."""
 
 _MUTE_GAP: Final = 0.25
 """Seconds between frames for a terminal that never answered."""
@@ -129,6 +137,7 @@ class Terminal:
         self._changed, self._alternate, self._stopping = True, False, False
         self._times_without_answer = 0
         self._last_sent = self._not_before = 0.0
+        self._heard = monotonic()
         with self._questions_lock:
             self._questions.clear()
             self._hushed = False
@@ -171,7 +180,10 @@ class Terminal:
         held = ""
         if more_may_come and self._questions and (begun := _BEGUN_REPORT.search(data)):
             data, held = data[: begun.start()], begun.group()
-        return _REPORT.sub(self._take_answer, data), held
+        data = _REPORT.sub(self._take_answer, data)
+        if data:
+            self._heard = monotonic()
+        return data, held
 
     def _take_answer(self, report: re.Match[str]) -> str:
         at = int(report[1]), int(report[2])
@@ -248,9 +260,11 @@ class Terminal:
             case Size(width, height):
                 self._wanted = self._wanted.resized(width, height)
                 self._shown, self._changed = None, True
-                self._not_before = monotonic() + _RESIZE_GRACE
+                self._heard = monotonic()
+                self._not_before = self._heard + _RESIZE_GRACE
             case Repaint():
                 self._shown, self._changed = None, True
+                self._heard = monotonic()
             case Stop():
                 self._stopping = True
 
@@ -272,18 +286,22 @@ class Terminal:
             return None
         ready = max(self._last_sent + _LEAST_GAP, self._not_before)
         if self._is_full():
-            if self.rtt is None:
-                patience = _MUTE_GAP
-            else:
-                patience = _PATIENCE if self._times_without_answer < 3 else _LITTLE_PATIENCE
-            ready = max(ready, self._last_sent + patience)
+            ready = max(ready, self._last_sent + self._patience(now))
         return max(0.0, ready - now)
+
+    def _patience(self, now: float) -> float:
+        if self.rtt is None:
+            return _MUTE_GAP
+        if now - self._heard > _PRESENT:
+            return min(_PATIENCE * (1 << min(self._times_without_answer, 9)), _MOST_PATIENCE)
+        return _PATIENCE if self._times_without_answer < 3 else _LITTLE_PATIENCE
 
     def _is_full(self) -> bool:
         """Whether as much is under way as may be."""
         ours = [question.size for question in self._questions.copy() if question.at is not None]
         most = _MOST_QUESTIONS if self.rtt is not None else 1
-        return len(ours) >= most or sum(ours) >= _WINDOW
+        unanswered = self._times_without_answer > 0  # however much of it is forgotten by now
+        return unanswered or len(ours) >= most or sum(ours) >= _WINDOW
 
     def _compose(self, now: float) -> None:
         """Turn what is to be said now into bytes, if the bytes before are sent."""

@@ -126,7 +126,11 @@ class Terminal:
                 return
 
     def text(self) -> str:
-        return "\n".join(self.screen.display)
+        # Not its `display`: that fails on half a wide character, amid what is being drawn.
+        columns, rows = range(self.screen.columns), self.screen.buffer
+        return "\n".join(
+            "".join(rows[y][x].data for x in columns) for y in range(self.screen.lines)
+        )
 
     def cells(self) -> list[list[Any]]:
         """What can be seen: a blank without line or reverse has no foreground."""

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from screens.driver import Driver, driver_class
+from screens.terminal import Size, _Question
 from screens.terminal import Terminal as ScreenTerminal
-from screens.terminal import _Question
 from tests.screens.pty_terminal import Terminal
 
 APPS = str(Path(__file__).with_name("driver_apps.py"))
@@ -504,3 +504,37 @@ def test_an_environment_variable_switches_back(monkeypatch: pytest.MonkeyPatch) 
     assert driver_class() is Driver
     monkeypatch.setenv("COCKPIT_DRIVER", "textual")
     assert driver_class() is None
+
+
+def test_frames_do_not_pile_up_on_a_link_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as nothing comes; who types is shown something every second, answered or not."""
+    now = 1000.0
+    monkeypatch.setattr("screens.terminal.monotonic", lambda: now)
+    terminal = ScreenTerminal(SimpleQueue(), lambda _: None)
+    terminal._take(Size(80, 24))
+    terminal._take("\x1b[?1049h")
+    terminal.rtt = 0.3
+
+    def frames(seconds: float) -> int:
+        nonlocal now
+        sent = 0
+        for tick in range(int(seconds * 4)):
+            terminal._take(f"\x1b[1;1H{now}, {tick}")
+            terminal._compose(now)
+            sent += bool(terminal._unsent)
+            terminal._unsent = b""
+            now += 0.25
+        return sent
+
+    assert 8 <= frames(12) < 15
+    assert frames(30) <= 3
+    assert 10 <= frames(600) <= 20
+    terminal.take_answers("j", more_may_come=True)
+    assert 8 <= frames(10) <= 11
+    assert frames(600) <= 20
+    questions = [question.at for question in terminal._questions if question.at is not None]
+    for row, column in questions:
+        terminal.take_answers(f"\x1b[{row};{column}R", more_may_come=True)
+    while not terminal._posts.empty():
+        terminal._take(terminal._posts.get())
+    assert frames(1) == 4
