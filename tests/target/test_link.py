@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import itertools
 import os
@@ -11,7 +10,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -49,13 +48,6 @@ class Seen:
 
     def states(self) -> list[LinkState]:
         return [state for state, _ in itertools.groupby(link.state for link in self.links)]
-
-    async def lost(self) -> float:
-        """Waits until it is lost; for how long it was quiet then."""
-        await until(lambda: LinkState.LOST in self.states())
-        first = next(link for link in self.links if link.state is LinkState.LOST)
-        assert first.retry_at is not None
-        return first.retry_at - first.since
 
     def check(self) -> None:
         lost = [link for link in self.links if link.state is LinkState.LOST]
@@ -218,7 +210,7 @@ async def test_a_host_that_no_longer_lets_us_in_is_down_until_the_old_connection
         allowed = keys.read_bytes()
         keys.write_bytes(b"")
         sessions = _children(server.process.pid)
-        _tell(sessions, signal.SIGSTOP)
+        processes.tell(sessions, signal.SIGSTOP)
         try:
             await until(lambda: target.link.state is LinkState.DOWN)
             dialed = way.accepted
@@ -226,19 +218,12 @@ async def test_a_host_that_no_longer_lets_us_in_is_down_until_the_old_connection
             with pytest.raises(LinkDown):
                 await target.ready()
         finally:
-            _tell(sessions, signal.SIGCONT)
+            processes.tell(sessions, signal.SIGCONT)
         await until(lambda: target.link.state.usable)
         keys.write_bytes(allowed)
         await alive(target)
         # It is the old connection.
         assert way.accepted == dialed
-
-
-def _tell(pids: list[int], number: signal.Signals) -> None:
-    for pid in pids:
-        # One that was only asked whether it is there may just have ended.
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
 
 
 def _children(pid: int) -> list[int]:
@@ -286,22 +271,36 @@ def test_attempts_are_eager_first_and_then_less_and_less() -> None:
     assert min(later) > max(first)
 
 
-async def test_after_a_suspend_a_dead_link_is_lost_at_once(
+@asynccontextmanager
+async def woken(
     lab: Lab, server: Sshd, way: Proxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> AsyncIterator[tuple[SshTarget, Seen, Callable[[float], None]]]:
+    """A link that died while the machine slept, and is asked; call the last to sleep longer."""
     monkeypatch.setattr(ssh, "QUIET_S", 600.0)  # silence alone tells nothing here
     asleep = 0.0
     monkeypatch.setattr(network, "slept", lambda: asleep)
+
+    def sleep(seconds: float) -> None:
+        nonlocal asleep
+        asleep = seconds
+
     async with kept(lab, server, way.port) as (target, seen):
         await target.ready()
         await until(lambda: target._line is not None and target._line.quiet() < 0.1)
-        asleep = 3600.0
+        sleep(3600.0)
         way.stall()
         await until(lambda: target._doubt is not None)
-        await seen.lost()
+        yield target, seen, sleep
+
+
+async def test_after_a_suspend_a_dead_link_is_lost_at_once(
+    lab: Lab, server: Sshd, way: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with woken(lab, server, way, monkeypatch) as (target, seen, sleep):
+        await until(lambda: LinkState.LOST in seen.states())
         # While it is lost the next attempt does not wait either.
         attempts = way.accepted
-        asleep = 7200.0
+        sleep(7200.0)
         await until(lambda: way.accepted > attempts)
         way.restore()
         await alive(target)
@@ -315,7 +314,7 @@ async def test_after_a_suspend_a_dead_link_is_lost_at_once(
 
         # Answered as quickly as here, the doubt may be over before anybody has looked.
         monkeypatch.setattr(Line, "check", checked)
-        asleep = 9999.0
+        sleep(9999.0)
         await asyncio.wait_for(asked.wait(), 30)
         await until(lambda: target._doubt is None)
         assert LinkState.LOST not in seen.states()
@@ -324,18 +323,10 @@ async def test_after_a_suspend_a_dead_link_is_lost_at_once(
 async def test_standing_still_ourselves_is_no_answer_to_a_doubt(
     lab: Lab, server: Sshd, way: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ssh, "QUIET_S", 600.0)  # silence alone tells nothing here
-    asleep = 0.0
-    monkeypatch.setattr(network, "slept", lambda: asleep)
-    async with kept(lab, server, way.port) as (target, seen):
-        await target.ready()
-        await until(lambda: target._line is not None and target._line.quiet() < 0.1)
-        asleep = 3600.0
-        way.stall()
-        await until(lambda: target._doubt is not None)
+    async with woken(lab, server, way, monkeypatch) as (_, seen, _):
         # Longer than since it was last heard, and too short for the network to be looked at again.
         time.sleep(1.5)  # noqa: ASYNC251
-        await seen.lost()
+        await until(lambda: LinkState.LOST in seen.states())
         way.restore()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -19,6 +18,7 @@ from cockpit.responder import Responder
 from cockpit.target import guard, ssh_race
 from cockpit.target.ssh_ask import AnswerNeeded, Questions
 from cockpit.target.target import LinkState
+from tests import processes
 from tests.lab.fixtures import StartSshd, not_tested
 from tests.lab.proxy import Proxy
 from tests.lab.sshd import Sshd, descendants
@@ -260,25 +260,18 @@ async def test_a_silent_link_asks_for_nothing_and_the_old_connection_may_come_ba
         channel = await target.shell()
         assert server._process is not None
         session = descendants(server._process.pid, "sshd")
-        tell(session, signal.SIGSTOP)
+        processes.tell(session, signal.SIGSTOP)
         try:
             # The new login reaches the server, which asks; the old one is silent.
             await until(lambda: "Press ctrl+r" in target.link.reason)
             assert target.link.state is LinkState.DOWN
         finally:
-            tell(session, signal.SIGCONT)
+            processes.tell(session, signal.SIGCONT)
         await until(lambda: target.link.state is LinkState.UP)
         channel.stdin.write(b"echo still here\n")
         assert await channel.stdout.readline() == b"still here\n"
         channel.close()
         assert len(sam.asked) == 1
-
-
-def tell(pids: list[int], number: signal.Signals) -> None:
-    for pid in pids:
-        # One that was only asked whether it is there may just have ended.
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
 
 
 @pytest.mark.root
