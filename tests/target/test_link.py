@@ -375,8 +375,8 @@ async def test_the_loop_stays_free_while_many_hosts_are_lost(lab: Lab, server: S
         print(f"{LOST_HOSTS} hosts: longest gap {max(gaps) * 1000:.0f} ms, of it at work"
               f" {max(busy) * 1000:.0f} ms; closed in {took:.2f} s")  # fmt: skip
         assert states <= {LinkState.LOST, LinkState.CONNECTING}
-        # Work of this thread, so that a busy machine counts for little.
-        assert max(busy) < 0.3
+        # Work of this thread, so that a busy machine does not count.
+        assert max(busy) < 0.1
         assert took < 20
 
 
